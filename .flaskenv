@@ -1,0 +1,2 @@
+# Read by every `flask` command, so that `flask init-db` finds the application.
+FLASK_APP=main
