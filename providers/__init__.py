@@ -1,0 +1,1 @@
+"""WhatsApp providers behind one contract (`base.Provider`); `provider(name)` gives the singleton."""
