@@ -1,0 +1,702 @@
+"""Every table of the desk, and `db`. Nouns only: columns, constraints, relations, predicates over a row's own columns.
+
+Times are UTC and timezone-aware in Python. Ids of the outside world are compared byte for byte. JSON is kept as text, which
+holds every character on all three databases. How the databases are opened (SQLite's WAL and IMMEDIATE writes, MariaDB's
+isolation) is at the end; `reading()` marks a block that only reads.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.sql.expression import FunctionElement
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLITE_BUSY_TIMEOUT_MS = 15_000
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, to the microsecond, on every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as text. Escaped on the way in, so that NUL and lone surrogates pass PostgreSQL unharmed."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(mysql.LONGTEXT())
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+
+def exact(length: int) -> String:
+    """Give a string type that is compared byte for byte: ids of the outside world differ by case."""
+    return String(length).with_variant(mysql.VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+class epoch_now(FunctionElement[float]):
+    """The database's own clock in seconds since 1970: leases must not depend on the workers' clocks."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(epoch_now, "sqlite")
+def _epoch_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(epoch_now, "postgresql")
+def _epoch_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return "extract(epoch from clock_timestamp())::double precision"
+
+
+@compiles(epoch_now)
+def _epoch_mariadb(element: Any, compiler: Any, **kw: Any) -> str:
+    # SYSDATE, not NOW: NOW is the statement's start, which a waiting UPDATE leaves behind.
+    return "unix_timestamp(sysdate(6))"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def primary_key() -> Mapped[int]:
+    return mapped_column(Id, primary_key=True, autoincrement=True)
+
+
+def reference(target: str, *, nullable: bool = False, index: bool = True) -> Mapped[Any]:
+    return mapped_column(Id, ForeignKey(target), nullable=nullable, index=index)
+
+
+# --- people of ours -----------------------------------------------------------------------------------------
+
+
+class Operator(Base):
+    """A person who logs in."""
+
+    __tablename__ = "operators"
+
+    id: Mapped[int] = primary_key()
+    email: Mapped[str] = mapped_column(exact(190), unique=True)  # kept in lower case
+    name: Mapped[str] = mapped_column(String(120))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(20), default="agent")
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    # Part of every session; changing it ends them all (new password, deactivation).
+    session_stamp: Mapped[str] = mapped_column(String(32), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ApiKey(Base):
+    """A key for programs; only its hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120))
+    prefix: Mapped[str] = mapped_column(exact(16))
+    key_hash: Mapped[str] = mapped_column(exact(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(255), default="read")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# --- numbers of ours ----------------------------------------------------------------------------------------
+
+
+class Integration(Base):
+    """One WhatsApp number of ours at one provider."""
+
+    __tablename__ = "integrations"
+    __table_args__ = (UniqueConstraint("provider", "number_id"),)
+
+    id: Mapped[int] = primary_key()
+    provider: Mapped[str] = mapped_column(String(20))
+    shape: Mapped[str] = mapped_column(String(20), default="")  # simulator: whose webhooks it speaks
+    name: Mapped[str] = mapped_column(String(120))
+    number_id: Mapped[str] = mapped_column(exact(100))
+    display_phone: Mapped[str] = mapped_column(String(40), default="")
+    business_id: Mapped[str] = mapped_column(exact(100), default="")
+    app_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted
+    access_token: Mapped[str] = mapped_column(Text, default="")  # encrypted
+    verify_token: Mapped[str] = mapped_column(Text, default="")  # encrypted
+    start_flow: Mapped[str] = mapped_column(String(60), default="nexora")
+    language: Mapped[str] = mapped_column(String(5), default="pt")
+    reply_mode: Mapped[str] = mapped_column(String(10), default="rest")
+    is_default: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_from_environment: Mapped[bool] = mapped_column(Boolean, default=False)
+    paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # number-wide throttle by the provider
+    health_ok: Mapped[bool | None] = mapped_column(Boolean)
+    health_summary: Mapped[str] = mapped_column(String(255), default="")
+    health_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- people who write to us ---------------------------------------------------------------------------------
+
+
+class Contact(Base):
+    """A person who writes to us; not its phone number. Merged contacts keep a row that points to the survivor."""
+
+    __tablename__ = "contacts"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(255), default="")
+    email: Mapped[str] = mapped_column(String(255), default="")
+    language: Mapped[str | None] = mapped_column(String(5))
+    country: Mapped[str | None] = mapped_column(String(2))
+    opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    refuses_marketing_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    referral: Mapped[Any | None] = mapped_column(Json)  # the first ad that brought the person
+    merged_into_id: Mapped[int | None] = reference("contacts.id", nullable=True)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    identities: Mapped[list["ContactIdentity"]] = relationship(back_populates="contact")
+
+    @property
+    def has_opted_out(self) -> bool:
+        return self.opted_out_at is not None
+
+    def identity(self, kind: str) -> str | None:
+        """Give the newest identity of `kind` that is still in use."""
+        values = [i for i in self.identities if i.kind == kind and i.replaced_at is None]
+        return max(values, key=lambda i: i.id).value if values else None
+
+
+class ContactIdentity(Base):
+    """One name under which a provider account knows a contact: verbatim, never rewritten.
+
+    `match_key` joins spellings of one number (Brazil's ninth digit, Mexico's 1, Argentina's 9); it is for finding only.
+    """
+
+    __tablename__ = "contact_identities"
+    __table_args__ = (
+        UniqueConstraint("account", "kind", "value"),
+        Index(None, "account", "match_key"),
+        Index(None, "value"),
+    )
+
+    id: Mapped[int] = primary_key()
+    contact_id: Mapped[int] = reference("contacts.id")
+    account: Mapped[str] = mapped_column(exact(120))
+    kind: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str] = mapped_column(exact(150))
+    match_key: Mapped[str] = mapped_column(exact(150), default="")
+    replaced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    contact: Mapped[Contact] = relationship(back_populates="identities")
+
+
+class Conversation(Base):
+    """The one thread between a contact and a number of ours."""
+
+    __tablename__ = "conversations"
+    __table_args__ = (
+        UniqueConstraint("integration_id", "contact_id"),
+        Index(None, "last_message_at", "id"),
+    )
+
+    id: Mapped[int] = primary_key()
+    integration_id: Mapped[int] = reference("integrations.id", index=False)
+    contact_id: Mapped[int] = reference("contacts.id")
+    handler: Mapped[str] = mapped_column(String(10), default="bot")  # bot or human
+    handler_reason: Mapped[str] = mapped_column(String(120), default="")
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    handover_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_closed: Mapped[bool] = mapped_column(Boolean, default=False)
+    unread_count: Mapped[int] = mapped_column(Integer, default=0)
+    last_inbound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opens the service window
+    last_message_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_preview: Mapped[str] = mapped_column(String(160), default="")
+    pair_blocked_count: Mapped[int] = mapped_column(Integer, default=0)  # consecutive pair-limit refusals
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    contact: Mapped[Contact] = relationship(lazy="raise_on_sql")
+    integration: Mapped[Integration] = relationship(lazy="raise_on_sql")
+
+    @property
+    def is_with_person(self) -> bool:
+        return self.handler == "human"
+
+
+class MenuSession(Base):
+    """Where a conversation stands in a flow; 30 minutes of silence reset it."""
+
+    __tablename__ = "menu_sessions"
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int] = mapped_column(Id, ForeignKey("conversations.id"), unique=True)
+    flow: Mapped[str] = mapped_column(String(60))
+    flow_version: Mapped[str] = mapped_column(String(20), default="")
+    step: Mapped[str | None] = mapped_column(String(60))
+    data: Mapped[Any] = mapped_column(Json, default=dict)
+    last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- the life of a message ----------------------------------------------------------------------------------
+
+
+class WebhookEvent(Base):
+    """The inbox: one element of a signed webhook, as it came. The truth of what reached us.
+
+    state: pending (a lane or the receipts task will take it), unmatched (a receipt that came before its message is known),
+    done, ignored (stored and shown, nothing to do), failed (gave up; shown), unknown (signed, but no number of ours).
+    """
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (Index(None, "state", "lane", "id"),)
+
+    id: Mapped[int] = primary_key()
+    event_key: Mapped[str] = mapped_column(exact(190), unique=True)
+    integration_id: Mapped[int | None] = mapped_column(Id)
+    provider: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(10))
+    lane: Mapped[str | None] = mapped_column(exact(190))
+    state: Mapped[str] = mapped_column(String(10))
+    payload: Mapped[bytes] = mapped_column(LongBytes)
+    provider_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(255), default="")
+
+
+class Lane(Base):
+    """The lease of one person's ordered work (`in:...`, `out:...`) or of one scheduled job (`job:...`)."""
+
+    __tablename__ = "lanes"
+
+    key: Mapped[str] = mapped_column(exact(200), primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger, default=0)  # grows with each claim
+    leased_until: Mapped[float] = mapped_column(Float(53), default=0.0)  # epoch seconds, the database's clock
+    holder: Mapped[str] = mapped_column(String(120), default="")
+
+
+class Turn(Base):
+    """One answer of the desk to one or several messages: who answered, why, and what it was thought to be."""
+
+    __tablename__ = "turns"
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int] = reference("conversations.id")
+    responder: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(String(160))
+    language: Mapped[str] = mapped_column(String(5), default="")
+    flow: Mapped[str | None] = mapped_column(String(60))
+    step_before: Mapped[str | None] = mapped_column(String(60))
+    step_after: Mapped[str | None] = mapped_column(String(60))
+    trace: Mapped[Any] = mapped_column(
+        Json, default=dict
+    )  # analysis, actions and time of each part, for the x-ray
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Message(Base):
+    """One message of a conversation, in or out; an outgoing one is also its own outbox row.
+
+    While `send_due_at` is set, delivery has work to do: send it (queued), or settle what became of it (sending, uncertain).
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("integration_id", "external_id"),
+        Index("ix_messages_thread", "conversation_id", "id"),
+        Index(
+            "ix_messages_outbox",
+            "send_due_at",
+            "conversation_id",
+            sqlite_where=text("send_due_at IS NOT NULL"),
+            postgresql_where=text("send_due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_messages_outbox_lane",
+            "conversation_id",
+            "send_due_at",
+            sqlite_where=text("send_due_at IS NOT NULL"),
+            postgresql_where=text("send_due_at IS NOT NULL"),
+        ),
+        Index("ix_messages_created", "created_at"),
+    )
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int] = mapped_column(Id, ForeignKey("conversations.id"))
+    integration_id: Mapped[int] = mapped_column(Id, ForeignKey("integrations.id"))
+    turn_id: Mapped[int | None] = reference(
+        "turns.id", nullable=True
+    )  # the turn that answered it or wrote it
+    direction: Mapped[str] = mapped_column(String(3))  # in or out
+    sender: Mapped[str] = mapped_column(String(10))  # customer, bot, operator, owner
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    body: Mapped[str] = mapped_column(LongText, default="")
+    content: Mapped[Any | None] = mapped_column(Json)  # out: message_content; in: what has no column
+    external_id: Mapped[str | None] = mapped_column(exact(190))
+    quotes_external_id: Mapped[str | None] = mapped_column(exact(190))
+    status: Mapped[str | None] = mapped_column(String(10))  # outgoing only
+    status_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error_code: Mapped[str] = mapped_column(String(20), default="")
+    error_text: Mapped[str] = mapped_column(String(255), default="")
+    send_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    resent_count: Mapped[int] = mapped_column(
+        Integer, default=0
+    )  # sends repeated without knowing the first's fate
+    is_edited: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_revoked: Mapped[bool] = mapped_column(Boolean, default=False)
+    language: Mapped[str | None] = mapped_column(String(5))
+    intent: Mapped[str | None] = mapped_column(String(24))
+    buying_signal: Mapped[str | None] = mapped_column(String(20))
+    sentiment: Mapped[str | None] = mapped_column(String(12))
+    sentiment_score: Mapped[float | None] = mapped_column(Float)
+    urgency: Mapped[str | None] = mapped_column(String(10))
+    provider_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    @property
+    def is_inbound(self) -> bool:
+        return self.direction == "in"
+
+
+class StoredMedia(Base):
+    """A file that came with a message: where it is kept, or why it is not."""
+
+    __tablename__ = "stored_media"
+
+    id: Mapped[int] = primary_key()
+    message_id: Mapped[int] = reference("messages.id")
+    state: Mapped[str] = mapped_column(String(10), default="pending")  # pending, stored, failed
+    source: Mapped[Any] = mapped_column(Json)  # providers.base.InboundMedia
+    media_kind: Mapped[str] = mapped_column(String(20))
+    mime_type: Mapped[str] = mapped_column(String(120), default="")
+    filename: Mapped[str] = mapped_column(String(255), default="")
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    path: Mapped[str] = mapped_column(String(255), default="")
+    error: Mapped[str] = mapped_column(String(255), default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Worker(Base):
+    """A worker's heartbeat: the web process tells people when none is alive."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(exact(120), primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Alert(Base):
+    """Something that people of ours must be told; repeated news of one `topic` is one open row."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("open_topic"),)
+
+    id: Mapped[int] = primary_key()
+    kind: Mapped[str] = mapped_column(String(40))
+    open_topic: Mapped[str | None] = mapped_column(exact(190))  # null once acknowledged
+    text: Mapped[str] = mapped_column(String(500))
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    times: Mapped[int] = mapped_column(Integer, default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# --- what an intent sets in motion --------------------------------------------------------------------------
+
+
+class Lead(Base):
+    __tablename__ = "leads"
+
+    id: Mapped[int] = primary_key()
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)  # the opening words
+    name: Mapped[str] = mapped_column(String(255), default="")
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    email: Mapped[str] = mapped_column(String(255), default="")
+    interest: Mapped[str] = mapped_column(String(120), default="")
+    budget_usd: Mapped[int | None] = mapped_column(BigInteger)
+    country: Mapped[str] = mapped_column(String(100), default="")
+    source: Mapped[str] = mapped_column(String(60), default="")
+    status: Mapped[str] = mapped_column(String(20), default="new")
+    notes: Mapped[str] = mapped_column(LongText, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Ticket(Base):
+    __tablename__ = "tickets"
+
+    id: Mapped[int] = primary_key()
+    number: Mapped[str | None] = mapped_column(exact(20), unique=True)
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
+    subject: Mapped[str] = mapped_column(String(160), default="")
+    description: Mapped[str] = mapped_column(LongText, default="")
+    priority: Mapped[str] = mapped_column(String(10), default="medium")  # an urgency
+    status: Mapped[str] = mapped_column(String(20), default="open")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Complaint(Base):
+    __tablename__ = "complaints"
+
+    id: Mapped[int] = primary_key()
+    number: Mapped[str | None] = mapped_column(exact(20), unique=True)
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
+    description: Mapped[str] = mapped_column(LongText, default="")
+    status: Mapped[str] = mapped_column(String(20), default="open")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Appointment(Base):
+    __tablename__ = "appointments"
+
+    id: Mapped[int] = primary_key()
+    number: Mapped[str | None] = mapped_column(exact(20), unique=True)
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
+    topic: Mapped[str] = mapped_column(String(160), default="")
+    wish: Mapped[str] = mapped_column(String(255), default="")  # the customer's words for the time
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(String(20), default="requested")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Feedback(Base):
+    __tablename__ = "feedback"
+
+    id: Mapped[int] = primary_key()
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    score: Mapped[int | None] = mapped_column(Integer)  # 1 to 5
+    text: Mapped[str] = mapped_column(LongText, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+# --- the shop -----------------------------------------------------------------------------------------------
+
+
+class Category(Base):
+    __tablename__ = "categories"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    names: Mapped[Any] = mapped_column(Json, default=dict)  # by language, where it differs
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+
+class Product(Base):
+    __tablename__ = "products"
+
+    id: Mapped[int] = primary_key()
+    category_id: Mapped[int] = reference("categories.id")
+    sku: Mapped[str] = mapped_column(exact(60), unique=True)  # the catalogue's retailer id
+    name: Mapped[str] = mapped_column(String(160))
+    names: Mapped[Any] = mapped_column(Json, default=dict)
+    description: Mapped[str] = mapped_column(LongText, default="")
+    descriptions: Mapped[Any] = mapped_column(Json, default=dict)
+    benefits: Mapped[Any] = mapped_column(Json, default=list)
+    price_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3), default="BRL")
+    stock: Mapped[int | None] = mapped_column(Integer)  # null: unlimited
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Order(Base):
+    """A cart until it is placed; then it has a number and its prices are fixed."""
+
+    __tablename__ = "orders"
+    __table_args__ = (UniqueConstraint("cart_of_conversation_id"),)
+
+    id: Mapped[int] = primary_key()
+    number: Mapped[str | None] = mapped_column(exact(20), unique=True)
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int] = reference("conversations.id")
+    # Set while it is the open cart, so that a conversation has one at most.
+    cart_of_conversation_id: Mapped[int | None] = mapped_column(Id)
+    status: Mapped[str] = mapped_column(String(20), default="cart")  # cart, placed, paid, cancelled
+    payment_status: Mapped[str] = mapped_column(String(20), default="unpaid")
+    currency: Mapped[str] = mapped_column(String(3), default="BRL")
+    total_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    source: Mapped[str] = mapped_column(String(60), default="")
+    placed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+    items: Mapped[list["OrderItem"]] = relationship(back_populates="order", order_by="OrderItem.id")
+
+
+class OrderItem(Base):
+    __tablename__ = "order_items"
+    __table_args__ = (UniqueConstraint("order_id", "product_id"),)
+
+    id: Mapped[int] = primary_key()
+    order_id: Mapped[int] = reference("orders.id", index=False)
+    product_id: Mapped[int] = reference("products.id")
+    name: Mapped[str] = mapped_column(String(160))
+    quantity: Mapped[int] = mapped_column(Integer)
+    price_minor: Mapped[int] = mapped_column(BigInteger)
+
+    order: Mapped[Order] = relationship(back_populates="items")
+
+
+class InvestmentProgram(Base):
+    """A residency or citizenship programme of seed 004."""
+
+    __tablename__ = "investment_programs"
+    __table_args__ = (Index(None, "category", "rank"),)
+
+    id: Mapped[int] = primary_key()
+    country: Mapped[str] = mapped_column(String(100))
+    category: Mapped[str] = mapped_column(String(50))  # Europe, Caribbean, USA, UAE
+    name: Mapped[str] = mapped_column(String(255), unique=True)
+    description: Mapped[str] = mapped_column(LongText, default="")
+    minimum_investment: Mapped[int] = mapped_column(BigInteger)  # US dollars
+    processing_time: Mapped[str] = mapped_column(String(100), default="")
+    link: Mapped[str] = mapped_column(String(500), default="")
+    rank: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- how the databases are opened ---------------------------------------------------------------------------
+
+_only_reads: ContextVar[bool] = ContextVar("only_reads", default=False)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Mark a block whose transactions only read: on SQLite they begin DEFERRED and wait for no writer.
+
+    Every other transaction on SQLite begins IMMEDIATE: a deferred one that writes later may lose an update.
+    """
+    token = _only_reads.set(True)
+    try:
+        yield
+    finally:
+        _only_reads.reset(token)
+
+
+def begin_reading() -> None:
+    """Mark the rest of this context (a GET request) as reading only."""
+    _only_reads.set(True)
+
+
+def begin_writing() -> None:
+    """Mark the rest of this context as writing, which is the default."""
+    _only_reads.set(False)
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Set each new connection of `engine` up for its database. Called once per engine by the composition root."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _open_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def _open_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in (
+        f"busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",  # a 200 to the provider must survive a power cut
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -16000",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN" if _only_reads.get() else "BEGIN IMMEDIATE")
