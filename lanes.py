@@ -1,0 +1,163 @@
+"""Leases: one worker at a time per person and direction, and who is due.
+
+The inbox (`webhook_events`) and the outbox (`messages`) are the truth; a lease only says whose turn it is to work on one
+person's rows. `tasks` and `whatsapp_service` call this; every commit of a lane's work contains `confirm`, so that a
+worker which slept through its lease writes nothing. `claim` and `release` commit by themselves: their meaning is a commit.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Insert, func, select, update
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from models import Base, Lane, Message, WebhookEvent, db, epoch_now
+
+LEASE_SECS = 30.0
+RECEIPTS_LANE = "receipts"
+DUE_LIMIT = 500
+
+
+class LeaseLost(Exception):
+    """Another worker holds the lane now; roll back and write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one lane's rows while its token stands in the table."""
+
+    key: str
+    token: int
+
+
+def inbound_lane(integration_id: int, person: str) -> str:
+    return f"in:{integration_id}:{person}"
+
+
+def outbound_lane(conversation_id: int) -> str:
+    return f"out:{conversation_id}"
+
+
+def claim(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None:
+    """Take the lane's lease, or give None when somebody's stands. Commits."""
+    lease = take(key, holder, lease_secs)
+    db.session.commit()
+    return lease
+
+
+def take(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None:
+    """Take the lease as part of the caller's transaction; the caller commits."""
+    return _take_over_expired(key, holder, lease_secs) or _open_lane(key, holder, lease_secs)
+
+
+def confirm(lease: Lease, lease_secs: float = LEASE_SECS) -> None:
+    """Prove, inside the caller's transaction, that the lease is still ours, and renew it.
+
+    Raises LeaseLost when the token has grown or the lease was let go; the caller must roll back.
+    """
+    changed = db.session.execute(
+        update(Lane)
+        .where(Lane.key == lease.key, Lane.token == lease.token)
+        .values(leased_until=epoch_now() + lease_secs)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:
+        raise LeaseLost(lease.key)
+
+
+def renew(lease: Lease, lease_secs: float = LEASE_SECS) -> None:
+    """Renew during a long wait (the heartbeat). Commits. Raises LeaseLost."""
+    confirm(lease, lease_secs)
+    db.session.commit()
+
+
+def let_go(lease: Lease) -> None:
+    """Give the lease back inside the caller's transaction. Raises LeaseLost when it was not ours any more."""
+    confirm(lease, lease_secs=-1.0)
+
+
+def release(lease: Lease) -> None:
+    """Give the lease back; harmless when it was lost. Commits."""
+    try:
+        let_go(lease)
+        db.session.commit()
+    except LeaseLost:
+        db.session.rollback()
+
+
+def has_pending_events(lane: str, now: datetime) -> bool:
+    """Tell whether the inbound lane has a row that is due."""
+    found = db.session.execute(
+        select(WebhookEvent.id)
+        .where(
+            WebhookEvent.state == "pending",
+            WebhookEvent.lane == lane,
+            (WebhookEvent.due_at.is_(None)) | (WebhookEvent.due_at <= now),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+def due_inbound(now: datetime) -> list[str]:
+    """Give the inbound lanes (and the receipts' lane) that have due rows and no live lease, oldest first."""
+    oldest = func.min(WebhookEvent.id)
+    rows = db.session.execute(
+        select(WebhookEvent.lane)
+        .outerjoin(Lane, Lane.key == WebhookEvent.lane)
+        .where(
+            WebhookEvent.state == "pending",
+            WebhookEvent.lane.is_not(None),
+            (WebhookEvent.due_at.is_(None)) | (WebhookEvent.due_at <= now),
+            (Lane.leased_until.is_(None)) | (Lane.leased_until < epoch_now()),
+        )
+        .group_by(WebhookEvent.lane)
+        .order_by(oldest)
+        .limit(DUE_LIMIT)
+    )
+    return [lane for (lane,) in rows]
+
+
+def due_outbound(now: datetime) -> list[int]:
+    """Give the conversations whose outbox has a due row, oldest first; a live lease is left to `take` to refuse."""
+    rows = db.session.execute(
+        select(Message.conversation_id)
+        .where(Message.send_due_at.is_not(None), Message.send_due_at <= now)
+        .group_by(Message.conversation_id)
+        .order_by(func.min(Message.id))
+        .limit(DUE_LIMIT)
+    )
+    return [conversation_id for (conversation_id,) in rows]
+
+
+def _take_over_expired(key: str, holder: str, lease_secs: float) -> Lease | None:
+    statement = (
+        update(Lane)
+        .where(Lane.key == key, Lane.leased_until < epoch_now())
+        .values(token=Lane.token + 1, leased_until=epoch_now() + lease_secs, holder=holder)
+        .execution_options(synchronize_session=False)
+    )
+    if db.engine.dialect.update_returning:
+        token = db.session.execute(statement.returning(Lane.token)).scalar()
+    elif db.session.execute(statement).rowcount == 1:
+        token = db.session.execute(select(Lane.token).where(Lane.key == key)).scalar()
+    else:
+        token = None
+    return None if token is None else Lease(key, token)
+
+
+def _open_lane(key: str, holder: str, lease_secs: float) -> Lease | None:
+    # Free, then taken: the row count of an ignored INSERT means different things on the three databases.
+    db.session.execute(insert_or_ignore(Lane).values({"key": key, "token": 0, "leased_until": 0.0, "holder": ""}))
+    return _take_over_expired(key, holder, lease_secs)
+
+
+def insert_or_ignore(table: type[Base]) -> Insert:
+    """Give an INSERT that leaves an existing row alone, in the dialect of the database in use."""
+    dialect = db.engine.dialect.name
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    key = next(iter(table.__table__.primary_key.columns))
+    return mysql.insert(table).on_duplicate_key_update({key.name: key})
