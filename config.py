@@ -328,12 +328,13 @@ class Config:
 def load(environ: Mapping[str, str] | None = None, *, entry: Entry = "cli") -> Config:
     """Read the settings, or raise ConfigError with one line for each thing that is wrong.
 
-    Without `environ`, the process's environment counts, over the `.env` file beside this module. Relative
-    folders lie under the project, relative SQLite files under the instance folder, which is made when
-    something is kept there. Idempotent.
+    Without `environ`, the process's environment counts, over the `.env` file beside this module (which
+    FLASK_SKIP_DOTENV leaves unread, as in flask's own commands). Relative folders lie under the
+    project, relative SQLite files under the instance folder, which is made when something is kept there.
+    Idempotent.
     """
     if environ is None:
-        environ = {**_read_env_file(), **os.environ}
+        environ = os.environ if os.environ.get("FLASK_SKIP_DOTENV") else {**_read_env_file(), **os.environ}
     values = _read_values(environ)
     _fill_in(values, entry)
     problems = _contradictions(values)

@@ -1,0 +1,288 @@
+"""What every test may ask for: an empty database on each server, a free Redis database, a clean environment.
+
+Servers are named by TEST_POSTGRES_URL, TEST_MARIADB_URL and TEST_REDIS_URL (`make services` prepares the
+default ones). A test whose server is away is skipped, and one line at the end says what was left out; with
+REQUIRE_SERVICES=1 it fails instead.
+"""
+
+import atexit
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pymysql
+import pytest
+import redis
+
+import config
+from config import VARIABLES, Config
+
+CONNECT_TIMEOUT_SECS = 3
+REDIS_DATABASES = range(1, 16)
+REDIS_CLAIM = "balcao:test:claim"
+REDIS_OURS = "balcao:test:ours"
+REDIS_CLAIM_SECS = 1800
+LEFT_OUT = "left out, no "
+
+
+# --- The environment ----------------------------------------------------------------------------------------
+
+
+def pytest_configure() -> None:
+    """Forget the settings of this machine before anything reads one; programs that tests start inherit it."""
+    for variable in VARIABLES:
+        for name in (variable.name, *variable.aliases):
+            os.environ.pop(name, None)
+    folder = tempfile.mkdtemp(prefix="balcao-test-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["INSTANCE_DIR"] = folder
+    os.environ["FLASK_SKIP_DOTENV"] = "1"
+
+
+@pytest.fixture
+def load_config(tmp_path: Path) -> Callable[..., Config]:
+    """Give a function that loads a `Config` of these variables alone, with an instance folder of its own."""
+
+    def load(**environ: str) -> Config:
+        return config.load({"INSTANCE_DIR": str(tmp_path / "instance"), **environ}, entry="test")
+
+    return load
+
+
+# --- Servers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database server: what people call it, where it is, and how an empty database is made and dropped."""
+
+    title: str
+    variable: str
+    default_url: str
+    connect: Callable[[str], Any]
+    create: str
+    drop: str
+
+    @property
+    def url(self) -> str:
+        return os.environ.get(self.variable) or self.default_url
+
+
+def _connect_postgresql(url: str) -> Any:
+    return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECS)
+
+
+def _connect_mariadb(url: str) -> Any:
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=parts.username,
+        password=parts.password or "",
+        autocommit=True,
+        connect_timeout=CONNECT_TIMEOUT_SECS,
+        init_command="SET SESSION lock_wait_timeout = 10",
+    )
+
+
+SERVERS = {
+    "postgresql": Server(
+        title="PostgreSQL",
+        variable="TEST_POSTGRES_URL",
+        default_url="postgresql://test:test@127.0.0.1:5432/test",
+        connect=_connect_postgresql,
+        create="CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'",
+        drop="DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+    ),
+    "mariadb": Server(
+        title="MariaDB",
+        variable="TEST_MARIADB_URL",
+        default_url="mysql://test:test@127.0.0.1:3306/test",
+        connect=_connect_mariadb,
+        create="CREATE DATABASE {name} CHARACTER SET utf8mb4",
+        drop="DROP DATABASE IF EXISTS {name}",
+    ),
+}
+REDIS_VARIABLE = "TEST_REDIS_URL"
+REDIS_DEFAULT_URL = "redis://127.0.0.1:6379"
+
+
+def new_database(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the address of a new empty database (of sqlite, postgresql or mariadb); drop it afterwards."""
+    if kind == "sqlite":
+        yield f"sqlite:///{folder / f'{secrets.token_hex(4)}.db'}"
+        return
+    server = SERVERS[kind]
+    _need(server.title, server.variable, _why_away(kind))
+    name = f"balcao_test_{secrets.token_hex(6)}"
+    _run_on(server, server.create.format(name=name))
+    try:
+        parts = urlsplit(server.url)
+        url = urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
+        yield config.load({"DATABASE_URL": url, "INSTANCE_DIR": str(folder)}, entry="test").database_url
+    finally:
+        if kind == "mariadb":
+            _end_sessions(server, name)
+        _run_on(server, server.drop.format(name=name))
+
+
+def _run_on(server: Server, statement: str) -> None:
+    connection = server.connect(server.url)
+    try:
+        connection.cursor().execute(statement)
+    finally:
+        connection.close()
+
+
+def _end_sessions(server: Server, name: str) -> None:
+    """End what a failed test left open: MariaDB would wait for its locks before it drops the database."""
+    connection = server.connect(server.url)
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
+        for (session_id,) in cursor.fetchall():
+            with _already_gone():
+                cursor.execute(f"KILL {session_id:d}")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _already_gone() -> Iterator[None]:
+    try:
+        yield
+    except pymysql.err.OperationalError as error:
+        if error.args[0] != pymysql.constants.ER.NO_SUCH_THREAD:
+            raise
+
+
+@cache
+def _why_away(kind: str) -> str:
+    """Say why a server cannot be used, or nothing when it can. Asked once per run."""
+    server = SERVERS[kind]
+    try:
+        server.connect(server.url).close()
+    except (psycopg.Error, pymysql.Error, OSError) as error:
+        return _first_line(error)
+    return ""
+
+
+@cache
+def _why_redis_away() -> str:
+    try:
+        with redis.Redis.from_url(_redis_url(), socket_connect_timeout=CONNECT_TIMEOUT_SECS) as client:
+            client.ping()
+    except (redis.RedisError, OSError) as error:
+        return _first_line(error)
+    return ""
+
+
+def _redis_url() -> str:
+    return os.environ.get(REDIS_VARIABLE) or REDIS_DEFAULT_URL
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _need(title: str, variable: str, why_away: str) -> None:
+    if not why_away:
+        return
+    reason = f"{LEFT_OUT}{title} ({variable}): {why_away}"
+    if os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"REQUIRE_SERVICES=1, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+DATABASES = [
+    pytest.param("sqlite", id="sqlite"),
+    pytest.param("postgresql", id="postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", id="mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give an empty database of its own to each test, on each kind of server in turn."""
+    yield from new_database(request.param, tmp_path)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def module_database_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Give one empty database to all tests of a module, on each kind of server in turn."""
+    yield from new_database(request.param, tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> Iterator[str]:
+    yield from new_database("sqlite", tmp_path)
+
+
+@pytest.fixture
+def postgresql_url(tmp_path: Path) -> Iterator[str]:
+    yield from new_database("postgresql", tmp_path)
+
+
+@pytest.fixture
+def mariadb_url(tmp_path: Path) -> Iterator[str]:
+    yield from new_database("mariadb", tmp_path)
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """Give a Redis database that is empty and nobody else's; it is emptied afterwards."""
+    _need("Redis", REDIS_VARIABLE, _why_redis_away())
+    for number in REDIS_DATABASES:
+        url = re.sub(r"/[0-9]*$", "", _redis_url()) + f"/{number}"
+        with redis.Redis.from_url(url) as client:
+            if not _claim(client):
+                continue
+            try:
+                yield url
+            finally:
+                client.flushdb()
+            return
+    pytest.fail("every Redis database from 1 to 15 is in use; empty one", pytrace=False)
+
+
+def _claim(client: Any) -> bool:
+    """Take a database that is empty, or that a killed run of these tests left behind."""
+    if client.dbsize() and not client.exists(REDIS_OURS):
+        return False
+    if not client.set(REDIS_CLAIM, os.getpid(), nx=True, ex=REDIS_CLAIM_SECS):
+        return False
+    client.set(REDIS_OURS, "1")
+    leftovers = [key for key in client.scan_iter() if key.decode() not in (REDIS_CLAIM, REDIS_OURS)]
+    if leftovers:
+        client.delete(*leftovers)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell in one line which tests a missing server left out."""
+    left_out: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if LEFT_OUT in reason:
+            left_out[reason.split(LEFT_OUT)[1].split(" (")[0]] += 1
+    if left_out:
+        parts = ", ".join(f"{count} without {title}" for title, count in sorted(left_out.items()))
+        terminalreporter.write_line(
+            f"Left out: {parts} (`make services` starts what is installed).", yellow=True
+        )
+
+
+# --- The application ----------------------------------------------------------------------------------------
