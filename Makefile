@@ -1,0 +1,102 @@
+# The two commands: `make run` and `make test`. Needs git, make and python3-venv; everything else is installed
+# into .venv, pinned by hash. ARGS=... is handed to what is run: make test ARGS="-k flows -x".
+
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup run test check format e2e bench services lock example clean
+
+help:
+	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
+	@echo "make test      set up and run all tests (ARGS=... goes to pytest)"
+	@echo "make check     lint, formatting, types, templates, building guards"
+	@echo "make setup     only make .venv with everything for run, test and check"
+	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
+	@echo "make e2e       the tests in a real browser (needs chromium)"
+	@echo "make bench     measure (ARGS=... goes to the bench)"
+	@echo "make format    format the code"
+	@echo "make lock      compile requirements*.in to pinned requirements*.txt (needs uv)"
+	@echo "make clean     remove .venv and caches; data in instance/ stays"
+
+# --- The environment ---
+
+# A Python that is new enough, and can make a virtual environment by itself or through uv.
+PYTHONS = $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
+FOUND = $(firstword $(foreach p,$(PYTHONS),$(shell $(p) -c '$(NEW_ENOUGH)' 2>/dev/null && echo $(p))))
+CAN_VENV = $(shell $(1) -c 'import ensurepip, venv' 2>/dev/null && echo yes)
+UV := $(shell command -v uv 2>/dev/null)
+
+$(VENV)/.made:
+	$(eval CHOSEN := $(FOUND))
+	$(if $(CHOSEN),,$(error Python 3.11 or newer is missing; on Debian: apt-get install python3 python3-venv))
+	$(eval VENV_BY := $(if $(call CAN_VENV,$(CHOSEN)),$(CHOSEN) -m venv --clear $(VENV),$(if $(UV),$(UV) venv -q --clear --python $(CHOSEN) $(VENV))))
+	$(if $(VENV_BY),,$(error Python's venv is missing; on Debian: apt-get install python3-venv))
+	@$(VENV_BY)
+	@touch $@
+
+# uv when it is there (seconds), else pip (a minute the first time); the same files, checked against their hashes.
+INSTALL = $(if $(UV),$(UV) pip install -q --python $(PY),$(PY) -m pip install -q --disable-pip-version-check)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/.made
+	@echo "Installing the packages of requirements.txt ..."
+	@$(INSTALL) --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/.made
+	@echo "Installing the packages of requirements-dev.txt ..."
+	@$(INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $(VENV)/.runtime $@
+
+# Page translations, compiled where there are any.
+CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/*.po))
+
+%.mo: %.po | $(VENV)/.runtime
+	@$(VENV)/bin/pybabel -q compile -i $< -o $@
+
+setup: $(VENV)/.development $(CATALOGUES)
+
+# --- What people do ---
+
+# exec: the program itself receives Ctrl-C and TERM, and nothing stays behind.
+run: $(VENV)/.runtime $(CATALOGUES)
+	@exec $(PY) main.py $(ARGS)
+
+test: setup
+	@exec $(PY) -m pytest $(ARGS)
+
+e2e: setup
+	@exec $(PY) -m pytest tests/e2e $(ARGS)
+
+bench: setup
+	@exec $(PY) -m bench $(ARGS)
+
+check: setup
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy .
+	@if [ -d templates ]; then $(VENV)/bin/djlint --lint --quiet templates; fi
+	@$(PY) -m pytest -q tests/test_building.py
+
+format: setup
+	@$(VENV)/bin/ruff check --fix-only .
+	@$(VENV)/bin/ruff format .
+
+services:
+	@bash .ci/services
+
+LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock:
+	@$(LOCK) $(ARGS) requirements.in -o requirements.txt
+	@$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+
+example: $(VENV)/.runtime
+	@$(PY) config.py > .env.example
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

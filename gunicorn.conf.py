@@ -1,0 +1,44 @@
+"""How gunicorn serves the desk: `gunicorn main:app -c gunicorn.conf.py`. Never starts a worker for messages."""
+
+import os
+import shutil
+import sys
+import tempfile
+from typing import Any
+
+from prometheus_client import multiprocess
+
+import config
+
+try:
+    settings = config.load(entry="gunicorn")
+except config.ConfigError as error:
+    sys.exit(str(error))
+
+bind = f"{settings.host}:{settings.port}"
+worker_class = "gthread"
+workers = settings.web_concurrency
+threads = settings.web_threads  # a live page holds one as long as it is open
+timeout = 60
+graceful_timeout = 20
+keepalive = 75  # longer than the idle time of the usual load balancers, so that they close first
+accesslog = None  # the program logs its requests itself, with ids and without query strings
+errorlog = "-"
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a heartbeat must not wait for a disk
+control_socket_disable = True  # it would open a socket in the home folder
+
+# Every process counts for itself; this folder is where /metrics adds the counts up. The library reads the variable
+# when it is first imported by a worker.
+_made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _made_here:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a process that has ended."""
+    multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    if _made_here:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
