@@ -1,7 +1,8 @@
 """The one contract of WhatsApp providers: verify, split, parse, send, media, health.
 
 The door calls `verify` and `split`; `whatsapp_service` calls the rest. A provider holds no state and knows no
-database and no flask: dataclasses in, dataclasses out. Network failures are answers (`SendError`), not exceptions.
+database and no flask: dataclasses in, dataclasses out. Network failures are answers (`SendError`), not
+exceptions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,9 +48,9 @@ class Element:
     """One piece of a webhook body, as the door stores it: a row of `webhook_events`.
 
     `number_id` is None when the body names none (the default number's then). `key` is unique per element for
-    ever (message: number + provider id; status: number + id + status; other: SHA-256 of the canonical element).
-    `person` is the lane's person: the business-scoped id when there is one, else the wa_id; None has no lane.
-    `payload` is canonical JSON, enough for `parse` to need nothing else.
+    ever (message: number + provider id; status: number + id + status; other: SHA-256 of the canonical
+    element). `person` is the lane's person: the business-scoped id when there is one, else the wa_id; None
+    has no lane. `payload` is canonical JSON, enough for `parse` to need nothing else.
     """
 
     kind: ElementKind
@@ -231,9 +232,10 @@ class Sent:
 class SendError:
     """A send that did not succeed, in a closed list of meanings.
 
-    `outcome`: `retry` (surely not sent, try again), `final` (surely not sent, never will), `uncertain` (the line
-    was cut after the request left: it may have been sent). `retry_after_secs` is the provider's own wish;
-    `scope` says whom to slow down: this person (`pair`), the whole number (`number`), or only this message.
+    `outcome`: `retry` (surely not sent, try again), `final` (surely not sent, never will), `uncertain` (the
+    line was cut after the request left: it may have been sent). `retry_after_secs` is the provider's own
+    wish; `scope` says whom to slow down: this person (`pair`), the whole number (`number`), or only this
+    message.
     """
 
     code: str
@@ -303,16 +305,18 @@ class Provider(Protocol):
     limits: Limits
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
-        """Tell whether `request` was signed with `app_secret`; constant time; False without secret or header."""
+        """Tell whether `request` was signed with `app_secret`; constant time; False without secret or
+        header."""
         ...
 
     def split(self, request: SignedRequest) -> list[Element]:
-        """Split a verified body into its elements, in order. Never raises for one bad element (it becomes `other`);
-        raises MalformedBody when the whole body cannot be read."""
+        """Split a verified body into its elements, in order. Never raises for one bad element (it becomes
+        `other`); raises MalformedBody when the whole body cannot be read."""
         ...
 
     def parse(self, payload: bytes) -> Event:
-        """Read one stored element. Total: what is not understood becomes a Notice or an `unsupported` message."""
+        """Read one stored element. Total: what is not understood becomes a Notice or an `unsupported`
+        message."""
         ...
 
     def fit(self, content: Content) -> tuple[Content, ...]:
@@ -326,14 +330,20 @@ class Provider(Protocol):
         """Send one fitted content. `reference` is our message id and must come back in every receipt."""
         ...
 
+    def explain(self, error: ProviderError) -> SendError:
+        """Say what an error of a `failed` receipt means: the same closed table as for `send`."""
+        ...
+
     def mark_read(self, account: Account, external_id: str, *, typing: bool) -> bool:
-        """Show the blue ticks, with `typing` the typing indicator; False when the provider refused. Best effort."""
+        """Show the blue ticks, with `typing` the typing indicator; False when the provider refused. Best
+        effort."""
         ...
 
     def fetch_media(
         self, account: Account, media: InboundMedia, *, max_bytes: int
     ) -> DownloadedMedia | MediaError:
-        """Download a file, only from the provider's own hosts with credentials; never more than `max_bytes`."""
+        """Download a file, only from the provider's own hosts with credentials; never more than
+        `max_bytes`."""
         ...
 
     def health(self, account: Account) -> Health:

@@ -1,0 +1,261 @@
+"""Meta's WhatsApp Cloud API behind the provider contract.
+
+The door calls `verify`, `answer_handshake` and `split`; `whatsapp_service` the rest. Reading webhooks is
+`meta_webhooks` and `meta_events`, writing messages `meta_messages`, the error table `meta_errors`; here is
+only the talk over HTTP.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+from message_content import Content
+from providers import loose, meta_errors, meta_events, meta_messages, meta_webhooks, transport
+from providers.base import (
+    Account,
+    DownloadedMedia,
+    Element,
+    Event,
+    Health,
+    InboundMedia,
+    Limits,
+    MediaError,
+    Person,
+    ProviderError,
+    SendError,
+    Sent,
+    SignedRequest,
+)
+from providers.meta_webhooks import answer_handshake
+from providers.transport import Answer, Bearer, Failure
+
+__all__ = ["Meta", "answer_handshake", "meta"]
+
+DEFAULT_BASE_URL = "https://graph.facebook.com"
+# The newest on 29 July 2026; versions live two years, so it is configuration.
+DEFAULT_API_VERSION = "v26.0"
+# Hosts that may see our token: where Meta says that media lies.
+_MEDIA_HOSTS = ("lookaside.fbsbx.com",)
+_MEDIA_SUFFIXES = (".fbsbx.com", ".whatsapp.net")
+_HEALTH_FIELDS = (
+    "id,display_phone_number,verified_name,quality_rating,name_status,status,"
+    "platform_type,throughput,whatsapp_business_manager_messaging_limit"
+)
+_MEDIA_TIMEOUT_FACTOR = 4.0
+
+
+class Meta:
+    """The singleton `meta`; it has no state."""
+
+    name = "meta"
+    limits: Limits = meta_messages.LIMITS
+
+    def verify(self, request: SignedRequest, app_secret: str) -> bool:
+        return meta_webhooks.verify(request, app_secret)
+
+    def split(self, request: SignedRequest) -> list[Element]:
+        return meta_webhooks.split(request)
+
+    def parse(self, payload: bytes) -> Event:
+        return meta_events.parse(payload)
+
+    def fit(self, content: Content) -> tuple[Content, ...]:
+        return meta_messages.fit(content)
+
+    def explain(self, error: ProviderError) -> SendError:
+        return meta_errors.explain(error)
+
+    def send(
+        self, account: Account, to: Person, content: Content, *, reference: str, quotes: str | None = None
+    ) -> Sent | SendError:
+        prepared = meta_messages.prepare(to, content, reference=reference, quotes=quotes)
+        if isinstance(prepared, SendError):
+            return prepared
+        answer = _call(account, "POST", f"{account.number_id}/messages", json=prepared)
+        if isinstance(answer, Failure):
+            return transport.send_error(answer)
+        return _read_sent(answer) or meta_errors.read_refusal(answer, datetime.now(UTC))
+
+    def mark_read(self, account: Account, external_id: str, *, typing: bool) -> bool:
+        payload: dict[str, Any] = {
+            "messaging_product": "whatsapp",
+            "status": "read",
+            "message_id": external_id,
+        }
+        if typing:
+            payload["typing_indicator"] = {"type": "text"}
+        answer = _call(account, "POST", f"{account.number_id}/messages", json=payload)
+        return isinstance(answer, Answer) and answer.status == 200
+
+    def fetch_media(
+        self, account: Account, media: InboundMedia, *, max_bytes: int
+    ) -> DownloadedMedia | MediaError:
+        """Ask where the file lies, then fetch it. The address of the webhook lives five minutes: it is not
+        used when there is an id; an address that died meanwhile is asked for once more."""
+        found = _locate(account, media)
+        if isinstance(found, MediaError):
+            return found
+        answer = _download(account, found.url, max_bytes)
+        if isinstance(answer, Answer) and answer.status in (401, 403, 404, 410) and media.media_id:
+            found = _locate(account, media)
+            if isinstance(found, MediaError):
+                return found
+            answer = _download(account, found.url, max_bytes)
+        return answer if isinstance(answer, MediaError) else _read_file(answer, found)
+
+    def upload_media(
+        self, account: Account, content: bytes, mime_type: str, filename: str = "file"
+    ) -> str | SendError:
+        """Store a file at Meta for 30 days; gives its media id."""
+        answer = _call(
+            account,
+            "POST",
+            f"{account.number_id}/media",
+            data={"messaging_product": "whatsapp", "type": mime_type},
+            files={"file": (filename, content, mime_type)},
+        )
+        if isinstance(answer, Failure):
+            return transport.send_error(answer)
+        media_id = loose.identifier(_body(answer).get("id"))
+        return media_id or meta_errors.read_refusal(answer, datetime.now(UTC))
+
+    def health(self, account: Account) -> Health:
+        answer = _call(account, "GET", account.number_id, params={"fields": _HEALTH_FIELDS})
+        if isinstance(answer, Failure):
+            return Health(False, transport.send_error(answer).operator_message)
+        body = _body(answer)
+        if answer.status != 200 or not body.get("id"):
+            return Health(False, meta_errors.read_refusal(answer, datetime.now(UTC)).operator_message)
+        return _read_health(body)
+
+
+meta = Meta()
+
+
+def _call(account: Account, method: str, path: str, **body: Any) -> Answer | Failure:
+    version = account.api_version or DEFAULT_API_VERSION
+    url = f"{_base_url(account)}/{quote(version)}/{quote(path, safe='/')}"
+    return transport.exchange(
+        method, url, Bearer(account.access_token), timeout_secs=account.timeout_secs, **body
+    )
+
+
+def _base_url(account: Account) -> str:
+    return (account.base_url or DEFAULT_BASE_URL).rstrip("/")
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    try:
+        return loose.mapping(loose.read(answer.content))
+    except ValueError:
+        return {}
+
+
+def _read_sent(answer: Answer) -> Sent | None:
+    body = _body(answer)
+    first = loose.mapping(next(iter(loose.items(body.get("messages"))), None))
+    external_id = loose.identifier(first.get("id"))
+    if answer.status not in (200, 201) or external_id is None:
+        return None
+    contact = loose.mapping(next(iter(loose.items(body.get("contacts"))), None))
+    learnt = meta_events.person(None, None, None, contact)
+    return Sent(external_id, learnt if learnt.wa_id or learnt.bsuid or learnt.parent_bsuid else None)
+
+
+def _locate(account: Account, media: InboundMedia) -> InboundMedia | MediaError:
+    """Ask Meta for the file's present address; a message without id has only the address that came with
+    it."""
+    if not media.media_id:
+        return media if media.url else MediaError("no_media", "The message names no file.")
+    answer = _call(account, "GET", media.media_id, params={"phone_number_id": account.number_id})
+    if isinstance(answer, Failure):
+        return MediaError("cut", f"Meta could not be asked for the file ({answer.reason}).", True)
+    body = _body(answer)
+    url = loose.text(body.get("url"))
+    if answer.status != 200 or not url:
+        is_retryable = answer.status == 429 or answer.status >= 500
+        return MediaError(
+            f"http_{answer.status}", f"Meta does not give the file (HTTP {answer.status}).", is_retryable
+        )
+    return InboundMedia(
+        media_kind=media.media_kind,
+        media_id=media.media_id,
+        url=url,
+        mime_type=loose.text(body.get("mime_type")) or media.mime_type,
+        sha256=loose.text(body.get("sha256")) or media.sha256,
+        filename=media.filename,
+    )
+
+
+def _download(account: Account, url: str, max_bytes: int) -> Answer | MediaError:
+    if not may_see_token(account, url):
+        return MediaError("foreign_host", "The file lies on a host that is not Meta's; it was not fetched.")
+    answer = transport.exchange(
+        "GET",
+        url,
+        Bearer(account.access_token),
+        timeout_secs=account.timeout_secs * _MEDIA_TIMEOUT_FACTOR,
+        max_bytes=max_bytes,
+    )
+    if isinstance(answer, Failure):
+        return MediaError("cut", f"The file could not be fetched ({answer.reason}).", True)
+    return answer
+
+
+def may_see_token(account: Account, url: str) -> bool:
+    """Tell whether our token may go to `url`: Meta's media hosts, and the host of the configured API."""
+    base, target = urlsplit(_base_url(account)), _split_url(url)
+    if target is None or target.username is not None or not target.hostname:
+        return False
+    if (target.scheme, target.netloc.lower()) == (base.scheme, base.netloc.lower()):
+        return True
+    host = target.hostname.lower()
+    is_metas = host in _MEDIA_HOSTS or host.endswith(_MEDIA_SUFFIXES)
+    return target.scheme == "https" and target.port in (None, 443) and is_metas
+
+
+def _split_url(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what raises for a bad one.
+        return parts if parts.port is None or parts.port > 0 else None
+    except ValueError:
+        return None
+
+
+def _read_file(answer: Answer, media: InboundMedia) -> DownloadedMedia | MediaError:
+    if answer.is_cut:
+        return MediaError("too_large", "The file is larger than what is kept.")
+    if answer.status != 200:
+        is_retryable = answer.status in (404, 408, 410, 429) or answer.status >= 500
+        return MediaError(
+            f"http_{answer.status}", f"The file could not be fetched (HTTP {answer.status}).", is_retryable
+        )
+    digest = hashlib.sha256(answer.content).digest()
+    if media.sha256 and not _is_same_digest(media.sha256, digest):
+        return MediaError("changed", "The file is not the one that was announced (SHA-256 differs).", True)
+    mime_type = media.mime_type or answer.headers.get("Content-Type", "")
+    return DownloadedMedia(answer.content, mime_type, digest.hex(), media.filename)
+
+
+def _is_same_digest(announced: str, digest: bytes) -> bool:
+    """Compare with what Meta announced: base64 in webhooks, hexadecimal in the media node."""
+    if hmac.compare_digest(announced.lower().encode("utf-8", "replace"), digest.hex().encode()):
+        return True
+    try:
+        return hmac.compare_digest(base64.b64decode(announced, validate=True), digest)
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _read_health(body: dict[str, Any]) -> Health:
+    number = loose.text(body.get("display_phone_number"))
+    quality = loose.text(body.get("quality_rating")) or "UNKNOWN"
+    status = loose.text(body.get("status")) or "UNKNOWN"
+    is_ok = quality != "RED" and status in ("CONNECTED", "UNKNOWN")
+    name = loose.text(body.get("verified_name"))
+    return Health(is_ok, f"{number} {name}: {status.lower()}, quality {quality.lower()}.", body)

@@ -1,0 +1,172 @@
+"""HTTP to the providers: pooled connections, a total deadline, and failures as values.
+
+Every provider module calls it. It knows no provider; it never follows a redirect and never retries by itself.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase, HTTPBasicAuth
+
+from providers.base import SendError
+
+CONNECT_TIMEOUT_SECS = 5.0
+MAX_ANSWER_BYTES = 2 * 1024**2
+_CHUNK_BYTES = 64 * 1024
+_POOL_HOSTS, _POOL_CONNECTIONS = 16, 64
+# One pool for all threads (urllib3's pools are thread-safe); a Session's cookies and settings are not.
+_ADAPTER = HTTPAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS, max_retries=0)
+_local = threading.local()
+# Causes that end a request before its first byte left.
+_NOT_SENT = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.SSLError,
+    urllib3.exceptions.ProxyError,
+)
+
+
+class Bearer(AuthBase):
+    """A bearer token. As an auth object, so that a .netrc on the machine cannot replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class NoCredentials(AuthBase):
+    """No credentials at all, not even a .netrc's."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+Basic = HTTPBasicAuth
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, read to its end or to `max_bytes`."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No usable answer: `not_sent` (the request surely never left), `cut` (it may have arrived), or
+    `impossible`."""
+
+    kind: Literal["not_sent", "cut", "impossible"]
+    reason: str = field(default="")
+
+
+def exchange(
+    method: str,
+    url: str,
+    auth: AuthBase,
+    *,
+    timeout_secs: float,
+    max_bytes: int = MAX_ANSWER_BYTES,
+    **body: Any,
+) -> Answer | Failure:
+    """Make one request and read its answer before `timeout_secs` are over.
+
+    `body` is what requests takes: json, data, files, params, headers. More than `max_bytes` is not read;
+    `is_cut` tells.
+    """
+    deadline = time.monotonic() + timeout_secs
+    connect_secs = min(CONNECT_TIMEOUT_SECS, timeout_secs)
+    try:
+        response = _session().request(
+            method,
+            url,
+            auth=auth,
+            timeout=(connect_secs, timeout_secs),
+            stream=True,
+            allow_redirects=False,
+            **body,
+        )
+        with contextlib.closing(response):
+            content, is_cut = _read(response, max_bytes, deadline)
+    except _IMPOSSIBLE as error:
+        return Failure("impossible", type(error).__name__)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        return Failure("not_sent" if _never_left(error) else "cut", type(error).__name__)
+    return Answer(response.status_code, response.headers, content, is_cut)
+
+
+def send_error(failure: Failure) -> SendError:
+    """Say what a failure means for a message."""
+    if failure.kind == "not_sent":
+        return SendError("not_connected", "retry", f"The provider could not be reached ({failure.reason}).")
+    if failure.kind == "impossible":
+        return SendError(
+            "bad_address",
+            "final",
+            f"The provider's address or key is malformed ({failure.reason}).",
+            scope="number",
+        )
+    return SendError(
+        "cut",
+        "uncertain",
+        f"The line was cut before the provider answered ({failure.reason}); it may have been sent.",
+    )
+
+
+# A malformed address or header: no repetition helps.
+_IMPOSSIBLE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+
+
+def _session() -> requests.Session:
+    session: requests.Session | None = getattr(_local, "session", None)
+    if session is None:
+        session = requests.Session()
+        session.mount("https://", _ADAPTER)
+        session.mount("http://", _ADAPTER)
+        session.headers["User-Agent"] = "balcao"
+        _local.session = session
+    session.cookies.clear()
+    return session
+
+
+def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
+    parts: list[bytes] = []
+    size = 0
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > max_bytes:
+            return b"".join(parts)[:max_bytes], True
+        if time.monotonic() > deadline:
+            raise requests.exceptions.ReadTimeout("total deadline")
+    return b"".join(parts), False
+
+
+def _never_left(error: BaseException) -> bool:
+    """Look through the wrappings for a cause that ends a request before it leaves."""
+    if isinstance(error, (requests.exceptions.ConnectTimeout, *_NOT_SENT)):
+        return True
+    if isinstance(error, (requests.exceptions.ReadTimeout, requests.exceptions.ChunkedEncodingError)):
+        return False
+    cause = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return isinstance(cause, BaseException) and cause is not error and _never_left(cause)
