@@ -24,9 +24,13 @@ import psycopg
 import pymysql
 import pytest
 import redis
+from flask import Flask
+from flask.testing import FlaskClient
 
 import config
+from app import create_app
 from config import VARIABLES, Config
+from models import db
 
 CONNECT_TIMEOUT_SECS = 3
 REDIS_DATABASES = range(1, 16)
@@ -286,3 +290,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 # --- The application ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def app(load_config: Callable[..., Config]) -> Iterator[Flask]:
+    """Give the whole application on an empty SQLite database of its own."""
+    application = create_app(load_config())
+    with application.app_context():
+        db.create_all()
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

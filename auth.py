@@ -1,0 +1,201 @@
+"""Who may pass which door: signed-in operators by role, programs by key, and how often one may try.
+
+Used by every door; `app.py` names the guard of each blueprint. Never decides what a page shows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Response, abort, redirect, request, url_for
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager, current_user, login_user, logout_user
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response as BaseResponse
+
+import operators
+from models import ApiKey, Operator, begin_writing, db, utc_now
+from vocabulary import ROLES
+
+# Only failed attempts count. One address may house an office; one e-mail is one person.
+LOGIN_LIMIT_PER_ADDRESS = "20 per 15 minutes"
+LOGIN_LIMIT_PER_EMAIL = "6 per 15 minutes"
+LOGIN_FAILED_STATUS = 401
+# A key's last use is for people to look at; writing it at every call would cost more than the call.
+KEY_USE_NOTED_EVERY = timedelta(hours=1)
+
+Guard = Callable[[], BaseResponse | None]
+
+log = structlog.get_logger()
+login_manager = LoginManager()
+# Without Redis each process counts for itself, and a Redis that is away must not lock people out.
+limiter = Limiter(key_func=get_remote_address, in_memory_fallback_enabled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The operator behind this session, as Flask-Login wants it; no row, so no transaction is held."""
+
+    id: int
+    name: str
+    email: str
+    role: str
+    stamp: str
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+
+    def get_id(self) -> str:
+        return f"{self.id}.{self.stamp}"
+
+    def may(self, role: str) -> bool:
+        """Whether this person's role reaches `role`."""
+        return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+
+@login_manager.user_loader
+def load_signed_in(session_id: str) -> SignedIn | None:
+    """Know the person of a session again; None when the person is gone, locked out or has a new password."""
+    operator_id, _, stamp = session_id.partition(".")
+    operator = db.session.get(Operator, int(operator_id)) if operator_id.isdecimal() else None
+    if operator is None or not operator.is_active or operator.session_stamp != stamp:
+        return None
+    return _signed_in(operator)
+
+
+def sign_in(operator: Operator) -> None:
+    login_user(_signed_in(operator))
+
+
+def sign_out() -> None:
+    logout_user()
+
+
+def _signed_in(operator: Operator) -> SignedIn:
+    return SignedIn(operator.id, operator.name, operator.email, operator.role, operator.session_stamp)
+
+
+# --- guards of blueprints -----------------------------------------------------------------------------------
+
+
+def anyone() -> None:
+    """Let everybody in: public pages, and webhooks, whose signature is their guard."""
+    return
+
+
+def at_least(role: str) -> Guard:
+    """Make the guard that lets signed-in operators of `role` or more in."""
+
+    def guard() -> BaseResponse | None:
+        if not current_user.is_authenticated:
+            return _ask_to_sign_in()
+        if not current_user.may(role):
+            abort(403)
+        return None
+
+    return guard
+
+
+def login_required_role(role: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Ask more of one view than its blueprint does."""
+    guard = at_least(role)
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            return guard() or view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def _ask_to_sign_in() -> BaseResponse:
+    if not is_browser():
+        abort(401)
+    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("sign_in.login", next=wanted if wanted != "/" else None))
+
+
+def is_browser() -> bool:
+    """Whether the client asks for pages: browsers name text/html, programs do not."""
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/")
+
+
+def safe_next(target: str | None) -> str | None:
+    """Give `target` when it is a path of ours; never another site's address."""
+    if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return None
+    if "\\" in target or any(not character.isprintable() for character in target):
+        return None
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return None
+    return None if parts.scheme or parts.netloc else target
+
+
+# --- programs -----------------------------------------------------------------------------------------------
+
+
+def api_key_required(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let only programs in that show a live key with `scope` as `Authorization: Bearer <key>`."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            _check_key(scope)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def _check_key(scope: str) -> None:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    key = operators.find_api_key(bearer.strip()) if scheme.lower() == "bearer" else None
+    if key is None:
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
+    if not operators.key_allows(key, scope):
+        abort(403)
+    _note_use(key)
+
+
+def _note_use(key: ApiKey) -> None:
+    now = utc_now()
+    if key.last_used_at is not None and now - key.last_used_at < KEY_USE_NOTED_EVERY:
+        return
+    key_id = key.id
+    db.session.rollback()  # ends the read, which on SQLite could not become a write
+    begin_writing()
+    used = db.session.get(ApiKey, key_id)
+    if used is not None:
+        used.last_used_at = now
+    db.session.commit()
+
+
+# --- how often one may try ----------------------------------------------------------------------------------
+
+
+def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Slow down guessing: by address and by e-mail, counting failed attempts only."""
+    by_email = limiter.limit(
+        LOGIN_LIMIT_PER_EMAIL, key_func=_tried_email, methods=["POST"], deduct_when=_has_failed
+    )
+    by_address = limiter.limit(LOGIN_LIMIT_PER_ADDRESS, methods=["POST"], deduct_when=_has_failed)
+    return by_address(by_email(view))
+
+
+def _tried_email() -> str:
+    return "email:" + request.form.get("email", "").strip().lower()[:190]
+
+
+def _has_failed(response: Response) -> bool:
+    return response.status_code == LOGIN_FAILED_STATUS

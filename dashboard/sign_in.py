@@ -1,0 +1,56 @@
+"""Coming in, going out, and the language of the pages. Open to everybody."""
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+import auth
+import operators
+from dashboard.languages import PAGE_LANGUAGES, SESSION_KEY
+from models import Operator, db, utc_now
+
+bp = Blueprint("sign_in", __name__)
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@auth.throttle_login
+def login() -> ResponseReturnValue:
+    target = auth.safe_next(request.values.get("next"))
+    if current_user.is_authenticated:
+        return redirect(target or url_for("status.home"))
+    if request.method == "GET":
+        return render_template("sign_in/login.html", next=target, email="")
+    email = request.form.get("email", "").strip()
+    operator = operators.authenticate(email, request.form.get("password", ""), now=utc_now())
+    if operator is None:
+        flash(_("That e-mail and password do not go together."), "danger")
+        page = render_template("sign_in/login.html", next=target, email=email)
+        return page, auth.LOGIN_FAILED_STATUS
+    _start_session(operator)
+    return redirect(target or url_for("status.home"))
+
+
+def _start_session(operator: Operator) -> None:
+    """Begin a fresh session, so that nothing an attacker put into the old one lives on; commits."""
+    language = session.get(SESSION_KEY)
+    session.clear()
+    if language:
+        session[SESSION_KEY] = language
+    session.permanent = True
+    auth.sign_in(operator)
+    db.session.commit()
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    auth.sign_out()
+    return redirect(url_for("sign_in.login"))
+
+
+@bp.post("/language")
+def choose_language() -> ResponseReturnValue:
+    language = request.form.get("language", "")
+    if language in PAGE_LANGUAGES:
+        session[SESSION_KEY] = language
+    return redirect(auth.safe_next(request.form.get("next")) or url_for("status.home"))

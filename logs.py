@@ -1,0 +1,50 @@
+"""How the program writes its log: one line per event, with ids and a trace id, to standard error.
+
+Called once by the composition root. Every room logs through `structlog.get_logger()`; nobody writes message
+bodies, names, phone numbers or secrets. Third-party loggers speak through the same lines.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+# These log a line per connection or request, which says nothing that ours do not.
+QUIET_LOGGERS = ("werkzeug", "urllib3", "alembic", "huey", "flask_limiter", "twilio")
+
+
+def configure(level: str, log_format: str) -> None:
+    """Write from `level` up, as JSON lines or as text for people. Idempotent."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_last_steps(log_format)],
+        )
+    )
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if getattr(h, "is_balcao", False)]:
+        root.removeHandler(old)
+    handler.is_balcao = True  # type: ignore[attr-defined]
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _last_steps(log_format: str) -> list[Any]:
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

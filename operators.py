@@ -1,0 +1,191 @@
+"""People of ours and the keys of their programs: making them, knowing them again, ending their sessions.
+
+Called by the doors (`auth`, `dashboard`, `cli`, `main`). Verbs over rows: they flush, never commit, and know
+no request. Passwords are kept as Argon2 hashes, keys as SHA-256 (they are long and random); neither can be
+read back.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from config import Config
+from models import ApiKey, Operator, db
+from vocabulary import ROLES
+
+PASSWORD_MIN_CHARS = 10
+# Argon2 reads the whole password; a megabyte of it would be a cheap way to keep us busy.
+PASSWORD_MAX_CHARS = 200
+GENERATED_PASSWORD_BYTES = 12
+KEY_START = "balcao_"
+KEY_BYTES = 32
+KEY_PREFIX_CHARS = 15
+SCOPES = ("read", "write")
+DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
+
+_hasher = PasswordHasher()
+# Verified when the e-mail is unknown, so that the answer takes as long as for a known one.
+_nobodys_hash = _hasher.hash(secrets.token_urlsafe(GENERATED_PASSWORD_BYTES))
+
+
+class OperatorRefused(ValueError):
+    """An operator or a password that cannot be accepted; the text says why, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made: the only moment at which `key` is known."""
+
+    row: ApiKey
+    key: str
+
+
+def create_operator(email: str, name: str, password: str, role: str = "agent") -> Operator:
+    """Add a person who may log in. Raises OperatorRefused; flushes."""
+    address = clean_email(email)
+    if role not in ROLES:
+        raise OperatorRefused(f"the role must be one of {', '.join(ROLES)}")
+    if find_operator(address) is not None:
+        raise OperatorRefused(f"{address} already has an account")
+    operator = Operator(
+        email=address,
+        name=" ".join(name.split())[:120] or address.partition("@")[0],
+        password_hash=_hash_password(password),
+        role=role,
+        session_stamp=_new_stamp(),
+    )
+    db.session.add(operator)
+    db.session.flush()
+    return operator
+
+
+def clean_email(email: str) -> str:
+    """Give the address as it is kept: lower case. Raises OperatorRefused."""
+    try:
+        # Desks on a private network use names such as admin@balcao.local.
+        checked = validate_email(email.strip(), check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        if not email.strip().lower().endswith(".local"):
+            raise OperatorRefused(f"{email.strip()[:80]!r} is not an e-mail address") from error
+        return email.strip().lower()[:190]
+    return checked.normalized.lower()[:190]
+
+
+def find_operator(email: str) -> Operator | None:
+    return db.session.scalar(select(Operator).where(Operator.email == email.strip().lower()))
+
+
+def authenticate(email: str, password: str, *, now: datetime) -> Operator | None:
+    """Give the active operator whose password this is. Takes the same time for an unknown e-mail. Flushes."""
+    operator = find_operator(email[:190])
+    known_hash = operator.password_hash if operator else _nobodys_hash
+    is_right = _is_password(known_hash, password[:PASSWORD_MAX_CHARS])
+    if operator is None or not is_right or not operator.is_active:
+        return None
+    if _hasher.check_needs_rehash(operator.password_hash):
+        operator.password_hash = _hasher.hash(password)
+    operator.last_login_at = now
+    db.session.flush()
+    return operator
+
+
+def change_password(operator: Operator, password: str) -> None:
+    """Set a new password and end every session of the operator. Raises OperatorRefused; flushes."""
+    operator.password_hash = _hash_password(password)
+    operator.session_stamp = _new_stamp()
+    db.session.flush()
+
+
+def is_password_of(operator: Operator, password: str) -> bool:
+    return _is_password(operator.password_hash, password[:PASSWORD_MAX_CHARS])
+
+
+def deactivate(operator: Operator) -> None:
+    """Lock an operator out at once. Idempotent; flushes."""
+    operator.is_active = False
+    operator.session_stamp = _new_stamp()
+    db.session.flush()
+
+
+def ensure_first_admin(config: Config) -> str | None:
+    """Make the first admin when nobody can log in yet; give its password if we invented it, else None.
+
+    Of several processes that start at once one makes the admin; the others give None. Flushes.
+    """
+    if db.session.scalar(select(func.count()).select_from(Operator)):
+        return None
+    password = config.admin_password or secrets.token_urlsafe(GENERATED_PASSWORD_BYTES)
+    try:
+        with db.session.begin_nested():
+            create_operator(first_admin_email(config), "Admin", password, role="admin")
+    except IntegrityError:
+        return None
+    return None if config.admin_password else password
+
+
+def first_admin_email(config: Config) -> str:
+    return (config.admin_email or DEFAULT_ADMIN_EMAIL).lower()
+
+
+def create_api_key(name: str, scopes: tuple[str, ...] = ("read",)) -> NewKey:
+    """Make a key for a program. Raises OperatorRefused for an unknown scope; flushes."""
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise OperatorRefused(f"a key's scopes are some of {', '.join(SCOPES)}")
+    key = KEY_START + secrets.token_urlsafe(KEY_BYTES)
+    row = ApiKey(
+        name=" ".join(name.split())[:120] or "key",
+        prefix=key[:KEY_PREFIX_CHARS],
+        key_hash=_hash_key(key),
+        scopes=" ".join(scopes),
+    )
+    db.session.add(row)
+    db.session.flush()
+    return NewKey(row, key)
+
+
+def find_api_key(bearer: str) -> ApiKey | None:
+    """Give the live key that a program showed, or None."""
+    if not bearer.startswith(KEY_START):
+        return None
+    return db.session.scalar(
+        select(ApiKey).where(ApiKey.key_hash == _hash_key(bearer), ApiKey.revoked_at.is_(None))
+    )
+
+
+def key_allows(key: ApiKey, scope: str) -> bool:
+    return scope in key.scopes.split()
+
+
+def revoke_api_key(key: ApiKey, *, now: datetime) -> None:
+    """End a key. Idempotent; flushes."""
+    key.revoked_at = key.revoked_at or now
+    db.session.flush()
+
+
+def _hash_password(password: str) -> str:
+    if not PASSWORD_MIN_CHARS <= len(password) <= PASSWORD_MAX_CHARS:
+        raise OperatorRefused(f"a password has {PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters")
+    return _hasher.hash(password)
+
+
+def _is_password(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _hash_key(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _new_stamp() -> str:
+    return secrets.token_hex(16)
