@@ -35,7 +35,7 @@ $(VENV)/.made:
 	$(if $(CHOSEN),,$(error Python 3.11 or newer is missing; on Debian: apt-get install python3 python3-venv))
 	$(eval VENV_BY := $(if $(call CAN_VENV,$(CHOSEN)),$(CHOSEN) -m venv --clear $(VENV),$(if $(UV),$(UV) venv -q --clear --python $(CHOSEN) $(VENV))))
 	$(if $(VENV_BY),,$(error Python's venv is missing; on Debian: apt-get install python3-venv))
-	@$(VENV_BY)
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(VENV_BY)
 	@touch $@
 
 # uv when it is there (seconds), else pip (a minute the first time); the same files, checked against their hashes.

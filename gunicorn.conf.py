@@ -1,4 +1,4 @@
-"""How gunicorn serves the desk: `gunicorn main:app -c gunicorn.conf.py`. Never starts a worker for messages."""
+"""How gunicorn serves the desk: `gunicorn main:app -c gunicorn.conf.py`. Never starts a message worker."""
 
 import os
 import shutil
@@ -6,9 +6,14 @@ import sys
 import tempfile
 from typing import Any
 
-from prometheus_client import multiprocess
-
 import config
+
+# Every process counts for itself; in this folder /metrics adds them up. The library looks for it once, when it is
+# first imported, and the workers are forks of this process.
+_made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _made_here:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
+from prometheus_client import multiprocess  # noqa: E402
 
 try:
     settings = config.load(entry="gunicorn")
@@ -27,16 +32,10 @@ errorlog = "-"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a heartbeat must not wait for a disk
 control_socket_disable = True  # it would open a socket in the home folder
 
-# Every process counts for itself; this folder is where /metrics adds the counts up. The library reads the variable
-# when it is first imported by a worker.
-_made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _made_here:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
-
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a process that has ended."""
-    multiprocess.mark_process_dead(worker.pid)
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: Any) -> None:
