@@ -8,8 +8,8 @@ from typing import Any
 
 import config
 
-# Every process counts for itself; in this folder /metrics adds them up. The library looks for it once, when it is
-# first imported, and the workers are forks of this process.
+# Every process counts for itself; in this folder /metrics adds them up. The library looks for it once, when
+# it is first imported, and the workers are forks of this process.
 _made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
 if _made_here:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
