@@ -6,18 +6,11 @@ import sys
 import tempfile
 from typing import Any
 
-import config
-
-# Every process counts for itself; in this folder /metrics adds them up. The library looks for it once, when
-# it is first imported, and the workers are forks of this process.
-_made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
-if _made_here:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
-from prometheus_client import multiprocess  # noqa: E402
+from config import ConfigError, load  # not `config`: gunicorn would take that name for a setting of its own
 
 try:
-    settings = config.load(entry="gunicorn")
-except config.ConfigError as error:
+    settings = load(entry="gunicorn")
+except ConfigError as error:
     sys.exit(str(error))
 
 bind = f"{settings.host}:{settings.port}"
@@ -32,6 +25,14 @@ errorlog = "-"
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a heartbeat must not wait for a disk
 control_socket_disable = True  # it would open a socket in the home folder
 
+# Every process counts for itself; in this folder /metrics adds them up. The library looks for it once, when
+# it is first imported, and the workers are forks of this process.
+_made_here = "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+if _made_here:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="balcao-metrics-")
+
+from prometheus_client import multiprocess  # noqa: E402
+
 
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a process that has ended."""
@@ -39,5 +40,6 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 
 def on_exit(_server: Any) -> None:
+    """Remove the folder of counts, when it was ours."""
     if _made_here:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
