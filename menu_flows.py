@@ -1,0 +1,707 @@
+"""The IVR state machine: one message of a customer moves one conversation through a flow, and out comes a Turn.
+
+The pipeline calls `advance`; when the Turn holds an action it runs the action's gather half and calls `resume` with the outcome
+and its facts, until no action is left; then it applies `turn.applies` in its write transaction. Triage asks `chooses` and
+`is_menu_word`. Pure: no clock, no row, no network; `data` is all that a conversation remembers between turns (strings, numbers
+and lists; names that begin with `_` are this room's own). What flows may say and which actions exist stands in `flow_files`.
+
+A step is named "menu", or "programs.found" while the choices of an action's outcome are open. A choice's button id is
+"flow/step:choice", so that a button far up in the chat still means what it says.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import TemplateError
+
+import texts
+from answers import Answer, MenuWord, is_menu_word, is_skip_word, plain, read_answer, read_choice_key
+from flow_files import (
+    ACTIONS,
+    MAX_ROWS,
+    Action,
+    Flow,
+    FlowError,
+    Listing,
+    Option,
+    Scene,
+    Step,
+    WordsOrText,
+    load_flow,
+    load_flows,
+    read_flow,
+    shipped,
+)
+from message_content import Choice, Content, LinkButton, Media, Menu, Text
+
+__all__ = [
+    "ACTIONS",
+    "Action",
+    "ActionCall",
+    "Flow",
+    "FlowError",
+    "MenuWord",
+    "Turn",
+    "advance",
+    "chooses",
+    "is_menu_word",
+    "load_flow",
+    "load_flows",
+    "read_flow",
+    "resume",
+    "shipped",
+]
+
+MAX_HOPS = 20  # steps walked for one message; a flow that needs more is going in a ring
+MAX_TRAIL = 20
+MAX_OFFERED = 200
+MAX_STORED_CHARS = 4000
+MISSES_BEFORE_PERSON = 3
+MIN_FUZZY_CHARS = 4
+PERSON, MENU, MORE = "@person", "@menu", "@more"
+RESCUE_TITLES = ((PERSON, "title_person"), (MENU, "title_menu"))
+MORE_KEY = "+"
+MORE_WORDS = frozenset(
+    {"mais", "more", "mas", "ver mais", "ver mas", "show more", "plus", "next", "proximo", "siguiente"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionCall:
+    """An action to run. In `Turn.applies` it also carries what its gather half found, for its apply half."""
+
+    name: str
+    args: Mapping[str, Any]
+    outcome: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one message led to. With an `action`, nothing may be sent yet: gather, then `resume`.
+
+    `step` and `data` are to be kept for the next message (`step` is None when the flow has ended); `awaits` is the kind of
+    input that the open step waits for; `is_understood` is False when the customer was asked again.
+    """
+
+    say: tuple[Content, ...]
+    step: str | None
+    data: Mapping[str, Any]
+    action: ActionCall | None = None
+    is_done: bool = False
+    is_understood: bool = True
+    awaits: str | None = None
+    applies: tuple[ActionCall, ...] = ()
+
+
+def advance(
+    flow: Flow,
+    step: str | None,
+    data: Mapping[str, Any],
+    text: str,
+    *,
+    choice_id: str | None = None,
+    language: str,
+    now: datetime,
+    context: Mapping[str, Any],
+) -> Turn:
+    """Take one message into the flow. Never raises: unknown steps start over, unreadable data counts as empty.
+
+    `context` gives CONTEXT_NAMES of flow_files to the texts; `region` (ISO country) and `time_zone` help to read answers.
+    """
+    walk = _Walk.begin(flow, data, language=language, now=now, context=context)
+    try:
+        return _advance(walk, step if _is_open(flow, step) else None, text, choice_id)
+    except _CannotGoOn:
+        return walk.apologise()
+
+
+def resume(
+    flow: Flow,
+    turn: Turn,
+    outcome: str,
+    facts: Mapping[str, Any],
+    *,
+    language: str,
+    now: datetime,
+    context: Mapping[str, Any],
+) -> Turn:
+    """Go on after `turn.action` was gathered. Never raises; an outcome that the flow does not know is apologised for."""
+    if turn.action is None or turn.step is None:
+        return turn
+    walk = _Walk.begin(flow, turn.data, language=language, now=now, context=context)
+    walk.said.extend(turn.say)
+    walk.applies.extend(turn.applies)
+    step, action = flow.steps.get(turn.step), ACTIONS.get(turn.action.name)
+    scene = step.outcomes.get(outcome) if step else None
+    if scene is None or action is None:
+        return walk.apologise()
+    if outcome in action.applies_on:
+        walk.applies.append(replace(turn.action, outcome=outcome, facts=dict(facts)))
+    walk.facts = dict(facts)
+    try:
+        return walk.show(f"{turn.step}.{outcome}", scene)
+    except _CannotGoOn:
+        return walk.apologise()
+
+
+def chooses(
+    flow: Flow, step: str | None, data: Mapping[str, Any], text: str, choice_id: str | None, language: str
+) -> bool:
+    """Tell whether this message names a choice that is open: by button, digit, letter or title.
+
+    With no open step, the choices of the start count; while a typed answer is awaited, only buttons do.
+    """
+    memory = _Memory.read(data)
+    if _pressed(flow, step, choice_id) is not None:
+        return True
+    position = step if _is_open(flow, step) else flow.start
+    scene = flow.scene(position)
+    if scene is None:
+        return False
+    if memory.is_rescue and _rescue_choice(scene, text, language) is not None:
+        return True
+    return scene.awaits == "choice" and _match(scene, memory.offered, text) is not None
+
+
+class _CannotGoOn(Exception):
+    """A text could not be filled or the flow went in a ring; the customer gets an apology."""
+
+
+@dataclass
+class _Memory:
+    """What this room itself remembers in a session's data."""
+
+    trail: list[str] = field(default_factory=list)
+    offered: list[tuple[str, str]] = field(default_factory=list)
+    page: int = 0
+    misses: int = 0
+    is_rescue: bool = False
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "_Memory":
+        return cls(
+            trail=[name for name in _list(data.get("_trail")) if isinstance(name, str)][-MAX_TRAIL:],
+            offered=[
+                (str(pair[0]), str(pair[1]))
+                for pair in _list(data.get("_offered"))
+                if isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
+            ][:MAX_OFFERED],
+            page=_count(data.get("_page")),
+            misses=_count(data.get("_misses")),
+            is_rescue=data.get("_rescue") is True or data.get("_rescue") == 1,
+        )
+
+    def write(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {"_trail": self.trail[-MAX_TRAIL:]}
+        if self.offered:
+            kept["_offered"] = [list(pair) for pair in self.offered]
+        for name, number in (
+            ("_page", self.page),
+            ("_misses", self.misses),
+            ("_rescue", int(self.is_rescue)),
+        ):
+            if number:
+                kept[name] = number
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """One choice that was made: where it goes and what is remembered of it."""
+
+    goes: str
+    remember: Mapping[str, WordsOrText] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def _advance(walk: "_Walk", step: str | None, text: str, choice_id: str | None) -> Turn:
+    pressed = _pressed(walk.flow, step, choice_id)
+    if pressed is not None:
+        return _press(walk, *pressed, title=text)
+    position = step or walk.flow.start
+    scene = walk.flow.scene(position)
+    is_choice = scene is not None and scene.awaits == "choice"
+    if scene is not None and is_choice and (picked := _match_exactly(scene, walk.memory.offered, text)):
+        return _rescued(walk, scene, text) or walk.pick(picked)
+    word = is_menu_word(text)
+    if word == "back" and step:
+        return walk.go_back(scene)
+    if word in ("menu", "back") or (word == "greeting" and (is_choice or not step)):
+        return walk.restart()
+    if scene is None or (not step and not is_choice):
+        return walk.restart()
+    if is_choice:
+        return _take_choice(walk, step, position, scene, text)
+    return _take_answer(walk, position, scene, text)
+
+
+def _is_open(flow: Flow, step: str | None) -> bool:
+    """An action's own step waits for no customer: such a session was cut off and starts over."""
+    scene = flow.scene(step)
+    return scene is not None and scene.awaits is not None
+
+
+def _take_choice(walk: "_Walk", step: str | None, position: str, scene: Scene, text: str) -> Turn:
+    rescued = _rescued(walk, scene, text)
+    if rescued:
+        return rescued
+    if scene.listing and (text.strip() == MORE_KEY or plain(text) in MORE_WORDS):
+        return walk.turn_page(position, scene)
+    picked = _match(scene, walk.memory.offered, text)
+    if picked is not None:
+        return walk.pick(picked)
+    if step is None:
+        return walk.restart()
+    return walk.ask_again(position, scene)
+
+
+def _take_answer(walk: "_Walk", position: str, scene: Scene, text: str) -> Turn:
+    rescued = _rescued(walk, scene, text)
+    if rescued:
+        return rescued
+    if scene.optional and is_skip_word(text):
+        return walk.keep(scene, "")
+    region, time_zone = walk.context.get("region"), walk.context.get("time_zone")
+    answer = read_answer(
+        scene.awaits or "free",
+        text,
+        language=walk.language,
+        now=walk.now,
+        region=region if isinstance(region, str) and region else None,
+        time_zone=time_zone if isinstance(time_zone, str) else None,
+        minimum=scene.minimum,
+        maximum=scene.maximum,
+    )
+    return walk.ask_again(position, scene) if answer is None else walk.keep(scene, answer)
+
+
+def _pressed(flow: Flow, step: str | None, choice_id: str | None) -> tuple[str, str] | None:
+    """Read a button id of this flow as (position, choice); the desk's own buttons count at the open step."""
+    prefix, _, rest = (choice_id or "").partition("/")
+    if prefix != flow.name:
+        return None
+    if rest in (PERSON, MENU):
+        return step or flow.start, rest
+    position, _, choice = rest.partition(":")
+    scene = flow.scene(position)
+    if scene is None or scene.awaits != "choice" or not choice:
+        return None
+    if choice == MORE:
+        return (position, MORE) if position == step and scene.listing else None
+    is_known = any(option.id == choice for option in scene.choices) or (
+        scene.listing is not None and choice.startswith("=")
+    )
+    return (position, choice) if is_known else None
+
+
+def _press(walk: "_Walk", position: str, choice: str, *, title: str) -> Turn:
+    if choice == MENU:
+        return walk.restart()
+    if choice == PERSON:
+        return walk.enter_person()
+    scene = walk.flow.scene(position)
+    if scene is None:
+        return walk.restart()
+    if choice == MORE:
+        return walk.turn_page(position, scene)
+    for option in scene.choices:
+        if option.id == choice:
+            return walk.pick(_picked_option(option))
+    if scene.listing is None:
+        return walk.restart()
+    item = choice.removeprefix("=")
+    titles = dict(walk.memory.offered)
+    return walk.pick(_picked_item(scene.listing, item, titles.get(item, title)))
+
+
+def _rescued(walk: "_Walk", scene: Scene, text: str) -> Turn | None:
+    choice = _rescue_choice(scene, text, walk.language) if walk.memory.is_rescue else None
+    if choice is None:
+        return None
+    return walk.enter_person() if choice == PERSON else walk.restart()
+
+
+def _rescue_choice(scene: Scene, text: str, language: str) -> str | None:
+    """After several misses a person is offered: by key or title."""
+    key = read_choice_key(text)
+    for (choice, name), choice_key in zip(RESCUE_TITLES, _rescue_keys(scene), strict=True):
+        if key == choice_key.casefold() or plain(text) == plain(texts.text(name, language)):
+            return choice
+    return None
+
+
+def _rescue_keys(scene: Scene) -> tuple[str, str]:
+    """Letters where a number is awaited: "1" may be the answer itself."""
+    return ("A", "B") if scene.awaits in ("number", "money") else ("1", "2")
+
+
+def _match(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+    return _match_exactly(scene, offered, text) or _match_part(scene, offered, text)
+
+
+def _match_exactly(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+    words, key = plain(text), read_choice_key(text)
+    if not words:
+        return None
+    for option, option_key in zip(scene.choices, _option_keys(scene), strict=True):
+        names = {plain(name) for name in (*option.title.values(), *option.also)}
+        if words in names or (key is not None and key == option_key.casefold()):
+            return _picked_option(option)
+    if scene.listing is None:
+        return None
+    for number, (item, title) in enumerate(offered, start=1):
+        if key == str(number) or words == plain(title):
+            return _picked_item(scene.listing, item, title)
+    return None
+
+
+def _match_part(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+    """Take "brochure" for "Download Brochure" when no other title has all its words."""
+    wanted = set(plain(text).split())
+    if sum(map(len, wanted)) < MIN_FUZZY_CHARS or len(wanted) > 4:
+        return None
+    found = [
+        _picked_option(option)
+        for option in scene.choices
+        if any(wanted <= set(plain(name).split()) for name in (*option.title.values(), *option.also))
+    ]
+    if scene.listing:
+        found += [
+            _picked_item(scene.listing, item, title)
+            for item, title in offered
+            if wanted <= set(plain(title).split())
+        ]
+    return found[0] if len(found) == 1 else None
+
+
+def _option_keys(scene: Scene) -> Iterator[str]:
+    """Give the keys that may be typed: the file's own, else numbers, or letters beside a numbered list.
+
+    Choices whose words stand in the body have no keys that the customer could not see there.
+    """
+    spare_letters = (c for c in "ABCDEFGHIJ" if c not in {o.key.upper() for o in scene.choices})
+    spare_numbers = (str(n) for n in range(1, 100) if str(n) not in {o.key for o in scene.choices})
+    for option in scene.choices:
+        if option.key or scene.options_in_body:
+            yield option.key
+        else:
+            yield next(spare_letters if scene.listing else spare_numbers)
+
+
+def _picked_option(option: Option) -> _Picked:
+    return _Picked(option.goes, option.remember)
+
+
+def _picked_item(listing: Listing, item: str, title: str) -> _Picked:
+    return _Picked(listing.goes, values={listing.into: item, f"{listing.into}_title": title})
+
+
+@dataclass
+class _Walk:
+    """One message's way through a flow, until it waits, ends or needs an action."""
+
+    flow: Flow
+    values: dict[str, Any]
+    memory: _Memory
+    language: str
+    now: datetime
+    context: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    said: list[Content] = field(default_factory=list)
+    applies: list[ActionCall] = field(default_factory=list)
+    hops: int = 0
+
+    @classmethod
+    def begin(
+        cls, flow: Flow, data: Mapping[str, Any], *, language: str, now: datetime, context: Mapping[str, Any]
+    ) -> "_Walk":
+        kept = {
+            name: value for name, value in data.items() if isinstance(name, str) and not name.startswith("_")
+        }
+        reader = texts.text_language(language)
+        if reader not in flow.languages:
+            reader = flow.languages[0]
+        return cls(flow, kept, _Memory.read(data), reader, now, context)
+
+    def restart(self) -> Turn:
+        self.memory = _Memory()
+        return self.enter(self.flow.start)
+
+    def enter_person(self) -> Turn:
+        self._forget_misses()
+        return self.enter(self.flow.person)
+
+    def go_back(self, scene: Scene | None) -> Turn:
+        trail = self.memory.trail[:-1]
+        target = scene.back if scene and scene.back else trail[-1] if trail else self.flow.start
+        if target not in self.flow.steps:
+            return self.restart()
+        self.memory = _Memory(trail=trail)
+        return self.enter(target)
+
+    def pick(self, picked: _Picked) -> Turn:
+        self.values.update(picked.values)
+        self._remember(picked.remember)
+        self._forget_misses()
+        return self.enter(picked.goes)
+
+    def keep(self, scene: Scene, answer: Answer) -> Turn:
+        if scene.into:
+            self.values[scene.into] = answer
+        self._forget_misses()
+        return self.enter(scene.goes or self.flow.start)
+
+    def enter(self, name: str) -> Turn:
+        """Come to a step: show it, do what it does by itself, or stop for its action."""
+        self.hops += 1
+        if self.hops > MAX_HOPS:
+            raise _CannotGoOn
+        step = self.flow.steps[name]
+        if step.action is None:
+            return self.show(name, step)
+        call = self._call(step)
+        if call is None:
+            # Its arguments are gone (an old button after a new session): begin again, where they are asked for.
+            return self.restart()
+        if ACTIONS[call.name].done_by_flow:
+            outcome = self._perform(call)
+            return self.show(f"{name}.{outcome}", step.outcomes[outcome])
+        return self._turn(name, action=call)
+
+    def show(self, position: str, scene: Scene) -> Turn:
+        """Say a scene's words, then wait there, end, or go on."""
+        self._remember(scene.remember)
+        if scene.awaits == "choice":
+            self._offer(scene)
+            self.said.append(self._menu(position, scene, self._fill(scene.say)))
+        elif scene.say:
+            body = self._fill(scene.say)
+            if body:
+                self.said.append(Text(body))
+        if scene.awaits:
+            self._walked(position)
+            return self._turn(position, awaits=scene.awaits)
+        if scene.goes and not scene.ends:
+            return self.enter(scene.goes)
+        self.memory = _Memory()
+        return self._turn(None, is_done=True)
+
+    def turn_page(self, position: str, scene: Scene) -> Turn:
+        self.memory.page += 1
+        if not self._page_items(scene):
+            self.memory.page = 0
+        self.said.append(self._menu(position, scene, texts.text("more_choices", self.language)))
+        return self._turn(position, awaits="choice")
+
+    def ask_again(self, position: str, scene: Scene) -> Turn:
+        """Ask kindly again; every third time offer a person."""
+        self.memory.misses += 1
+        self.memory.is_rescue = self.memory.misses % MISSES_BEFORE_PERSON == 0
+        if self.memory.is_rescue:
+            self.said.append(self._rescue_menu(scene))
+        elif scene.awaits == "choice":
+            again = self._fill(scene.again) or texts.text("invalid_choice", self.language)
+            self.said.append(self._menu(position, scene, self._with_old_body(position, scene, again)))
+        else:
+            self.said.append(Text(self._fill(scene.again) or self._invalid(scene)))
+        return replace(self._turn(position, awaits=scene.awaits), is_understood=False)
+
+    def apologise(self) -> Turn:
+        self.said.append(Text(texts.text("error", self.language)))
+        self.memory = _Memory()
+        return self._turn(None, is_done=True)
+
+    def _turn(
+        self,
+        step: str | None,
+        *,
+        action: ActionCall | None = None,
+        awaits: str | None = None,
+        is_done: bool = False,
+    ) -> Turn:
+        data = {name: kept for name, value in self.values.items() if (kept := _storable(value)) is not None}
+        return Turn(
+            say=tuple(self.said),
+            step=step,
+            data={**data, **self.memory.write()},
+            action=action,
+            is_done=is_done,
+            awaits=awaits,
+            applies=tuple(self.applies),
+        )
+
+    def _walked(self, position: str) -> None:
+        """Note the step on the way back; coming to it again cuts the ring off."""
+        name = position.partition(".")[0]
+        trail = self.memory.trail
+        self.memory.trail = [*trail[: trail.index(name)], name] if name in trail else [*trail, name]
+
+    def _forget_misses(self) -> None:
+        self.memory.misses = 0
+        self.memory.is_rescue = False
+
+    def _remember(self, remember: Mapping[str, WordsOrText]) -> None:
+        for name, value in remember.items():
+            self.values[name] = self._fill(value)
+
+    def _offer(self, scene: Scene) -> None:
+        self.memory.page = 0
+        self.memory.offered = list(self._items(scene.listing))[:MAX_OFFERED] if scene.listing else []
+
+    def _items(self, listing: Listing) -> Iterator[tuple[str, str]]:
+        for item in _list(self.facts.get(listing.facts)):
+            identity, title = _part(item, listing.id), _part(item, listing.title)
+            if identity is not None and title:
+                yield str(identity), str(title)
+
+    def _menu(self, position: str, scene: Scene, body: str) -> Menu:
+        choices = [
+            Choice(
+                id=f"{self.flow.name}/{position}:{option.id}",
+                title=self._fill(option.title),
+                key=key,
+                description=self._fill(option.description),
+            )
+            for option, key in zip(scene.choices, _option_keys(scene), strict=True)
+        ]
+        return Menu(
+            body=body,
+            choices=(*self._list_choices(position, scene), *choices),
+            button=self._fill(scene.button) or texts.text("menu_button", self.language),
+            options_in_body=scene.options_in_body,
+        )
+
+    def _list_choices(self, position: str, scene: Scene) -> Iterator[Choice]:
+        if scene.listing is None or scene.listing.typed_only:
+            return
+        prefix = f"{self.flow.name}/{position}:"
+        descriptions = self._descriptions(scene.listing)
+        for number, (item, title) in self._page_items(scene):
+            yield Choice(f"{prefix}={item}", title, str(number), descriptions.get(item, ""))
+        if len(self.memory.offered) > self._page_size(scene):
+            yield Choice(prefix + MORE, texts.text("title_more", self.language), MORE_KEY)
+
+    def _page_items(self, scene: Scene) -> list[tuple[int, tuple[str, str]]]:
+        size = self._page_size(scene)
+        first = self.memory.page * size
+        return list(enumerate(self.memory.offered, start=1))[first : first + size]
+
+    def _page_size(self, scene: Scene) -> int:
+        free = MAX_ROWS - len(scene.choices)
+        return free if len(self.memory.offered) <= free else free - 1
+
+    def _descriptions(self, listing: Listing) -> dict[str, str]:
+        """Second lines of the rows; they are facts, so a page turned later goes without."""
+        if not listing.description:
+            return {}
+        return {
+            str(_part(item, listing.id)): str(_part(item, listing.description) or "")
+            for item in _list(self.facts.get(listing.facts))
+        }
+
+    def _with_old_body(self, position: str, scene: Scene, again: str) -> str:
+        """Repeat a menu's words after "not understood", unless they were made of facts that are gone."""
+        return again if "." in position else f"{again}\n\n{self._fill(scene.say)}"
+
+    def _rescue_menu(self, scene: Scene) -> Menu:
+        choices = tuple(
+            Choice(f"{self.flow.name}/{choice}", texts.text(name, self.language), key)
+            for (choice, name), key in zip(RESCUE_TITLES, _rescue_keys(scene), strict=True)
+        )
+        return Menu(texts.text("offer_person", self.language), choices)
+
+    def _invalid(self, scene: Scene) -> str:
+        values = {"minimum": _short(scene.minimum), "maximum": _short(scene.maximum)}
+        again = texts.text(f"invalid_{scene.awaits}", self.language, **values)
+        return f"{again}\n\n{texts.text('may_skip', self.language)}" if scene.optional else again
+
+    def _call(self, step: Step) -> ActionCall | None:
+        """Fill an action's arguments; None when one that it needs is missing or unreadable."""
+        name = step.action or ""
+        arguments = ACTIONS[name].arguments
+        args: dict[str, Any] = {}
+        for argument_name, argument in arguments.items():
+            given = step.arguments.get(argument_name, "")
+            filled = self._fill(given) if isinstance(given, str | dict) else str(given)
+            value = _typed(filled, argument.type)
+            if value is None and argument.is_required:
+                return None
+            args[argument_name] = value
+        return ActionCall(name, args)
+
+    def _perform(self, call: ActionCall) -> str:
+        url = str(call.args.get("url") or "")
+        if not url.startswith(("https://", "http://")):
+            return "none"
+        if call.name == "send_link":
+            self.said.append(LinkButton(call.args["body"], call.args["title"], url))
+        elif url.startswith("https://"):
+            self.said.append(
+                Media(
+                    "document", link=url, caption=call.args["caption"] or "", filename=call.args["filename"]
+                )
+            )
+        else:
+            self.said.append(Text(f"{call.args['caption'] or ''}\n{url}".strip()))
+        return "sent"
+
+    def _fill(self, written: WordsOrText | None) -> str:
+        """Fill a text of the flow in the customer's language. Raises _CannotGoOn when it cannot be filled."""
+        if isinstance(written, dict):
+            written = written.get(self.language) or next(iter(written.values()), "")
+        if not written or "{" not in written:
+            return (written or "").strip("\n")
+        scope = {**self.context, **self.values, **self.facts, "language": self.language}
+        try:
+            return texts.compiled(written).render(scope).strip("\n")
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise _CannotGoOn from error
+
+
+def _typed(filled: str, kind: str) -> Any:
+    """Give an argument's text as its type; None for an empty or unreadable one."""
+    filled = filled.strip()
+    if not filled:
+        return None
+    if kind == "text":
+        return filled
+    try:
+        number = Decimal(filled)
+        if not number.is_finite() or abs(number) > 10**15:
+            return None
+    except ArithmeticError:
+        return None
+    return int(number) if kind == "whole" or number == number.to_integral_value() else float(number)
+
+
+def _storable(value: object) -> Any:
+    """Keep what is JSON-safe and small; everything else is not remembered."""
+    if isinstance(value, str):
+        return value[:MAX_STORED_CHARS]
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, list | tuple):
+        return [kept for item in value[:MAX_OFFERED] if (kept := _storable(item)) is not None]
+    return None
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000 else 0
+
+
+def _part(item: object, name: str) -> Any:
+    return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+
+
+def _short(number: float | None) -> str:
+    return "" if number is None else f"{number:g}"
