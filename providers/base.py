@@ -320,8 +320,9 @@ class Provider(Protocol):
         ...
 
     def fit(self, content: Content) -> tuple[Content, ...]:
-        """Fit `content` to the provider's limits: split long text at paragraph, line or word ends, cut titles (kept distinct),
-        turn a menu with too many choices into numbered text. Every piece can then be sent as it is."""
+        """Fit `content` to the provider's limits: split long text at paragraph, line or word ends, cut titles
+        (kept distinct), turn a menu with too many choices into numbered text. Every piece can then be sent as
+        it is."""
         ...
 
     def send(

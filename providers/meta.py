@@ -31,6 +31,7 @@ from providers.base import (
     SignedRequest,
 )
 from providers.meta_webhooks import answer_handshake
+from providers.persons import is_named, person
 from providers.transport import Answer, Bearer, Failure
 
 __all__ = ["Meta", "answer_handshake", "meta"]
@@ -162,8 +163,8 @@ def _read_sent(answer: Answer) -> Sent | None:
     if answer.status not in (200, 201) or external_id is None:
         return None
     contact = loose.mapping(next(iter(loose.items(body.get("contacts"))), None))
-    learnt = meta_events.person(None, None, None, contact)
-    return Sent(external_id, learnt if learnt.wa_id or learnt.bsuid or learnt.parent_bsuid else None)
+    learnt = person(None, None, None, contact)
+    return Sent(external_id, learnt if is_named(learnt) else None)
 
 
 def _locate(account: Account, media: InboundMedia) -> InboundMedia | MediaError:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from phone import is_bsuid, is_parent_bsuid
 from providers import loose
 from providers.base import (
     AddressBookEntry,
@@ -26,6 +25,7 @@ from providers.base import (
     ProviderError,
     Receipt,
 )
+from providers.persons import bare, is_named, person
 from vocabulary import RECEIPT_STATUSES
 
 _MEDIA_TYPES = {
@@ -69,27 +69,6 @@ def parse(payload: bytes) -> Event:
     return _read_other(loose.text(stored.get("field")), stored.get("other"))
 
 
-def person(wa_id: Any, bsuid: Any, parent: Any, contact: dict[str, Any]) -> Person:
-    """Make a Person of whatever ids there are; a business-scoped id in the phone's place is put where it
-    belongs."""
-    phone = _bare(wa_id) or _bare(contact.get("wa_id"))
-    scoped = loose.identifier(bsuid) or loose.identifier(contact.get("user_id"))
-    above = loose.identifier(parent) or loose.identifier(contact.get("parent_user_id"))
-    if phone and is_bsuid(phone):
-        phone, scoped = None, scoped or phone
-    if scoped and is_parent_bsuid(scoped):
-        scoped, above = None, above or scoped
-    profile = loose.mapping(contact.get("profile"))
-    username = loose.identifier(profile.get("username")) or loose.identifier(contact.get("username"))
-    return Person(
-        wa_id=phone,
-        bsuid=scoped,
-        parent_bsuid=above,
-        username=username.removeprefix("@") or None if username else None,
-        name=loose.text(profile.get("name")).strip() or None,
-    )
-
-
 def errors_of(listed: Any) -> tuple[ProviderError, ...]:
     """Read a list of error objects; the ones without a number keep code 0."""
     return tuple(_error(loose.mapping(one)) for one in loose.items(listed)[:_MAX_ERRORS])
@@ -101,11 +80,6 @@ def _error(one: dict[str, Any]) -> ProviderError:
     return ProviderError(
         loose.integer(one.get("code")) or 0, title, details or loose.text(one.get("details"))
     )
-
-
-def _bare(value: Any) -> str | None:
-    found = loose.identifier(value)
-    return found.removeprefix("+") or None if found else None
 
 
 def _recipient(message: dict[str, Any], contact: dict[str, Any]) -> Person:
@@ -124,12 +98,12 @@ def _read_message(message: dict[str, Any], contact: dict[str, Any]) -> Event:
 def _read_system(message: dict[str, Any], old: Person) -> Event:
     system = loose.mapping(message.get("system"))
     new = Person(
-        wa_id=_bare(system.get("wa_id")) or _bare(system.get("new_wa_id")),
+        wa_id=bare(system.get("wa_id")) or bare(system.get("new_wa_id")),
         bsuid=loose.identifier(system.get("user_id")),
         parent_bsuid=loose.identifier(system.get("parent_user_id")),
     )
     is_change = system.get("type") in ("user_changed_number", "user_changed_user_id")
-    if not is_change or not (new.wa_id or new.bsuid or new.parent_bsuid):
+    if not is_change or not is_named(new):
         return Notice("system", message)
     at = loose.moment(message.get("timestamp"))
     return IdentityChange(old, new, at, loose.identifier(message.get("id")))
@@ -336,7 +310,7 @@ def _read_receipt(status: dict[str, Any], contact: dict[str, Any]) -> Event:
         status.get("recipient_parent_user_id"),
         contact,
     )
-    is_known = (to.wa_id or to.bsuid or to.parent_bsuid) and status.get("recipient_type") != "group"
+    is_known = is_named(to) and status.get("recipient_type") != "group"
     pricing = status.get("pricing")
     return Receipt(
         external_id=external_id,
@@ -355,12 +329,12 @@ def _read_past(message: dict[str, Any], thread: dict[str, Any], metadata: dict[s
     is_ours = _is_ours(message, contact, metadata)
     word = loose.text(loose.mapping(message.get("history_context")).get("status")).lower()
     status = "failed" if word == "error" else word if word in _HISTORY_STATUSES else "sent"
-    sender = Person(wa_id=_bare(message.get("from"))) if is_ours else contact
+    sender = Person(wa_id=bare(message.get("from"))) if is_ours else contact
     return HistoryMessage(_inbound(message, sender), contact, is_ours, status if is_ours else None)
 
 
 def _is_ours(message: dict[str, Any], contact: Person, metadata: dict[str, Any]) -> bool:
-    sender = _bare(message.get("from"))
+    sender = bare(message.get("from"))
     if sender is not None and sender in (contact.wa_id, contact.bsuid):
         return False
     if message.get("to") or message.get("to_user_id"):
@@ -384,17 +358,17 @@ def _read_preference(item: dict[str, Any]) -> Event | None:
     wish = item.get("value")
     if item.get("category") != "marketing_messages" or wish not in ("stop", "resume", "signup"):
         return None
-    if not (who.wa_id or who.bsuid or who.parent_bsuid):
+    if not is_named(who):
         return None
     return Preference(who, wish != "stop", loose.moment(item.get("timestamp")))
 
 
 def _read_id_update(item: dict[str, Any]) -> Event | None:
     ids, parents = loose.mapping(item.get("user_id")), loose.mapping(item.get("parent_user_id"))
-    wa_id = _bare(item.get("wa_id"))
+    wa_id = bare(item.get("wa_id"))
     old = Person(wa_id, loose.identifier(ids.get("previous")), loose.identifier(parents.get("previous")))
     new = Person(wa_id, loose.identifier(ids.get("current")), loose.identifier(parents.get("current")))
-    if not (old.wa_id or old.bsuid or old.parent_bsuid) or not (new.bsuid or new.parent_bsuid):
+    if not is_named(old) or not (new.bsuid or new.parent_bsuid):
         return None
     return IdentityChange(old, new, loose.moment(item.get("timestamp")))
 
@@ -403,7 +377,7 @@ def _read_address(item: dict[str, Any]) -> Event | None:
     card = loose.mapping(item.get("contact"))
     name = loose.text(card.get("full_name")).strip() or loose.text(card.get("first_name")).strip()
     who = person(card.get("phone_number"), card.get("user_id"), None, {"profile": {"name": name, **card}})
-    if item.get("type", "contact") != "contact" or not (who.wa_id or who.bsuid):
+    if item.get("type", "contact") != "contact" or not is_named(who):
         return None
     return AddressBookEntry(who, item.get("action") == "remove")
 

@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 
 from providers import loose
 from providers.base import Element, ElementKind, SignedRequest
+from providers.keys import content_key, event_key
+from providers.persons import bare
 from vocabulary import RECEIPT_STATUSES
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
-# `webhook_events.event_key` is VARCHAR(190): what an index of MariaDB takes in utf8mb4 on every row format.
-MAX_KEY_BYTES = 190
-# Lane and identity columns; the longest real id is a BSUID of 2 + 1 + 4 + 128.
-MAX_PERSON_CHARS = 140
 
 
 def verify(request: SignedRequest, app_secret: str) -> bool:
@@ -130,7 +128,7 @@ def _message(change: _Change, message: Any) -> Element:
     return _element(
         kind,
         change,
-        _key("m", change.number_id, external_id),
+        event_key("m", change.number_id, external_id),
         person,
         loose.moment(message.get("timestamp")),
         {"contact": contact, "message": message},
@@ -148,7 +146,7 @@ def _status(change: _Change, status: Any) -> Element:
     return _element(
         "status",
         change,
-        _key("s", change.number_id, external_id, word),
+        event_key("s", change.number_id, external_id, word),
         None,
         loose.moment(status.get("timestamp")),
         {
@@ -162,12 +160,12 @@ def _echo(change: _Change, message: Any) -> Element:
     if not isinstance(message, dict):
         return _other(change, {"echo": message})
     external_id = loose.identifier(message.get("id"))
-    person = _person_id(message.get("to_user_id")) or _person_id(message.get("to"))
+    person = bare(message.get("to_user_id")) or bare(message.get("to"))
     if external_id is None or person is None:
         return _other(change, {"echo": message})
     contact = _contact_of(change.value, message.get("to"), message.get("to_user_id"))
     at = loose.moment(message.get("timestamp"))
-    key = _key("m", change.number_id, external_id)
+    key = event_key("m", change.number_id, external_id)
     return _element("echo", change, key, person, at, {"contact": contact, "echo": message})
 
 
@@ -186,13 +184,13 @@ def _history(change: _Change, chunk: Any) -> Element | list[Element]:
 def _past_message(change: _Change, message: Any, thread: dict[str, Any]) -> Element:
     context = loose.mapping(thread.get("context"))
     person = (
-        _person_id(context.get("user_id")) or _person_id(context.get("wa_id")) or _person_id(thread.get("id"))
+        bare(context.get("user_id")) or bare(context.get("wa_id")) or bare(thread.get("id"))
     )
     external_id = loose.identifier(message.get("id")) if isinstance(message, dict) else None
     if external_id is None or person is None:
         return _other(change, {"history": message})
     # A placeholder comes first, the message with its file later under the same id: two elements.
-    key = _key("h", change.number_id, external_id, loose.text(message.get("type")))
+    key = event_key("h", change.number_id, external_id, loose.text(message.get("type")))
     shown = {"id": thread.get("id"), "context": context}
     at = loose.moment(message.get("timestamp"))
     return _element("history", change, key, person, at, {"thread": shown, "history": message})
@@ -214,8 +212,8 @@ def _personal(name: str, wa_id: str, bsuid: str) -> Callable[[_Change, Any], Ele
     def make(change: _Change, item: Any) -> Element:
         fields = loose.mapping(item)
         ids = loose.mapping(fields.get(bsuid))
-        person = _person_id(ids.get("previous")) if ids else _person_id(fields.get(bsuid))
-        person = person or _person_id(fields.get(wa_id))
+        person = bare(ids.get("previous")) if ids else bare(fields.get(bsuid))
+        person = person or bare(fields.get(wa_id))
         return _other(change, {name: item}, person, loose.moment(fields.get("timestamp")))
 
     return make
@@ -223,7 +221,7 @@ def _personal(name: str, wa_id: str, bsuid: str) -> Callable[[_Change, Any], Ele
 
 def _address(change: _Change, item: Any) -> Element:
     contact = loose.mapping(loose.mapping(item).get("contact"))
-    person = _person_id(contact.get("user_id")) or _person_id(contact.get("phone_number"))
+    person = bare(contact.get("user_id")) or bare(contact.get("phone_number"))
     at = loose.moment(loose.mapping(loose.mapping(item).get("metadata")).get("timestamp"))
     return _other(change, {"state_sync": item}, person, at)
 
@@ -270,18 +268,11 @@ def sender_id(message: dict[str, Any], contact: dict[str, Any] | None) -> str | 
     """Give the lane's person of a message: the business-scoped id when there is one, else the wa_id."""
     contact = contact or {}
     return (
-        _person_id(message.get("from_user_id"))
-        or _person_id(contact.get("user_id"))
-        or _person_id(message.get("from"))
-        or _person_id(contact.get("wa_id"))
+        bare(message.get("from_user_id"))
+        or bare(contact.get("user_id"))
+        or bare(message.get("from"))
+        or bare(contact.get("wa_id"))
     )
-
-
-def _person_id(value: Any) -> str | None:
-    found = loose.identifier(value)
-    if found is None or len(found) > MAX_PERSON_CHARS:
-        return None
-    return found.removeprefix("+") or None
 
 
 def _element(
@@ -308,12 +299,5 @@ def _other(change: _Change, data: Any, person: str | None = None, at: datetime |
         },
         is_sorted=True,
     )
-    key = "o:" + hashlib.sha256(payload).hexdigest()
+    key = content_key(payload)
     return Element("other", change.number_id, key, person, at or loose.moment(change.time), payload)
-
-
-def _key(prefix: str, number_id: str | None, *parts: str) -> str:
-    key = ":".join((prefix, number_id or "", *parts))
-    if len(key) <= MAX_KEY_BYTES and (key.isascii() or len(key.encode()) <= MAX_KEY_BYTES):
-        return key
-    return f"{prefix}:{hashlib.sha256(key.encode()).hexdigest()}"
