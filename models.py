@@ -413,6 +413,7 @@ class Message(Base):
     error_code: Mapped[str] = mapped_column(String(20), default="")
     error_text: Mapped[str] = mapped_column(String(255), default="")
     send_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    client_token: Mapped[str | None] = mapped_column(exact(64), unique=True)  # of a form: one click, one message
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     resent_count: Mapped[int] = mapped_column(
         Integer, default=0

@@ -1,0 +1,503 @@
+"""Contacts and their identities, conversations, menu sessions, consent, and hand-over to a person and back.
+
+The pipeline reads a `Thread` (a frozen snapshot) at the start of a turn and calls the verbs in its write transaction; pages
+call the hand-over verbs. Identities are kept exactly as the provider gave them; spellings of one number are matched, never
+rewritten. Verbs flush and never commit.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import selectinload
+
+import phone
+from integrations import Number
+from lanes import inbound_lane, insert_or_ignore
+from models import (
+    Alert,
+    Appointment,
+    Complaint,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Feedback,
+    Lead,
+    MenuSession,
+    Message,
+    Operator,
+    Order,
+    Ticket,
+    Turn,
+    WebhookEvent,
+    db,
+)
+from providers.base import Person
+
+SERVICE_WINDOW = timedelta(hours=24)
+# The provider's clock and ours differ, and a message needs time to travel.
+SERVICE_WINDOW_MARGIN = timedelta(minutes=2)
+HANDOVER_LASTS = timedelta(hours=24)
+_IDENTITY_FIELDS = ("wa_id", "bsuid", "parent_bsuid", "username")
+# Who can be told apart by it; a username may be given away and taken by somebody else.
+_TELLING_KINDS = ("wa_id", "bsuid", "parent_bsuid")
+_RECORDS = (Lead, Ticket, Complaint, Appointment, Feedback, Order)
+
+
+class OutsideServiceWindow(Exception):
+    """More than 24 hours since the customer's last message: only a template may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where a conversation stands in a flow."""
+
+    flow: str
+    step: str | None
+    data: Mapping[str, Any]
+    last_activity_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What a turn must know of a conversation, as it was read."""
+
+    contact_id: int
+    conversation_id: int
+    integration_id: int
+    name: str
+    language: str | None
+    country: str | None
+    has_opted_out: bool
+    handler: str
+    handover_ends_at: datetime | None
+    last_inbound_at: datetime | None
+    session: Session | None
+
+    @property
+    def is_first_contact(self) -> bool:
+        return self.last_inbound_at is None
+
+    def is_with_person(self, now: datetime) -> bool:
+        is_over = self.handover_ends_at is not None and self.handover_ends_at <= now
+        return self.handler == "human" and not is_over
+
+    def open_session(self, now: datetime, timeout: timedelta) -> Session | None:
+        """Give the session unless silence has ended it."""
+        if self.session is None or now - self.session.last_activity_at > timeout:
+            return None
+        return self.session
+
+
+# --- who writes ---------------------------------------------------------------------------------------------
+
+
+def find_thread(number: Number, person: Person) -> Thread | None:
+    """Give the thread when every identity of `person` is known, belongs to one contact and nothing is to be learnt."""
+    wanted = _identities(person)
+    if not wanted:
+        return None
+    rows = db.session.execute(
+        select(
+            ContactIdentity.kind,
+            ContactIdentity.value,
+            ContactIdentity.replaced_at,
+            Contact.id,
+            Contact.name,
+            Contact.language,
+            Contact.country,
+            Contact.opted_out_at,
+            Conversation.id,
+            Conversation.handler,
+            Conversation.handover_ends_at,
+            Conversation.last_inbound_at,
+            MenuSession.flow,
+            MenuSession.step,
+            MenuSession.data,
+            MenuSession.last_activity_at,
+        )
+        .join(Contact, Contact.id == ContactIdentity.contact_id)
+        .join(
+            Conversation,
+            (Conversation.contact_id == Contact.id) & (Conversation.integration_id == number.id),
+        )
+        .outerjoin(MenuSession, MenuSession.conversation_id == Conversation.id)
+        .where(
+            ContactIdentity.account == number.identity_account,
+            ContactIdentity.value.in_([value for _, value in wanted]),
+        )
+    ).all()
+    known = {(row[0], row[1]) for row in rows if row[2] is None}
+    if not known.issuperset(wanted) or len({row[3] for row in rows}) != 1:
+        return None
+    row = rows[0]
+    session = None if row[12] is None else Session(row[12], row[13], row[14] or {}, row[15])
+    return Thread(
+        contact_id=row[3],
+        conversation_id=row[8],
+        integration_id=number.id,
+        name=row[4],
+        language=row[5],
+        country=row[6],
+        has_opted_out=row[7] is not None,
+        handler=row[9],
+        handover_ends_at=row[10],
+        last_inbound_at=row[11],
+        session=session,
+    )
+
+
+def admit(number: Number, person: Person, *, now: datetime, is_demo: bool = False) -> Conversation:
+    """Make sure that the contact, all its identities and the conversation exist, and join contacts that turn out to be one.
+
+    Idempotent. Flushes; a second worker that admits the same new person meets the unique constraints.
+    """
+    contacts = _contacts_of(number, person)
+    contact = contacts[0] if contacts else _new_contact(person, now, is_demo)
+    for other in contacts[1:]:
+        merge(contact, other, now=now)
+    for kind, value in _identities(person):
+        _learn(number.identity_account, contact, kind, value, now)
+    if person.name and not contact.name:
+        contact.name = _clean_name(person.name)
+    return _conversation(number, contact, now)
+
+
+def learn(number: Number, contact_id: int, person: Person, *, now: datetime) -> None:
+    """Keep what a provider's answer taught us of a person we wrote to. Flushes."""
+    contact = db.session.get_one(Contact, contact_id)
+    for kind, value in _identities(person):
+        if kind in _TELLING_KINDS:
+            _learn(number.identity_account, contact, kind, value, now)
+
+
+def rename(number: Number, person: Person, name: str) -> None:
+    """Give a known contact the name under which the owner keeps it. Flushes."""
+    for contact in _contacts_of(number, person)[:1]:
+        contact.name = _clean_name(name)
+    db.session.flush()
+
+
+def change_identity(number: Number, old: Person, new: Person, *, now: datetime) -> Conversation:
+    """Keep the contact through a change of number or of business-scoped id: the old identity ends, the new is learnt."""
+    known = Person(**{k: getattr(old, k) or getattr(new, k) for k in (*_IDENTITY_FIELDS, "name")})
+    conversation = admit(number, old if _identities(old) else known, now=now)
+    contact = db.session.get_one(Contact, conversation.contact_id)
+    for kind, value in _identities(old):
+        if getattr(new, kind) not in (None, value):
+            _end_identity(number.identity_account, kind, value, now)
+    strangers = [c for c in _contacts_of(number, new) if c.id != contact.id]
+    for stranger in strangers:
+        merge(contact, stranger, now=now)
+    for kind, value in _identities(new):
+        _learn(number.identity_account, contact, kind, value, now)
+    db.session.flush()
+    return conversation
+
+
+def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
+    """Join two contacts that are one person: identities, threads, records, queued messages and open events follow."""
+    del now
+    for identity in list(other.identities):
+        identity.contact_id = survivor.id
+    mine = {c.integration_id: c for c in _conversations_of(survivor)}
+    for conversation in _conversations_of(other):
+        kept = mine.get(conversation.integration_id)
+        if kept is None:
+            conversation.contact_id = survivor.id
+        else:
+            _join_conversations(kept, conversation)
+    for record in _RECORDS:
+        db.session.execute(update(record).where(record.contact_id == other.id).values(contact_id=survivor.id))
+    _inherit(survivor, other)
+    other.merged_into_id = survivor.id
+    db.session.flush()
+    db.session.expire(survivor, ["identities"])
+    db.session.expire(other, ["identities"])
+
+
+def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
+    """Keep the first ad that brought a person; it is never sent again."""
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id == contact_id, Contact.referral.is_(None))
+        .values(referral=dict(referral))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def address(contact: Contact) -> Person:
+    """Give the identities under which a contact can be written to, exactly as the provider knows them."""
+    return Person(**{kind: contact.identity(kind) for kind in _IDENTITY_FIELDS}, name=contact.name or None)
+
+
+# --- consent ------------------------------------------------------------------------------------------------
+
+
+def opt_out(contact_id: int, *, now: datetime) -> None:
+    """Stop everything that we would send on our own; queued bot messages are cancelled. Idempotent."""
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id == contact_id, Contact.opted_out_at.is_(None))
+        .values(opted_out_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def opt_in(contact_id: int) -> None:
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id == contact_id)
+        .values(opted_out_at=None, refuses_marketing_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: datetime) -> None:
+    """Keep the provider's own preference (Meta's user_preferences); it bars campaigns, not answers."""
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id == contact_id)
+        .values(refuses_marketing_at=None if wants_marketing else now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+# --- hand-over ----------------------------------------------------------------------------------------------
+
+
+def take_over(
+    conversation: Conversation, operator: Operator | None, *, now: datetime, reason: str = "taken over"
+) -> None:
+    """Give the conversation to a person: the bot is silent, and what it had not sent yet is cancelled. Flushes."""
+    conversation.handler = "human"
+    conversation.handler_reason = reason
+    conversation.operator_id = operator.id if operator else None
+    conversation.handover_ends_at = now + HANDOVER_LASTS
+    cancel_unsent(conversation.id, now=now)
+    db.session.flush()
+
+
+def hand_back(conversation: Conversation, *, now: datetime) -> None:
+    """Give the conversation back to the bot, which starts afresh. Flushes."""
+    del now
+    conversation.handler = "bot"
+    conversation.handler_reason = ""
+    conversation.operator_id = None
+    conversation.handover_ends_at = None
+    db.session.execute(update(MenuSession).where(MenuSession.conversation_id == conversation.id).values(step=None))
+    db.session.flush()
+
+
+def cancel_unsent(conversation_id: int, *, now: datetime) -> int:
+    """Cancel the bot's messages that have not left; gives how many."""
+    cancelled = db.session.execute(
+        update(Message)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.send_due_at.is_not(None),
+            Message.status == "queued",
+            Message.sender == "bot",
+        )
+        .values(
+            status="failed",
+            status_at=now,
+            error_code="cancelled",
+            error_text="A person took over before this was sent.",
+            send_due_at=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return int(cancelled.rowcount)
+
+
+# --- windows and sessions -----------------------------------------------------------------------------------
+
+
+def is_window_open(last_inbound_at: datetime | None, now: datetime) -> bool:
+    """Tell whether free text may be sent: 24 hours from the customer's last message, less a margin."""
+    return window_left(last_inbound_at, now) > timedelta(0)
+
+
+def window_left(last_inbound_at: datetime | None, now: datetime) -> timedelta:
+    """Give how long free text may still be sent; zero when closed."""
+    if last_inbound_at is None:
+        return timedelta(0)
+    return max(timedelta(0), last_inbound_at + SERVICE_WINDOW - SERVICE_WINDOW_MARGIN - now)
+
+
+def save_session(
+    conversation_id: int, *, is_known: bool, flow: str, step: str | None, data: Mapping[str, Any], now: datetime
+) -> None:
+    """Keep where the conversation stands; `is_known` says that a row exists."""
+    values = {"flow": flow, "step": step, "data": dict(data), "last_activity_at": now}
+    if not is_known:
+        inserted = insert_or_ignore(MenuSession).values(conversation_id=conversation_id, flow_version="", **values)
+        db.session.execute(inserted)
+    db.session.execute(
+        update(MenuSession)
+        .where(MenuSession.conversation_id == conversation_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def end_silent_sessions(*, older_than: datetime) -> int:
+    """Close the sessions that have been silent since `older_than`; gives how many."""
+    ended = db.session.execute(
+        update(MenuSession)
+        .where(MenuSession.last_activity_at < older_than, MenuSession.step.is_not(None))
+        .values(step=None, data={})
+        .execution_options(synchronize_session=False)
+    )
+    return int(ended.rowcount)
+
+
+# --- below --------------------------------------------------------------------------------------------------
+
+
+def _identities(person: Person) -> list[tuple[str, str]]:
+    return [(kind, value) for kind in _IDENTITY_FIELDS if (value := getattr(person, kind))]
+
+
+def _contacts_of(number: Number, person: Person) -> list[Contact]:
+    """Find who `person` is, the oldest contact first: by exact identity, else by another spelling of the number."""
+    telling = [(kind, value) for kind, value in _identities(person) if kind in _TELLING_KINDS]
+    found = _contacts_by(number, ContactIdentity.value.in_([value for _, value in telling]))
+    if not any(_has(contact, "wa_id", person.wa_id) for contact in found) and person.wa_id:
+        key = _match_key("wa_id", person.wa_id)
+        found += [c for c in _contacts_by(number, ContactIdentity.match_key == key) if c not in found]
+    return sorted(found, key=lambda contact: contact.id)
+
+
+def _contacts_by(number: Number, condition: Any) -> list[Contact]:
+    rows = db.session.execute(
+        select(Contact)
+        .join(ContactIdentity)
+        .where(
+            ContactIdentity.account == number.identity_account,
+            ContactIdentity.kind.in_(_TELLING_KINDS),
+            ContactIdentity.replaced_at.is_(None),
+            condition,
+        )
+        .options(selectinload(Contact.identities))
+        .distinct()
+    )
+    return list(rows.scalars())
+
+
+def _has(contact: Contact, kind: str, value: str | None) -> bool:
+    return any(i.kind == kind and i.value == value and i.replaced_at is None for i in contact.identities)
+
+
+def _new_contact(person: Person, now: datetime, is_demo: bool) -> Contact:
+    country = phone.country(person.wa_id) if person.wa_id else (person.bsuid or "")[:2] or None
+    contact = Contact(name=_clean_name(person.name or ""), country=country, created_at=now, is_demo=is_demo)
+    db.session.add(contact)
+    db.session.flush()
+    return contact
+
+
+def _learn(account: str, contact: Contact, kind: str, value: str, now: datetime) -> None:
+    row = db.session.execute(
+        select(ContactIdentity).where(
+            ContactIdentity.account == account, ContactIdentity.kind == kind, ContactIdentity.value == value
+        )
+    ).scalar_one_or_none()
+    if row is None:
+        row = ContactIdentity(
+            contact_id=contact.id,
+            account=account,
+            kind=kind,
+            value=value,
+            match_key=_match_key(kind, value),
+            created_at=now,
+        )
+        db.session.add(row)
+    # A number that was given up may be somebody else's by now, and a username always may.
+    row.contact_id, row.replaced_at = contact.id, None
+    db.session.flush()
+
+
+def _end_identity(account: str, kind: str, value: str, now: datetime) -> None:
+    db.session.execute(
+        update(ContactIdentity)
+        .where(ContactIdentity.account == account, ContactIdentity.kind == kind, ContactIdentity.value == value)
+        .values(replaced_at=now)
+    )
+
+
+def _match_key(kind: str, value: str) -> str:
+    return min(phone.variants(value)) if kind == "wa_id" else ""
+
+
+def _conversation(number: Number, contact: Contact, now: datetime) -> Conversation:
+    where = (Conversation.integration_id == number.id, Conversation.contact_id == contact.id)
+    conversation = db.session.execute(select(Conversation).where(*where)).scalar_one_or_none()
+    if conversation is None:
+        conversation = Conversation(
+            integration_id=number.id, contact_id=contact.id, created_at=now, last_message_at=now
+        )
+        db.session.add(conversation)
+        db.session.flush()
+    return conversation
+
+
+def _conversations_of(contact: Contact) -> Iterable[Conversation]:
+    return db.session.execute(select(Conversation).where(Conversation.contact_id == contact.id)).scalars().all()
+
+
+def _join_conversations(kept: Conversation, other: Conversation) -> None:
+    for table in (Message, Turn, Alert, Lead, Ticket, Complaint, Appointment, Feedback):
+        db.session.execute(
+            update(table).where(table.conversation_id == other.id).values(conversation_id=kept.id)
+        )
+    has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
+    cart = {} if has_cart else {"cart_of_conversation_id": kept.id}
+    db.session.execute(
+        update(Order).where(Order.cart_of_conversation_id == other.id).values(
+            **(cart or {"cart_of_conversation_id": None, "status": "cancelled"})
+        )
+    )
+    db.session.execute(update(Order).where(Order.conversation_id == other.id).values(conversation_id=kept.id))
+    db.session.execute(MenuSession.__table__.delete().where(MenuSession.conversation_id == other.id))
+    kept.last_inbound_at = _latest(kept.last_inbound_at, other.last_inbound_at)
+    kept.last_message_at = _latest(kept.last_message_at, other.last_message_at)
+    kept.unread_count += other.unread_count
+    if other.is_with_person and not kept.is_with_person:
+        kept.handler, kept.handler_reason = other.handler, other.handler_reason
+        kept.operator_id, kept.handover_ends_at = other.operator_id, other.handover_ends_at
+    db.session.flush()
+    db.session.delete(other)
+    db.session.flush()
+
+
+def _inherit(survivor: Contact, other: Contact) -> None:
+    """Fill what the survivor lacks; a refusal of either counts for both."""
+    for name in ("name", "email", "language", "country", "referral"):
+        if not getattr(survivor, name) and getattr(other, name):
+            setattr(survivor, name, getattr(other, name))
+    for name in ("opted_out_at", "refuses_marketing_at"):
+        setattr(survivor, name, getattr(survivor, name) or getattr(other, name))
+
+
+def move_open_events(number: Number, from_person: str, to_person: str) -> None:
+    """Let the events that wait under a person's old lane follow into the new one."""
+    db.session.execute(
+        update(WebhookEvent)
+        .where(WebhookEvent.state == "pending", WebhookEvent.lane == inbound_lane(number.id, from_person))
+        .values(lane=inbound_lane(number.id, to_person))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((moment for moment in (one, other) if moment is not None), default=None)
+
+
+def _clean_name(name: str) -> str:
+    return "".join(c for c in name if c.isprintable()).strip()[:255]
+
+

@@ -1,0 +1,197 @@
+"""The webhook door and nothing else: verify, store, answer 200.
+
+Meta posts to /webhook, Twilio to /whatsapp and /whatsapp/status. A signature is checked over the exact bytes, the body is
+split into its elements, each becomes one row of the inbox, and only then are lanes woken and 200 said. No network call
+and no reading of meaning happens here. What is signed but not understood is stored and still answered 200.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, current_app, jsonify, request
+from sqlalchemy import text as sql
+from sqlalchemy.exc import SQLAlchemyError
+
+import analytics
+import integrations
+import tasks
+from auth import api_key_required
+from config import Config
+from inbox import Inbox, InboxRow, InboxUnavailable
+from integrations import Number
+from lanes import RECEIPTS_LANE, inbound_lane
+from models import begin_reading, db
+from providers import provider
+from providers.base import Element, MalformedBody, SignedRequest
+from providers.meta import answer_handshake
+
+log = structlog.get_logger()
+bp = Blueprint("door", __name__)
+
+MAX_BODY_BYTES: Final = 3 * 1024 * 1024 + 64 * 1024  # Meta's batches reach 3 MB
+EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+OK: Final = "EVENT_RECEIVED"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whom a request may speak for: the numbers whose secret signed it, or, unsigned, all that allow it."""
+
+    numbers: tuple[Number, ...]
+    is_signed: bool
+
+    def number_for(self, element: Element) -> Number | None:
+        if element.number_id is None:
+            return next((n for n in self.numbers if n.is_default), self.numbers[0] if self.numbers else None)
+        return next((n for n in self.numbers if n.account.number_id == element.number_id), None)
+
+
+@bp.get("/webhook")
+def handshake() -> tuple[str, int]:
+    """Answer Meta's registration: the raw challenge when the verify token is one of ours."""
+    begin_reading()
+    tokens = {n.verify_token for n in integrations.numbers()} | {_config().whatsapp_verify_token}
+    challenge = answer_handshake(request.args, tuple(token for token in tokens if token))
+    return ("", 403) if challenge is None else (challenge, 200)
+
+
+@bp.post("/webhook")
+def meta_webhook() -> Response:
+    return _receive("meta", Response(OK, mimetype="text/plain"))
+
+
+@bp.post("/whatsapp")
+def twilio_webhook() -> Response:
+    return _receive("twilio", Response(EMPTY_TWIML, mimetype="text/xml"))
+
+
+@bp.post("/whatsapp/status")
+def twilio_status() -> Response:
+    return _receive("twilio", Response(EMPTY_TWIML, mimetype="text/xml"))
+
+
+@bp.get("/webhook/health")
+def health() -> tuple[Response, int]:
+    """Tell monitors whether the door can store what comes."""
+    begin_reading()
+    try:
+        db.session.execute(sql("SELECT 1"))
+    except SQLAlchemyError:
+        return jsonify(status="unavailable", database="unreachable"), 503
+    return jsonify(status="ok", database="ok", time=datetime.now(UTC).isoformat()), 200
+
+
+@bp.get("/webhook/stats/<phone>")
+@api_key_required("read")
+def stats(phone: str) -> tuple[Response, int]:
+    """Give one person's counts (seed 004), behind an API key."""
+    counts = analytics.person_counts(phone)
+    if counts is None:
+        return jsonify(error={"code": "not_found", "message": "Nobody with this phone has written."}), 404
+    return jsonify(counts), 200
+
+
+def _receive(shape: str, answer: Response) -> Response:
+    """Take one webhook POST of a provider's shape, and give `answer` once everything in it is committed."""
+    request.max_content_length = MAX_BODY_BYTES
+    signed = _signed_request(shape)
+    admission = _admit(shape, signed)
+    if admission is None:
+        log.warning("webhook_refused", shape=shape, cause="signature")
+        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+    try:
+        elements = provider(shape).split(signed)
+    except MalformedBody as error:
+        if not admission.is_signed:
+            return Response(f"{error}\n", 400, mimetype="text/plain")
+        elements = [_unreadable(signed.body)]
+    rows = _rows(shape, admission, elements)
+    try:
+        _inbox().store(rows)
+    except InboxUnavailable:
+        return Response("Try again later.\n", 503, mimetype="text/plain")
+    tasks.wake({row.lane for row in rows if row.lane and row.state == "pending"})
+    return answer
+
+
+def _signed_request(shape: str) -> SignedRequest:
+    form: Sequence[tuple[str, str]] = ()
+    body = request.get_data(cache=True)  # the exact bytes, before anything parses them
+    if shape == "twilio":
+        form = tuple(request.form.items(multi=True))
+    return SignedRequest(request.method, _public_url(), request.headers, body, form)
+
+
+def _public_url() -> str:
+    """The URL as the provider called it: behind a proxy only PUBLIC_BASE_URL knows."""
+    base = _config().public_base_url
+    if not base:
+        return request.url
+    query = request.query_string.decode("latin-1")
+    return f"{base}{request.path}{'?' + query if query else ''}"
+
+
+def _admit(shape: str, signed: SignedRequest) -> Admission | None:
+    """Find whose secret signed the request; every active secret of this shape is tried."""
+    numbers = [n for n in integrations.numbers() if n.webhook_shape == shape]
+    check = provider(shape).verify
+    for secret in dict.fromkeys(n.account.app_secret for n in numbers):
+        if secret and check(signed, secret):
+            return Admission(tuple(n for n in numbers if n.account.app_secret == secret), is_signed=True)
+    return Admission(tuple(numbers), is_signed=False) if _accepts_unsigned(numbers) else None
+
+
+def _accepts_unsigned(numbers: Sequence[Number]) -> bool:
+    """Unsigned webhooks pass in development only, and only while no real number has a secret."""
+    config = _config()
+    if config.is_production:
+        return False
+    has_secret = any(n.account.app_secret for n in numbers if n.account.provider != "simulator")
+    return not has_secret or not config.verify_webhook
+
+
+def _rows(shape: str, admission: Admission, elements: Sequence[Element]) -> list[InboxRow]:
+    now = datetime.now(UTC)
+    return [_row(shape, admission.number_for(element), element, now) for element in elements]
+
+
+def _row(shape: str, number: Number | None, element: Element, now: datetime) -> InboxRow:
+    if number is None:
+        # Kept apart: a stranger's element must not take the key of one of ours.
+        key, integration_id, lane, state = _hashed(f"u:{element.key}"), None, None, "unknown"
+    else:
+        key, integration_id = element.key, number.id
+        lane = _lane(element, number)
+        state = "pending" if lane else "ignored"
+    return InboxRow(
+        key, integration_id, shape, element.kind, lane, state, element.payload, element.provider_at, now
+    )
+
+
+def _lane(element: Element, number: Number) -> str | None:
+    if element.kind == "status":
+        return RECEIPTS_LANE
+    return inbound_lane(number.id, element.person) if element.person else None
+
+
+def _unreadable(body: bytes) -> Element:
+    return Element("other", None, f"o:{hashlib.sha256(body).hexdigest()}", None, None, body)
+
+
+def _hashed(key: str) -> str:
+    return key if len(key) <= 190 else f"h:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def _inbox() -> Inbox:
+    inbox = current_app.extensions.get("balcao_inbox")
+    if inbox is None:
+        inbox = current_app.extensions.setdefault("balcao_inbox", Inbox(db.engine))
+    return inbox  # type: ignore[no-any-return]
+
+
+def _config() -> Config:
+    return current_app.config["BALCAO"]  # type: ignore[no-any-return]

@@ -1,0 +1,169 @@
+"""Who answers a message (menu, shop, AI, a person, nobody) and why. Pure; `pipeline` calls it with all that it knows.
+
+The rules stand in order in `decide`; the first that fits wins, and its reason is stored on the turn and shown.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal
+
+OPT_OUT_WORDS: Final = (
+    "stop|stop all|stopall|unsubscribe|opt out|optout|sair|parar|pare|para|descadastrar|descadastre|remover|"
+    "me tire da lista|baja|dar de baja|darme de baja|cancelar suscripcion|no mas mensajes|arret|arreter|"
+    "desabonner|me desabonner|stopp|abmelden|abbestellen|annulla iscrizione|cancellami|disiscrivimi|"
+    "ايقاف|إيقاف|توقف|الغاء الاشتراك|إلغاء الاشتراك|退订|退訂|取消订阅|停止|配信停止|配信解除|수신거부|수신 거부|중지"
+)
+OPT_IN_WORDS: Final = (
+    "start|unstop|subscribe|voltar|iniciar|comecar|quero receber|alta|suscribir|suscribirme|empezar|commencer|"
+    "reprendre|anmelden|starten|inizia|iscrivimi|ابدأ|ابدا|اشتراك|订阅|开始|開始|再開|수신동의|시작"
+)
+SHOP_WORDS: Final = (
+    "comprar|quero comprar|produtos|produto|catalogo|loja|ver produtos|ver catalogo|carrinho|meu carrinho|"
+    "tienda|productos|producto|catalogo|quiero comprar|ver productos|carrito|mi carrito|"
+    "shop|store|products|product|catalog|catalogue|buy|i want to buy|cart|my cart|show products"
+)
+# Kinds that say something to answer; the rest (reactions, edits, ...) are stored and shown.
+SPOKEN_KINDS: Final = frozenset({"text", "button", "interactive", "order", "welcome"})
+MEDIA_KINDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
+CLEAR_INTENT: Final = 0.6
+CLEAR_SPAM: Final = 0.9
+# Only these are acted on by their name alone; `feedback` and leads are answered in words.
+DESK_INTENTS: Final = frozenset(
+    {"support_ticket", "complaint", "order_inquiry", "payment_inquiry", "appointment_request", "feedback"}
+)
+
+Responder = Literal["menu", "shop", "ai", "human", "nobody"]
+Effect = Literal["opt_out", "opt_in", "hand_over", "cannot_read"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that decides who answers. `awaits` is what the open step expects (None: no open step)."""
+
+    kind: str = "text"
+    text: str = ""
+    is_group: bool = False
+    is_too_old: bool = False
+    is_first_contact: bool = False
+    has_opted_out: bool = False
+    is_with_person: bool = False
+    awaits: str | None = None
+    names_choice: bool = False
+    menu_word: str | None = None
+    flow: str | None = None
+    intent: str = "other"
+    intent_confidence: float = 0.0
+    sentiment: str = "neutral"
+    urgency: str = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who answers and the reason in plain words; `flow` where a flow begins anew, `effect` what it sets in motion."""
+
+    responder: Responder
+    reason: str
+    flow: str | None = None
+    effect: Effect | None = None
+
+    @property
+    def waits_for_more(self) -> bool:
+        """Free text for the AI may be one of several fragments; everything else is answered at once."""
+        return self.responder == "ai" and self.effect is None
+
+
+def decide(situation: Situation) -> Decision:
+    """Give the responder and the reason. Total: every situation has an answer."""
+    for rule in (_silence, _consent, _person, _menu, _shop, _meaning):
+        decision = rule(situation)
+        if decision is not None:
+            return decision
+    return Decision("ai", "free text")
+
+
+def is_opt_out_word(text: str) -> bool:
+    return _plain(text) in _phrases(OPT_OUT_WORDS)
+
+
+def is_opt_in_word(text: str) -> bool:
+    return _plain(text) in _phrases(OPT_IN_WORDS)
+
+
+def _silence(s: Situation) -> Decision | None:
+    if s.is_group:
+        return Decision("nobody", "groups are never answered")
+    if s.kind not in SPOKEN_KINDS and s.kind not in MEDIA_KINDS and s.kind != "unsupported":
+        return Decision("nobody", f"{s.kind} needs no answer")
+    return None
+
+
+def _consent(s: Situation) -> Decision | None:
+    if s.has_opted_out:
+        if is_opt_in_word(s.text):
+            return Decision("menu", "opted in again", effect="opt_in")
+        return Decision("nobody", "opted out")
+    if s.kind in SPOKEN_KINDS and is_opt_out_word(s.text):
+        return Decision("menu", "opt-out word", effect="opt_out")
+    if s.is_too_old:
+        return Decision("nobody", "too old to answer")
+    return None
+
+
+def _person(s: Situation) -> Decision | None:
+    if s.is_with_person:
+        return Decision("human", "a person has the conversation")
+    if s.sentiment == "angry" and s.urgency == "critical":
+        return Decision("human", "angry and critical", effect="hand_over")
+    if s.kind in MEDIA_KINDS and not s.text:
+        return Decision("ai", f"{s.kind} received", effect="cannot_read")
+    if s.kind == "unsupported":
+        return Decision("ai", "cannot be read", effect="cannot_read")
+    return None
+
+
+def _menu(s: Situation) -> Decision | None:
+    if s.kind == "order":
+        return Decision("shop", "catalogue order", flow="shop")
+    if s.names_choice:
+        return Decision("menu", "chose an option")
+    if s.menu_word in ("menu", "back"):
+        return Decision("menu", f"the word for {s.menu_word}")
+    if s.kind in MEDIA_KINDS:
+        return None
+    if s.awaits is not None and s.awaits != "choice":
+        return Decision("menu", f"answers the question for {s.awaits}")
+    if s.menu_word == "greeting" or s.kind == "welcome":
+        return Decision("menu", "greeting")
+    return None
+
+
+def _shop(s: Situation) -> Decision | None:
+    if _plain(s.text) in _phrases(SHOP_WORDS):
+        return Decision("shop", "shop word", flow="shop")
+    return None
+
+
+def _meaning(s: Situation) -> Decision | None:
+    if s.intent == "spam" and s.intent_confidence >= CLEAR_SPAM:
+        return Decision("nobody", "spam")
+    is_clear = s.intent not in ("other", "spam") and s.intent_confidence >= CLEAR_INTENT
+    if s.awaits == "choice" and not is_clear:
+        return Decision("menu", "does not name an option")
+    if s.is_first_contact and not is_clear:
+        return Decision("menu", "first contact without a clear wish")
+    if is_clear:
+        return Decision("ai", f"clear intent: {s.intent}")
+    return None
+
+
+@lru_cache(maxsize=8)
+def _phrases(written: str) -> frozenset[str]:
+    return frozenset(_plain(phrase) for phrase in written.split("|"))
+
+
+def _plain(text: str) -> str:
+    """Fold case, accents and outer punctuation, so that "PARAR!" and "parar" are one word."""
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(c for c in folded if not unicodedata.combining(c))
+    return " ".join(kept.strip(" \t\r\n.!?¡¿。！？\"'*_~").split())

@@ -1,0 +1,585 @@
+"""The phone line: stored events become messages and statuses; queued messages leave, in order, each once.
+
+The pipeline stores and queues through this room inside its turn; the worker calls `deliver` and `apply_receipts`. The outbox is
+the `messages` table itself: while `send_due_at` is set there is work to do. `deliver` commits by itself (its meaning is a
+commit: a send is marked before it leaves and settled after) and holds no transaction while it talks to a provider.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import joinedload, selectinload
+
+import alerts
+import conversations
+import integrations
+import lanes
+from conversations import OutsideServiceWindow
+from integrations import Number
+from lanes import Lease, LeaseLost
+from message_content import Content, Template, Text, from_json, to_json
+from models import Contact, Conversation, Integration, Message, Operator, StoredMedia, WebhookEvent, db
+from providers import provider
+from providers.base import InboundMessage, Person, Receipt, SendError, Sent
+from vocabulary import statuses_before
+
+log = structlog.get_logger()
+
+PREVIEW_CHARS: Final = 140
+MAX_ATTEMPTS: Final = 8
+FIRST_RETRY_SECS: Final = 2.0
+LONGEST_RETRY_SECS: Final = 600.0
+PAIR_BACKOFF_BASE: Final = 4.0  # Meta: retry after 4^n seconds
+CREDENTIAL_PAUSE_SECS: Final = 60.0
+NUMBER_PAUSE_SECS: Final = 5.0
+UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
+OPT_OUT_CODES: Final = frozenset({131050, 21610})
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRules:
+    """What delivery must know of the settings, and its way to wait for the number's turn."""
+
+    uncertain_resend_secs: float
+    lease_secs: float
+    await_turn: Callable[[int], None]  # blocks until the number may send once more
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The oldest message of an outbox lane."""
+
+    id: int
+    status: str
+    content: dict[str, Any]
+    sender: str
+    quotes: str | None
+    send_due_at: datetime
+    status_at: datetime | None
+    attempts: int
+    resent_count: int
+
+
+# --- in -----------------------------------------------------------------------------------------------------
+
+
+def store_inbound(
+    conversation_id: int, number: Number, message: InboundMessage, *, now: datetime, **columns: Any
+) -> int:
+    """Write an inbound message and give its id; a file that came with it is queued for download. Idempotent by id."""
+    known = db.session.execute(
+        select(Message.id).where(
+            Message.integration_id == number.id, Message.external_id == message.external_id
+        )
+    ).scalar()
+    if known is not None:
+        return int(known)
+    row = Message(
+        conversation_id=conversation_id,
+        integration_id=number.id,
+        direction="in",
+        sender="customer",
+        kind=message.kind,
+        body=message.text,
+        content=_inbound_content(message),
+        external_id=message.external_id,
+        quotes_external_id=message.quotes or message.target,
+        provider_at=message.sent_at,
+        created_at=now,
+    )
+    for name, value in columns.items():
+        setattr(row, name, value)
+    db.session.add(row)
+    db.session.flush()
+    if message.media is not None:
+        db.session.add(
+            StoredMedia(
+                message_id=row.id,
+                source=asdict(message.media),
+                media_kind=message.media.media_kind,
+                mime_type=message.media.mime_type[:120],
+                filename=message.media.filename[:255],
+                due_at=now,
+                created_at=now,
+            )
+        )
+    return row.id
+
+
+def apply_change(number: Number, message: InboundMessage) -> None:
+    """Apply an edit or a revocation to the message that it targets; the old words stay in `content`."""
+    target = db.session.execute(
+        select(Message).where(Message.integration_id == number.id, Message.external_id == message.target)
+    ).scalar_one_or_none()
+    if target is None:
+        return
+    if message.kind == "revoke":
+        target.is_revoked = True
+    elif message.kind == "edit":
+        target.content = {**(target.content or {}), "before_edit": target.body}
+        target.body, target.is_edited = message.text, True
+    db.session.flush()
+
+
+def preview_of(message: InboundMessage) -> str:
+    """Give the line that lists show of a message."""
+    return (message.text or message.emoji or f"[{message.kind}]").replace("\n", " ")[:PREVIEW_CHARS]
+
+
+def _inbound_content(message: InboundMessage) -> dict[str, Any] | None:
+    """Keep what has no column: what was pressed, ordered, shared or sent by which ad."""
+    content: dict[str, Any] = dict(message.extra)
+    for name in ("choice_id", "emoji", "group_id", "referral"):
+        if value := getattr(message, name):
+            content[name] = dict(value) if name == "referral" else value
+    if message.order_items:
+        content["order_items"] = [asdict(item) for item in message.order_items]
+    if message.is_forwarded:
+        content["is_forwarded"] = True
+    return content or None
+
+
+# --- out: queueing ------------------------------------------------------------------------------------------
+
+
+def queue(
+    conversation_id: int,
+    number: Number,
+    contents: Iterable[Content],
+    *,
+    sender: str,
+    now: datetime,
+    turn_id: int | None = None,
+    operator_id: int | None = None,
+    client_token: str | None = None,
+) -> list[int]:
+    """Put messages into the outbox, each fitted to the provider's limits; gives their ids in order of sending."""
+    fit = provider(number.account.provider).fit
+    ids = []
+    for content in contents:
+        for piece in fit(content):
+            row = {
+                "conversation_id": conversation_id,
+                "integration_id": number.id,
+                "turn_id": turn_id,
+                "direction": "out",
+                "sender": sender,
+                "operator_id": operator_id,
+                "kind": piece.KIND,
+                "body": piece.summary,
+                "content": to_json(piece),
+                "status": "queued",
+                "status_at": now,
+                "send_due_at": now,
+                "client_token": client_token,
+                "created_at": now,
+            }
+            result = db.session.execute(insert(Message).values(row))
+            ids.append(int(result.inserted_primary_key[0]))
+            client_token = None  # the first piece carries it
+    return ids
+
+
+def queue_text(
+    conversation: Conversation,
+    body: str,
+    *,
+    operator: Operator,
+    client_token: str,
+    now: datetime,
+) -> int:
+    """Queue a person's own words; the same `client_token` queues once. Flushes.
+
+    Raises OutsideServiceWindow when only a template may be sent.
+    """
+    known = db.session.execute(select(Message.id).where(Message.client_token == client_token)).scalar()
+    if known is not None:
+        return int(known)
+    if not conversations.is_window_open(conversation.last_inbound_at, now):
+        raise OutsideServiceWindow
+    number = integrations.number(conversation.integration_id)
+    if number is None:
+        raise LookupError("this number is switched off")
+    ids = queue(
+        conversation.id,
+        number,
+        [Text(body)],
+        sender="operator",
+        now=now,
+        operator_id=operator.id,
+        client_token=client_token,
+    )
+    conversation.last_message_at, conversation.last_preview = now, body.replace("\n", " ")[:PREVIEW_CHARS]
+    conversation.unread_count = 0
+    db.session.flush()
+    return ids[0]
+
+
+# --- out: delivery ------------------------------------------------------------------------------------------
+
+
+def deliver(
+    conversation_id: int, holder: str, rules: DeliveryRules, clock: Callable[[], datetime]
+) -> datetime | None:
+    """Send what is due of one conversation, in order; give when more becomes due, None when nothing is left.
+
+    Commits. A message is marked `sending` in the commit that precedes its request, so that a crash in between is seen;
+    a lease that was lost meanwhile means that nothing is written.
+    """
+    lease = lanes.take(lanes.outbound_lane(conversation_id), holder, rules.lease_secs)
+    if lease is None:
+        db.session.rollback()
+        return None
+    try:
+        return _deliver_under(lease, conversation_id, rules, clock)
+    except LeaseLost:
+        db.session.rollback()
+        log.warning("lease_lost", lane=lease.key)
+        return None
+
+
+def _deliver_under(
+    lease: Lease, conversation_id: int, rules: DeliveryRules, clock: Callable[[], datetime]
+) -> datetime | None:
+    while True:
+        ready = _mark_next(conversation_id, rules, clock())
+        if not isinstance(ready, _Parcel):
+            lanes.let_go(lease)
+            db.session.commit()
+            return ready
+        db.session.commit()
+        rules.await_turn(ready.number.id)
+        answer = provider(ready.number.account.provider).send(
+            ready.number.account, ready.to, ready.content, reference=str(ready.message_id), quotes=ready.quotes
+        )
+        lanes.confirm(lease, rules.lease_secs)
+        if isinstance(answer, Sent):
+            _settle_sent(ready, answer, clock())
+        else:
+            _settle_error(ready, answer, rules, clock())
+
+
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """A message that was marked `sending` and is about to leave."""
+
+    message_id: int
+    conversation_id: int
+    contact_id: int
+    number: Number
+    to: Person
+    content: Content
+    quotes: str | None
+    attempts: int
+    is_resend: bool
+
+
+def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Parcel | datetime | None:
+    """Settle what cannot or need not be sent, and mark the first message that can; else say when to come back."""
+    while head := _head(conversation_id):
+        if head.status == "sending":
+            # Its worker died between marking and settling: whether it left, only a receipt can tell.
+            _mark_uncertain(head.id, head.status_at or now, rules)
+            continue
+        if head.send_due_at > now:
+            return head.send_due_at
+        if head.status == "uncertain" and head.resent_count:
+            _give_up_uncertain(head.id, conversation_id, now)
+            continue
+        parcel = _parcel(conversation_id, head, now)
+        if isinstance(parcel, _Parcel):
+            _mark_sending(head, now, lease_secs=rules.lease_secs)
+        if parcel is not None:
+            return parcel
+    return None
+
+
+def _head(conversation_id: int) -> _Head | None:
+    row = db.session.execute(
+        select(
+            Message.id,
+            Message.status,
+            Message.content,
+            Message.sender,
+            Message.quotes_external_id,
+            Message.send_due_at,
+            Message.status_at,
+            Message.attempts,
+            Message.resent_count,
+        )
+        .where(Message.conversation_id == conversation_id, Message.send_due_at.is_not(None))
+        .order_by(Message.id)
+        .limit(1)
+    ).first()
+    return None if row is None else _Head(*row)
+
+
+def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datetime | None:
+    """Make a message ready, or refuse it for good (None), or say when its number may send again."""
+    conversation = db.session.execute(
+        select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .options(
+            joinedload(Conversation.integration),
+            joinedload(Conversation.contact).options(selectinload(Contact.identities)),
+        )
+    ).scalar_one()
+    paused_until = conversation.integration.paused_until
+    if paused_until is not None and paused_until > now:
+        return paused_until
+    number = integrations.number(conversation.integration_id)
+    if number is None:
+        _fail(head.id, conversation_id, "number_off", "This number is switched off.", now)
+        return None
+    content = from_json(head.content)
+    is_open = conversations.is_window_open(conversation.last_inbound_at, now)
+    if not is_open and not isinstance(content, Template):
+        text = "The 24-hour window was closed when this was about to be sent; only a template may be sent now."
+        _fail(head.id, conversation_id, "window_closed", text, now)
+        return None
+    to = conversations.address(conversation.contact)
+    if not (to.wa_id or to.bsuid or to.parent_bsuid):
+        _fail(head.id, conversation_id, "no_address", "The provider gave no address for this person.", now)
+        return None
+    return _Parcel(
+        message_id=head.id,
+        conversation_id=conversation_id,
+        contact_id=conversation.contact_id,
+        number=number,
+        to=to,
+        content=content,
+        quotes=head.quotes,
+        attempts=head.attempts,
+        is_resend=head.status == "uncertain",
+    )
+
+
+def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> None:
+    _change(
+        head.id,
+        status="sending",
+        status_at=now,
+        # Whoever finds it after this was left behind by its worker.
+        send_due_at=now + timedelta(seconds=lease_secs),
+        attempts=head.attempts + 1,
+        resent_count=head.resent_count + (head.status == "uncertain"),
+    )
+
+
+def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:
+    """Keep the provider's id. A receipt may have come first: then its status stands."""
+    changed = db.session.execute(
+        update(Message)
+        .where(Message.id == parcel.message_id, Message.status.in_(statuses_before("sent")))
+        .values(status="sent", status_at=now, external_id=sent.external_id, send_due_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount == 0:
+        _change(parcel.message_id, external_id=sent.external_id, send_due_at=None)
+    taught = sent.person
+    if taught is not None and any(
+        getattr(taught, kind) not in (None, getattr(parcel.to, kind)) for kind in ("wa_id", "bsuid")
+    ):
+        conversations.learn(parcel.number, parcel.contact_id, taught, now=now)
+
+
+def _settle_error(parcel: _Parcel, error: SendError, rules: DeliveryRules, now: datetime) -> None:
+    log.warning("send_refused", message_id=parcel.message_id, code=error.code, outcome=error.outcome)
+    if error.is_credential_problem:
+        _pause(parcel.number.id, CREDENTIAL_PAUSE_SECS, now)
+        _alert("credentials", f"number:{parcel.number.id}", error.operator_message, None, now)
+        _postpone(parcel, CREDENTIAL_PAUSE_SECS, error, now, attempts=parcel.attempts)
+    elif error.outcome == "uncertain":
+        _mark_uncertain(parcel.message_id, now, rules, error)
+    elif error.outcome == "retry" and (parcel.attempts + 1 < MAX_ATTEMPTS or error.scope != "message"):
+        _retry(parcel, error, now)
+    else:
+        _fail(parcel.message_id, parcel.conversation_id, error.code, error.operator_message, now)
+        if error.is_opt_out:
+            conversations.opt_out(parcel.contact_id, now=now)
+
+
+def _retry(parcel: _Parcel, error: SendError, now: datetime) -> None:
+    if error.scope == "number":
+        wait = error.retry_after_secs or NUMBER_PAUSE_SECS
+        _pause(parcel.number.id, wait, now)
+        _postpone(parcel, wait, error, now, attempts=parcel.attempts)
+        return
+    if error.scope == "pair":
+        wait = error.retry_after_secs or PAIR_BACKOFF_BASE**parcel.attempts
+    else:
+        wait = error.retry_after_secs or FIRST_RETRY_SECS * 2**parcel.attempts
+    _postpone(parcel, min(wait, LONGEST_RETRY_SECS), error, now, attempts=parcel.attempts + 1)
+
+
+def _postpone(parcel: _Parcel, wait_secs: float, error: SendError, now: datetime, *, attempts: int) -> None:
+    db.session.execute(
+        update(Message)
+        .where(Message.id == parcel.message_id, Message.status == "sending")
+        .values(
+            status="queued",
+            status_at=now,
+            send_due_at=now + timedelta(seconds=wait_secs),
+            attempts=attempts,
+            error_code=error.code[:20],
+            error_text=error.operator_message[:255],
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _mark_uncertain(
+    message_id: int, since: datetime, rules: DeliveryRules, error: SendError | None = None
+) -> None:
+    """Wait for a receipt; with `uncertain_resend_secs` 0 it is only shown and nothing waits behind it."""
+    resend = rules.uncertain_resend_secs
+    text = error.operator_message if error else "The connection ended before the provider answered."
+    db.session.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.status == "sending")
+        .values(
+            status="uncertain",
+            status_at=since,
+            send_due_at=since + timedelta(seconds=resend) if resend else None,
+            error_code=(error.code if error else "cut_off")[:20],
+            error_text=text[:255],
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _give_up_uncertain(message_id: int, conversation_id: int, now: datetime) -> None:
+    """It was sent twice without an answer; it stays `uncertain` for people to see."""
+    _change(message_id, send_due_at=None)
+    text = "A message was sent twice without an answer from the provider; nobody knows whether it arrived."
+    _alert("delivery_failed", f"conversation:{conversation_id}", text, conversation_id, now)
+
+
+def _fail(message_id: int, conversation_id: int, code: str, text: str, now: datetime) -> None:
+    _change(
+        message_id,
+        status="failed",
+        status_at=now,
+        send_due_at=None,
+        error_code=code[:20],
+        error_text=text[:255],
+    )
+    _alert("delivery_failed", f"conversation:{conversation_id}", text, conversation_id, now)
+
+
+def _pause(integration_id: int, wait_secs: float, now: datetime) -> None:
+    db.session.execute(
+        update(Integration)
+        .where(Integration.id == integration_id)
+        .values(paused_until=now + timedelta(seconds=wait_secs))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _change(message_id: int, **values: Any) -> None:
+    db.session.execute(
+        update(Message)
+        .where(Message.id == message_id)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _alert(kind: str, topic: str, text: str, conversation_id: int | None, now: datetime) -> None:
+    alerts.raise_alert(kind, f"{kind}:{topic}", text, conversation_id=conversation_id, now=now)
+
+
+# --- receipts -----------------------------------------------------------------------------------------------
+
+
+def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
+    """Move the statuses of our messages forward; a receipt whose message is unknown waits and is tried again. Flushes."""
+    for event in events:
+        parsed = provider(event.provider).parse(event.payload)
+        if not isinstance(parsed, Receipt):
+            event.state = "ignored"
+        elif _apply_receipt(event.integration_id, parsed, now):
+            event.state = "done"
+        else:
+            _wait_for_message(event, now)
+    db.session.flush()
+
+
+def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:
+    """Give False when the message is not known."""
+    if receipt.status not in ("sent", "delivered", "read", "played", "failed"):
+        return True
+    match = _match(integration_id, receipt)
+    values: dict[str, Any] = {"status": receipt.status, "status_at": receipt.at or now, "send_due_at": None}
+    error = receipt.errors[0] if receipt.errors else None
+    if receipt.status == "failed" and error is not None:
+        values |= {
+            "error_code": str(error.code)[:20],
+            "error_text": (error.details or error.title or "The provider could not deliver it.")[:255],
+        }
+    changed = db.session.execute(
+        update(Message)
+        .where(*match, Message.status.in_(statuses_before(receipt.status)))
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    is_known = changed.rowcount > 0 or db.session.execute(select(Message.id).where(*match)).first() is not None
+    if changed.rowcount and receipt.reference:
+        _keep_external_id(match, receipt)
+    if changed.rowcount and receipt.status == "failed":
+        _tell_of_failure(match, receipt, now)
+    return is_known
+
+
+def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
+    """Find our message by our own id where it came back, else by the provider's."""
+    ours = (Message.integration_id == integration_id, Message.direction == "out")
+    reference = receipt.reference or ""
+    if reference.isascii() and reference.isdigit() and len(reference) < 19:
+        # The id of another database's message must not be taken for ours: then the external id differs.
+        # A message that was sent twice has two external ids and answers to both.
+        same = (
+            Message.external_id.is_(None)
+            | (Message.external_id == receipt.external_id)
+            | (Message.resent_count > 0)
+        )
+        return (*ours, Message.id == int(reference), same)
+    return (*ours, Message.external_id == receipt.external_id)
+
+
+def _keep_external_id(match: tuple[Any, ...], receipt: Receipt) -> None:
+    db.session.execute(
+        update(Message)
+        .where(*match, Message.external_id.is_(None))
+        .values(external_id=receipt.external_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _tell_of_failure(match: tuple[Any, ...], receipt: Receipt, now: datetime) -> None:
+    row = db.session.execute(
+        select(Message.conversation_id, Message.error_text, Conversation.contact_id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(*match)
+    ).first()
+    if row is None:
+        return
+    _alert("delivery_failed", f"conversation:{row[0]}", row[1] or "A message failed.", row[0], now)
+    if any(error.code in OPT_OUT_CODES for error in receipt.errors):
+        conversations.opt_out(row[2], now=now)
+
+
+def _wait_for_message(event: WebhookEvent, now: datetime) -> None:
+    """Our send may not have been stored yet; or the message was never ours (sent by another program)."""
+    event.attempts += 1
+    if event.attempts > UNMATCHED_TRIES:
+        event.state, event.error = "ignored", "no message of ours has this id"
+    else:
+        event.state = "unmatched"
+        event.due_at = now + timedelta(seconds=2.0 ** min(event.attempts, 9))
+
+
