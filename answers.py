@@ -1,22 +1,26 @@
-"""Reads one typed answer: a menu word, a number on a keypad of any script, a name, e-mail, amount, country or date.
+"""Reads one typed answer: a menu word, a key in any script, a name, e-mail, amount, country or date.
 
-Flows call it with the kind that they await; triage calls `is_menu_word`. Pure: `now` is an argument, nothing is remembered,
-and what cannot be read is None, never an exception. Reading free sentences for meaning is the analysis rooms' work.
+Flows call it with the kind that they await; triage calls `is_menu_word`. Pure: `now` is an argument, nothing
+is remembered, and what cannot be read is None, never an exception. Reading free sentences for meaning is the
+analysis rooms' work.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import yaml
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
 from analysis.money import read_amount
 
+WORDS_FILE = Path(__file__).parent / "flows" / "words" / "answers.yaml"
 MIN_NAME_CHARS = 2
 MAX_NAME_CHARS = 80
 MAX_NAME_WORDS = 8
@@ -26,107 +30,32 @@ MAX_MONEY = 10**12
 MONEY_LANGUAGES = ("pt", "es", "en")
 COUNTRY_LANGUAGES = ("en", "pt", "es", "de", "fr", "it")
 
-MENU_WORDS = (
-    "menu|menú|menu principal|main menu|menú principal|ver menu|ver o menu|ver menú|ver el menú|show menu|options|opções|opciones"
-    "|start|restart|start over|home|inicio|início|iniciar|começar|recomeçar|começar de novo|comenzar|empezar|volver al inicio"
-    "|voltar ao início|voltar ao menu|voltar ao menu principal|volver al menú|volver al menú principal|back to menu"
-    "|back to main menu|return to main menu|accueil|menu principal|démarrer|commencer|hauptmenü|menü|anfang|menu principale"
-    "|inizia|inizio|القائمة|قائمة|ابدأ|菜单|主菜单|开始|選單|メニュー|スタート|はじめ|메뉴|시작"
-)
-BACK_WORDS = (
-    "back|go back|return|previous|voltar|volta|anterior|retornar|volver|vuelve|atrás|regresar|retroceder|retour|précédent"
-    "|revenir|zurück|indietro|torna indietro|رجوع|عودة|العودة|返回|上一步|後退|戻る|もどる|뒤로|이전"
-)
-GREETINGS = (
-    "oi|olá|oie|opa|e aí|eai|alô|bom dia|boa tarde|boa noite|salve|hi|hello|hey|heya|hiya|good morning|good afternoon"
-    "|good evening|greetings|howdy|hola|buenas|buenos días|buen día|buenas tardes|buenas noches|qué tal|bonjour|bonsoir|salut"
-    "|coucou|allô|hallo|guten tag|guten morgen|guten abend|moin|servus|grüß gott|ciao|salve|buongiorno|buonasera"
-    "|مرحبا|أهلا|اهلا|السلام عليكم|سلام|صباح الخير|مساء الخير|你好|您好|嗨|早上好|こんにちは|こんばんは|おはよう"
-    "|おはようございます|もしもし|안녕하세요|안녕|여보세요"
-)
-# Said with a greeting, they add nothing to it.
-GREETING_FILLERS = (
-    "tudo bem|tudo bom|tudo certo|como vai|como está|td bem|there|everyone|how are you|cómo estás|cómo está|todo bien|a todos|pessoal"
-    "|gente|amigo|amiga|ça va|wie gehts|come stai|sir|madam"
-)
 GREETING_SIGNS = frozenset("👋🙋🤝")
-SKIP_WORDS = (
-    "skip|pular|pula|omitir|saltar|pasar|passer|überspringen|salta|no tengo|não tenho|nao tenho|não|no|none|nenhum|nenhuma|ninguno"
-    "|ninguna|n/a|next|próximo|siguiente"
-)
-NUMBER_WORDS: tuple[str, ...] = (
-    "zero|cero|null",
-    "um|uma|one|uno|una|un|eins|une|primeiro|primeira|primero|primera|first|1st|1º|1ª",
-    "dois|duas|two|dos|deux|zwei|due|segundo|segunda|second|2nd|2º|2ª",
-    "três|tres|three|trois|drei|tre|terceiro|terceira|tercero|tercera|third|3rd|3º|3ª",
-    "quatro|four|cuatro|quatre|vier|quattro|quarto|quarta|cuarto|cuarta|fourth|4th|4º|4ª",
-    "cinco|five|cinq|fünf|cinque|quinto|quinta|fifth|5th|5º|5ª",
-    "seis|six|sechs|sei|sexto|sexta|sixth|6th|6º|6ª",
-    "sete|seven|siete|sept|sieben|sette|sétimo|sétima|séptimo|seventh|7th",
-    "oito|eight|ocho|huit|acht|otto|oitavo|oitava|octavo|eighth|8th",
-    "nove|nine|nueve|neuf|neun|nono|nona|noveno|ninth|9th",
-    "dez|ten|diez|dix|zehn|dieci|décimo|décima|tenth|10th",
-)
 CHOICE_PREFIX = re.compile(
-    r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option|op|numero|number|num|nr|letra"
-    r"|letter|item|alternativa|choice)\s+)+(?=\S)"
+    r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option"
+    r"|op|numero|number|num|nr|letra|letter|item|alternativa|choice)\s+)+(?=\S)"
 )
 NAME_PREFIX = re.compile(
     r"^(?:(?:ol[aá]|oi|hi|hello|hola|hey)[,!.\s]+)?"
-    r"(?:o\s+meu\s+nome\s+[eé]|meu\s+nome\s+[eé]|me\s+chamo|eu\s+sou(?:\s+[oa])?|sou(?:\s+[oa])?|aqui\s+[eé]\s+[oa]"
-    r"|my\s+name\s+is|my\s+name['’]s|this\s+is|i\s+am|i['’]m|mi\s+nombre\s+es|me\s+llamo|soy|je\s+m['’]appelle|ich\s+hei(?:ß|ss)e"
-    r"|mi\s+chiamo|nome|name|nombre)\s*[:,]?\s+",
+    r"(?:o\s+meu\s+nome\s+[eé]|meu\s+nome\s+[eé]|me\s+chamo|(?:eu\s+)?sou(?:\s+[oa])?|aqui\s+[eé]\s+[oa]"
+    r"|my\s+name\s+is|my\s+name['’]s|this\s+is|i\s+am|i['’]m|mi\s+nombre\s+es|me\s+llamo|soy"
+    r"|je\s+m['’]appelle|ich\s+hei(?:ß|ss)e|mi\s+chiamo|nome|name|nombre)\s*[:,]?\s+",
     re.IGNORECASE,
 )
-NAME_PARTICLES = frozenset("da de do das dos e del la las los y van von der di".split())
+NAME_PARTICLES = frozenset(
+    ["da", "de", "do", "das", "dos", "e", "del", "la", "las", "los", "y", "van", "von", "der", "di"]
+)
+# Emoji and what hangs on them: signs, skin tones, joiners, variation selectors.
+VARIANT_SIGNS = frozenset("\ufe0e\ufe0f\u20e3")
+NOT_NAME = frozenset({"So", "Sk", "Cf", "Cs"})
 NAME_PUNCTUATION = frozenset(" '’`´-.·,")
 EMAIL_LIKE = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+")
 COUNTRY_PREFIX = re.compile(
-    r"^(?:(?:in|to|for|em|na|no|nos|nas|para|pra|en|a|o|os|as|la|el|los|las|the|i want to work in|quero trabalhar"
-    r"|quero ir|quiero trabajar|quiero ir|pais|country)\s+)+"
+    r"^(?:(?:in|to|for|em|na|no|nos|nas|para|pra|en|a|o|os|as|la|el|los|las|the|i want to work in"
+    r"|quero trabalhar|quero ir|quiero trabajar|quiero ir|pais|country)\s+)+"
 )
 COUNTRY_SUFFIX = re.compile(r"\s+(?:please|por favor|pf|pls)$")
-# Small words that are also country codes; only their capitals are taken for a code.
-WORDS_LIKE_CODES = frozenset(
-    "ad ai al am an ao as at au ba be by ca cd ci co de do ee eh es eu fm ga go ha hi id ie il im in is it la ma me mi my na ne "
-    "ni no nu om pa pm sa se si so st su ta te to tu un va ve vi ye".split()
-)
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
-COUNTRY_NICKNAMES: Mapping[str, str] = {
-    "US": "usa|u s a|u s|eua|eeuu|ee uu|e u a|estados unidos da america|estados unidos de america|united states of america|america|states",
-    "GB": "uk|u k|inglaterra|england|gra bretanha|gran bretana|great britain|britain|escocia|scotland|wales|pais de gales",
-    "AE": "uae|u a e|emirados|emirados arabes|emiratos|emirates|dubai|abu dhabi|eau",
-    "NL": "holanda|holland|paises baixos|paises bajos",
-    "CZ": "republica tcheca|republica checa|czech republic",
-    "KR": "coreia|coreia do sul|corea|corea del sur|south korea|korea",
-    "KP": "coreia do norte|corea del norte|north korea",
-    "RU": "russia|rusia",
-    "TR": "turquia|turkey",
-    "VN": "vietna|vietnam|vietname",
-    "KN": "st kitts|saint kitts|sao cristovao|saint kitts and nevis|st kitts and nevis|sao cristovao e nevis|san cristobal y nieves",
-    "LC": "saint lucia|st lucia|santa lucia",
-    "AG": "antigua|antigua and barbuda|antigua e barbuda|antigua y barbuda",
-    "HK": "hong kong",
-    "MO": "macau|macao",
-    "CV": "cabo verde|cape verde",
-    "SA": "arabia saudita|saudi|saudi arabia",
-    "CH": "suica|suiza|switzerland",
-    "CN": "china",
-    "IR": "iran",
-    "PS": "palestina|palestine",
-}
-TODAY_WORDS = "hoje|today|hoy|heute|oggi|aujourdhui|aujourd hui"
-TOMORROW_WORDS = "amanhã|amanha|tomorrow|mañana|manana|morgen|domani|demain"
-OVERMORROW_WORDS = "depois de amanhã|depois de amanha|day after tomorrow|the day after tomorrow|pasado mañana|übermorgen|dopodomani|après demain"
-WEEKDAY_WORDS: tuple[str, ...] = (
-    "segunda|segunda feira|lunes|monday|mon",
-    "terça|terça feira|martes|tuesday|tue",
-    "quarta|quarta feira|miércoles|wednesday|wed",
-    "quinta|quinta feira|jueves|thursday|thu",
-    "sexta|sexta feira|viernes|friday|fri",
-    "sábado|saturday|sat",
-    "domingo|sunday|sun",
-)
 ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 SHORT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}|\d{2}))?(?!\d)")
 
@@ -135,31 +64,34 @@ Answer = str | int | float
 
 
 def is_menu_word(text: str) -> MenuWord | None:
-    """Name what a short message asks of any menu, in ten languages; case, accents, punctuation and "oiii" do not matter."""
+    """Name what a short message asks of any menu, in ten languages; case, accents, punctuation and "oiii" do
+    not matter."""
     words = _squeezed(plain(text))
     if not words:
         return "greeting" if any(sign in text for sign in GREETING_SIGNS) else None
-    if words in _phrases(MENU_WORDS):
+    if words in _phrases("menu"):
         return "menu"
-    if words in _phrases(BACK_WORDS):
+    if words in _phrases("back"):
         return "back"
     return "greeting" if _is_greeting(words) else None
 
 
 def is_skip_word(text: str) -> bool:
     """Tell whether the customer leaves out an answer that is optional."""
-    return text.strip() in {"-", "--", "—", "."} or _squeezed(plain(text)) in _phrases(SKIP_WORDS)
+    return text.strip() in {"-", "--", "—", "."} or _squeezed(plain(text)) in _phrases("skip")
 
 
 def plain(text: str) -> str:
-    """Give `text` lower-case, without accents, signs and emoji, with digits of every script as 0-9, words apart by one space."""
+    """Give `text` lower-case, without accents, signs and emoji, with digits of every script as 0-9, words
+    apart by one space."""
     composed = unicodedata.normalize("NFKC", text.replace("🔟", "10"))
     bare = (c for c in unicodedata.normalize("NFKD", composed.casefold()) if not unicodedata.combining(c))
     return " ".join("".join(_plain_char(c) for c in bare).split())
 
 
 def read_choice_key(text: str) -> str | None:
-    """Give the one digit or letter that a person typed to choose ("2", "2️⃣", "opção 2", "dois", "b)"); None for other text."""
+    """Give the one digit or letter that a person typed to choose ("2", "2️⃣", "opção 2", "dois", "b)"); None
+    for other text."""
     words = plain(text)
     stripped = CHOICE_PREFIX.sub("", words)
     for candidate in (words, stripped):
@@ -186,7 +118,8 @@ def read_answer(
 ) -> Answer | None:
     """Read `text` as the awaited `kind`; None when it is not one.
 
-    Names, texts and e-mails are strings, countries ISO codes, dates ISO dates; numbers are int, money int or float.
+    Names, texts and e-mails are strings, countries ISO codes, dates ISO dates; numbers are int, money int or
+    float.
     """
     if is_menu_word(text) is not None and kind != "free":
         return None
@@ -206,7 +139,8 @@ def read_answer(
 
 
 def read_text(text: str, *, needs_letters: bool) -> str | None:
-    """Give what was written, at most MAX_TEXT_CHARS; with `needs_letters` there must be two letters or digits."""
+    """Give what was written, at most MAX_TEXT_CHARS; with `needs_letters` there must be two letters or
+    digits."""
     cleaned = text.replace("\0", "").strip()[:MAX_TEXT_CHARS]
     enough = sum(c.isalnum() for c in cleaned) >= 2 if needs_letters else bool(cleaned)
     return cleaned if enough else None
@@ -214,11 +148,8 @@ def read_text(text: str, *, needs_letters: bool) -> str | None:
 
 def read_name(text: str) -> str | None:
     """Read a person's name of 2 to 80 characters in any script, also out of "my name is ..."."""
-    wanted = (
-        c
-        for c in unicodedata.normalize("NFC", text)
-        if unicodedata.category(c) not in ("So", "Sk", "Cf", "Mn")
-    )
+    composed = unicodedata.normalize("NFC", text)
+    wanted = "".join(c for c in composed if not (c in VARIANT_SIGNS or unicodedata.category(c) in NOT_NAME))
     name = " ".join(NAME_PREFIX.sub("", " ".join("".join(wanted).split())).split()).strip(".,-'’` ")
     if not MIN_NAME_CHARS <= len(name) <= MAX_NAME_CHARS or len(name.split()) > MAX_NAME_WORDS:
         return None
@@ -249,7 +180,8 @@ def read_money(text: str, *, language: str, region: str | None) -> int | float |
 
 
 def read_number(text: str) -> int | None:
-    """Read a whole number in digits of any script, or a word from zero to ten, also beside one unit ("2 unidades")."""
+    """Read a whole number in digits of any script, or a word from zero to ten, also beside one unit ("2
+    unidades")."""
     words = plain(text).split()
     numbers = [int(w) for w in words if w.isascii() and w.isdigit() and len(w) <= 9]
     if not numbers and len(words) <= 3:
@@ -262,7 +194,9 @@ def read_country(text: str) -> str | None:
     flag = [chr(ord(c) - 0x1F1E6 + ord("A")) for c in text if "\U0001f1e6" <= c <= "\U0001f1ff"]
     typed = text.strip().strip(".!")
     code = "".join(flag) if len(flag) == 2 else typed.upper()
-    if code in _country_codes() and (flag or typed.isupper() or typed.lower() not in WORDS_LIKE_CODES):
+    if code in _country_codes() and (
+        flag or typed.isupper() or typed.lower() not in _words()["words_like_country_codes"]
+    ):
         return code
     words = COUNTRY_SUFFIX.sub("", plain(text))
     return _countries().get(words) or _countries().get(COUNTRY_PREFIX.sub("", words))
@@ -278,17 +212,21 @@ def read_date(
     if short := SHORT_DATE.search(text):
         return _short_date(short, today, month_first=language == "en" and region in (None, "US"))
     words = f" {plain(text)} "
-    for day_words, distance in ((OVERMORROW_WORDS, 2), (TOMORROW_WORDS, 1), (TODAY_WORDS, 0)):
-        if any(f" {plain(word)} " in words for word in day_words.split("|")):
+    for kind, distance in (("day_after_tomorrow", 2), ("tomorrow", 1), ("today", 0)):
+        if _has_any(words, _words()[kind]):
             return (today + timedelta(days=distance)).isoformat()
-    for weekday, names in enumerate(WEEKDAY_WORDS):
-        if any(f" {plain(name)} " in words for name in names.split("|")):
+    for weekday, names in enumerate(_words()["weekdays"]):
+        if _has_any(words, names):
             return (today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)).isoformat()
     return None
 
 
+def _has_any(words: str, phrases: Iterable[str]) -> bool:
+    return any(f" {plain(phrase)} " in words for phrase in phrases)
+
+
 def _is_greeting(words: str) -> bool:
-    greetings, fillers = _phrases(GREETINGS), _phrases(GREETING_FILLERS)
+    greetings, fillers = _phrases("greeting"), _phrases("greeting_filler")
     tokens, has_greeted = words.split(), False
     while tokens:
         taken = next((n for n in (4, 3, 2, 1) if " ".join(tokens[:n]) in greetings | fillers), 0)
@@ -299,9 +237,15 @@ def _is_greeting(words: str) -> bool:
     return has_greeted
 
 
-@lru_cache(maxsize=64)
-def _phrases(written: str) -> frozenset[str]:
-    return frozenset(_squeezed(plain(phrase)) for phrase in written.split("|"))
+@lru_cache(maxsize=1)
+def _words() -> dict[str, Any]:
+    words: dict[str, Any] = yaml.safe_load(WORDS_FILE.read_text(encoding="utf-8"))
+    return words
+
+
+@lru_cache(maxsize=16)
+def _phrases(kind: str) -> frozenset[str]:
+    return frozenset(_squeezed(plain(phrase)) for phrase in _words()[kind])
 
 
 def _squeezed(words: str) -> str:
@@ -322,12 +266,12 @@ def _is_silent(char: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _number_words() -> dict[str, int]:
-    return {plain(word): n for n, words in enumerate(NUMBER_WORDS) for word in words.split("|")}
+    return {plain(word): n for n, words in enumerate(_words()["numbers"]) for word in words}
 
 
 @lru_cache(maxsize=1)
 def _country_codes() -> frozenset[str]:
-    codes = Locale("en").territories
+    codes: Mapping[str, Any] = Locale("en").territories
     return frozenset(c for c in codes if len(c) == 2 and c.isalpha() and c not in NOT_COUNTRIES)
 
 
@@ -338,7 +282,7 @@ def _countries() -> dict[str, str]:
         territories: Mapping[str, Any] = Locale(language).territories
         for code in _country_codes():
             names.setdefault(plain(str(territories.get(code, code))), code)
-    names.update({nick: code for code, nicks in COUNTRY_NICKNAMES.items() for nick in nicks.split("|")})
+    names.update({plain(nick): code for code, nicks in _words()["countries"].items() for nick in nicks})
     return {name: code for name, code in names.items() if len(name) > 2 or name == "uk"}
 
 

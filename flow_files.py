@@ -1,16 +1,17 @@
-"""Flows as data: what a flow file may say, the closed list of actions, and the reading of files with errors by line.
+"""Flows as data: what a flow file may say, the closed list of actions, and reading with errors by line.
 
-`menu_flows` walks what this room has read; an admin's published flow is read by `read_flow` from the database's text. It
-never walks a flow, never runs an action, and a flow that it gives back cannot lead nowhere: every step exists, says its words
-in every language of the flow, can be reached, and ends or waits.
+`menu_flows` walks what this room has read; an admin's published flow is read by `read_flow` from the
+database's text. It never walks a flow, never runs an action, and a flow that it gives back cannot lead
+nowhere: every step exists, says its words in every language of the flow, can be reached, and ends or waits.
 
 Actions
 -------
-An action step leaves its outcome to two halves that floor 4 runs: *gather* (short reads and network, no transaction) gives
-`(outcome, facts)`; *apply* writes in the turn's transaction, only for the outcomes in `applies_on`, and receives the same
-arguments, outcome and facts (a ticket's number is drawn while gathering and kept while applying). `done_by_flow` actions have no
-halves: the engine turns them into messages itself. Any action may also end in `failed`: the customer gets an apology and the
-way to the menu, and a flow need not speak of it. ACTIONS below is the list; `docs/flows.md` shows it as a table.
+An action step leaves its outcome to two halves that floor 4 runs: *gather* (short reads and network, no
+transaction) gives `(outcome, facts)`; *apply* writes in the turn's transaction, only for the outcomes in
+`applies_on`, and receives the same arguments, outcome and facts (a ticket's number is drawn while gathering
+and kept while applying). `done_by_flow` actions have no halves: the engine turns them into messages itself.
+Any action may also end in `failed`: the customer gets an apology and the way to the menu, and a flow need not
+speak of it. ACTIONS below is the list; `docs/flows.md` shows it as a table.
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,7 +50,7 @@ CONTEXT_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of an action. `whole` is int, `number` int or float, `text` str; what is not required may be None."""
+    """One argument: `whole` is int, `number` int or float, `text` str; None when not given nor required."""
 
     type: ArgumentType = "text"
     is_required: bool = False
@@ -108,12 +109,14 @@ ACTIONS: Mapping[str, Action] = {
         {"found": ("categories",), "none": ()},
     ),
     "show_products": Action(
-        "The active products of a category, in the shop's order. products: [{id, name, price_text, in_stock (bool)}]",
+        "The active products of a category, in the shop's order. "
+        "products: [{id, name, price_text, in_stock (bool)}]",
         {"category_id": REQUIRED},
         {"found": ("products",), "none": ()},
     ),
     "show_product": Action(
-        "One product. product: {id, name, description, benefits (list or lines), price_text, stock_text, in_stock (bool)}",
+        "One product. product: {id, name, description, benefits (list or lines), price_text, "
+        "stock_text, in_stock (bool)}",
         {"product_id": REQUIRED},
         {"found": ("product",), "none": ()},
     ),
@@ -138,14 +141,14 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"created"}),
     ),
     "order_status": Action(
-        "The contact's latest orders, at most three, the newest first; with `number` only that one of theirs. "
+        "The contact's latest orders, at most three, the newest first; with `number` only that one. "
         "orders: [{number, status_text, total_text}]",
         {"number": OPTIONAL},
         {"found": ("orders",), "none": ()},
     ),
     "payment_status": Action(
-        "What was paid and what is open of the contact's latest orders. orders: [{number, status_text, total_text}], "
-        "status_text of the payment",
+        "What was paid and what is open of the contact's latest orders. "
+        "orders: [{number, status_text (of the payment), total_text}]",
         {"number": OPTIONAL},
         {"found": ("orders",), "none": ()},
     ),
@@ -162,8 +165,8 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"created"}),
     ),
     "request_appointment": Action(
-        "A wish for an appointment, to be confirmed by a person. `wish` is the customer's own words, `day` an ISO date when "
-        "one was read. appointment: {number}",
+        "A wish for an appointment, to be confirmed by a person. `wish` is the customer's own words, "
+        "`day` an ISO date when one was read. appointment: {number}",
         {"wish": REQUIRED, "topic": OPTIONAL, "day": OPTIONAL},
         {"created": ("appointment",)},
         frozenset({"created"}),
@@ -187,7 +190,7 @@ ACTIONS: Mapping[str, Action] = {
         done_by_flow=True,
     ),
     "send_document": Action(
-        "A document by public https link; as text with the link when it is not https; `none` when it is not set",
+        "A document by public https link (as text when the link is not https); `none` when it is not set",
         {"url": OPTIONAL, "filename": REQUIRED, "caption": OPTIONAL},
         {"sent": (), "none": ()},
         done_by_flow=True,
@@ -209,7 +212,7 @@ StepName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
 class Option(_Part):
-    """One fixed choice: `key` is typed, `title` is the button or row, `also` are other words that choose it."""
+    """One fixed choice: `key` is typed, `title` is the button or row, `also` are other words for it."""
 
     id: StepName
     title: Words
@@ -282,7 +285,7 @@ class Flow(_Part):
     steps: dict[StepName, Step]
 
     def scene(self, position: str | None) -> Scene | None:
-        """Give the scene at `position`: "step", or "step.outcome" after an action; None when there is none."""
+        """Give the scene at `position` ("step", or "step.outcome" after an action), or None."""
         name, _, outcome = (position or "").partition(".")
         step = self.steps.get(name)
         if step is None:

@@ -1,12 +1,13 @@
-"""The IVR state machine: one message of a customer moves one conversation through a flow, and out comes a Turn.
+"""The IVR state machine: one message of a customer takes one conversation through a flow and gives a Turn.
 
-The pipeline calls `advance`; when the Turn holds an action it runs the action's gather half and calls `resume` with the outcome
-and its facts, until no action is left; then it applies `turn.applies` in its write transaction. Triage asks `chooses` and
-`is_menu_word`. Pure: no clock, no row, no network; `data` is all that a conversation remembers between turns (strings, numbers
-and lists; names that begin with `_` are this room's own). What flows may say and which actions exist stands in `flow_files`.
+The pipeline calls `advance`; when the Turn holds an action it runs the action's gather half and calls
+`resume` with the outcome and its facts, until no action is left; then it applies `turn.applies` in its write
+transaction. Triage asks `chooses` and `is_menu_word`. Pure: no clock, no row, no network; `data` is all that
+a conversation remembers between turns (strings, numbers and lists; names that begin with `_` are this room's
+own). What flows may say and which actions exist stands in `flow_files`.
 
-A step is named "menu", or "programs.found" while the choices of an action's outcome are open. A choice's button id is
-"flow/step:choice", so that a button far up in the chat still means what it says.
+A step is named "menu", or "programs.found" while the choices of an action's outcome are open. A choice's
+button id is "flow/step:choice", so that a button far up in the chat still means what it says.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -83,8 +84,9 @@ class ActionCall:
 class Turn:
     """What one message led to. With an `action`, nothing may be sent yet: gather, then `resume`.
 
-    `step` and `data` are to be kept for the next message (`step` is None when the flow has ended); `awaits` is the kind of
-    input that the open step waits for; `is_understood` is False when the customer was asked again.
+    `step` and `data` are to be kept for the next message (`step` is None when the flow has ended); `awaits`
+    is the kind of input that the open step waits for; `is_understood` is False when the customer was asked
+    again.
     """
 
     say: tuple[Content, ...]
@@ -108,9 +110,10 @@ def advance(
     now: datetime,
     context: Mapping[str, Any],
 ) -> Turn:
-    """Take one message into the flow. Never raises: unknown steps start over, unreadable data counts as empty.
+    """Take one message into the flow. Never raises: unknown steps start over, unreadable data is empty.
 
-    `context` gives CONTEXT_NAMES of flow_files to the texts; `region` (ISO country) and `time_zone` help to read answers.
+    `context` gives CONTEXT_NAMES of flow_files to the texts; `region` (ISO country) and `time_zone` help to
+    read answers.
     """
     walk = _Walk.begin(flow, data, language=language, now=now, context=context)
     try:
@@ -129,7 +132,7 @@ def resume(
     now: datetime,
     context: Mapping[str, Any],
 ) -> Turn:
-    """Go on after `turn.action` was gathered. Never raises; an outcome that the flow does not know is apologised for."""
+    """Go on after `turn.action` was gathered. Never raises: an unknown outcome is apologised for."""
     if turn.action is None or turn.step is None:
         return turn
     walk = _Walk.begin(flow, turn.data, language=language, now=now, context=context)
@@ -465,7 +468,7 @@ class _Walk:
             return self.show(name, step)
         call = self._call(step)
         if call is None:
-            # Its arguments are gone (an old button after a new session): begin again, where they are asked for.
+            # An old button after a new session: what the action needs was forgotten, so ask from the start.
             return self.restart()
         if ACTIONS[call.name].done_by_flow:
             outcome = self._perform(call)

@@ -1,7 +1,8 @@
 """The desk's fixed words to customers: one small file per text and language, and the one way to fill them.
 
-Flows, the pipeline and delivery ask `text(name, language, ...)`; flows also compile their own texts here, so that every
-word to a customer passes the same sandbox and the same filters. It reads packaged files only and never decides what is said.
+Flows, the pipeline and delivery ask `text(name, language, ...)`; flows also compile their own texts here, so
+that every word to a customer passes the same sandbox and the same filters. It reads packaged files only and
+never decides what is said.
 """
 
 from collections.abc import Iterable
@@ -24,12 +25,12 @@ FOREIGN_LANGUAGE = "en"
 
 
 def text(name: str, language: str | None, **values: object) -> str:
-    """Give the fixed text `name` in `language` (or the nearest that ships). Raises KeyError for an unknown name."""
+    """Give the fixed text `name` in `language` (or the nearest that ships). Raises KeyError if unknown."""
     return _packaged(name, text_language(language)).render(values).strip()
 
 
 def text_language(language: str | None) -> str:
-    """Give the language of TEXT_LANGUAGES in which to write to a reader of `language` (a code such as `pt-BR`)."""
+    """Give the language of TEXT_LANGUAGES in which to write to a reader of `language` ("pt-BR", "fr")."""
     if not language:
         return DEFAULT_LANGUAGE
     base = language.replace("_", "-").partition("-")[0].lower()
@@ -67,7 +68,7 @@ def _packaged(name: str, language: str) -> Template:
 
 @pass_context
 def _usd(context: Context, amount: object) -> str:
-    """Whole US dollars as the reader writes them: $280,000 in English, US$ 280.000 in Portuguese and Spanish."""
+    """Whole US dollars as the reader writes them: $280,000 in English, else US$ 280.000."""
     try:
         dollars = int(Decimal(str(amount)))
     except (ArithmeticError, ValueError):
