@@ -51,18 +51,12 @@ $(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/.made
 	@$(INSTALL) --require-hashes -r requirements-dev.txt
 	@touch $(VENV)/.runtime $@
 
-# Page translations, compiled where there are any.
-CATALOGUES := $(patsubst %.po,%.mo,$(wildcard translations/*/LC_MESSAGES/*.po))
-
-%.mo: %.po | $(VENV)/.runtime
-	@$(VENV)/bin/pybabel -q compile -i $< -o $@
-
-setup: $(VENV)/.development $(CATALOGUES)
+setup: $(VENV)/.development
 
 # --- What people do ---
 
 # exec: the program itself receives Ctrl-C and TERM, and nothing stays behind.
-run: $(VENV)/.runtime $(CATALOGUES)
+run: $(VENV)/.runtime
 	@exec $(PY) main.py $(ARGS)
 
 test: setup
