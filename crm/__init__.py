@@ -1,0 +1,1 @@
+"""What an intent sets in motion: leads, tickets, complaints, appointments, feedback."""

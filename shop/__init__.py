@@ -1,0 +1,1 @@
+"""What is for sale: the catalogue, carts and orders, and the investment programmes."""
