@@ -2,8 +2,9 @@
 
 from providers.base import Provider
 from providers.meta import meta
+from providers.twilio import twilio
 
-_PROVIDERS: dict[str, Provider] = {"meta": meta}
+_PROVIDERS: dict[str, Provider] = {"meta": meta, "twilio": twilio}
 
 
 def provider(name: str) -> Provider:

@@ -5,113 +5,93 @@ API) and the code list of public client libraries; a code that is not here is fi
 repeat.
 """
 
-import email.utils
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any, Literal
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from providers import loose
 from providers.base import ProviderError, SendError
+from providers.refusals import (
+    MAX_RETRY_AFTER_SECS,
+    Meaning,
+    denied,
+    final,
+    retry_after,
+    slow,
+    to_send_error,
+    unreadable,
+)
 from providers.transport import Answer
 
-Outcome = Literal["retry", "final", "uncertain"]
-Scope = Literal["message", "pair", "number"]
-
-# A wish longer than a day is a mistake or an outage to look at.
-MAX_RETRY_AFTER_SECS = 86_400.0
 # Meta names no time for these: ours.
 _SPAM_WAIT_SECS = 3_600.0
 _MAINTENANCE_WAIT_SECS = 300.0
 _USAGE_HEADER = "X-Business-Use-Case-Usage"
 _NO_SUCH_OBJECT_SUBCODE = 33
 
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    outcome: Outcome
-    words: str
-    scope: Scope = "message"
-    wait_secs: float | None = None
-    is_credential_problem: bool = False
-    is_opt_out: bool = False
-    is_window_closed: bool = False
-
-
-def _denied(words: str) -> Meaning:
-    return Meaning("final", words, "number", is_credential_problem=True)
-
-
-def _slow(words: str, scope: Scope = "number", wait_secs: float | None = None) -> Meaning:
-    return Meaning("retry", words, scope, wait_secs)
-
-
-def _final(words: str) -> Meaning:
-    return Meaning("final", words)
-
-
 MEANINGS: dict[int, Meaning] = {
     # Who we are
-    0: _denied("Meta could not authenticate the app user: the access token is invalid or was revoked."),
-    3: _denied("The app lacks the capability or permission for this call."),
-    10: _denied("The permission for this call was not granted or was removed."),
-    190: _denied("The access token has expired or was revoked."),
-    **{code: _denied("A permission of the access token is missing.") for code in range(200, 300)},
-    131005: _denied("Access denied: a permission was not granted or was removed."),
-    131045: _denied("The number is not registered correctly (certificate)."),
-    133010: _denied("The number is not registered on the Cloud API."),
-    131031: _denied("The WhatsApp account is locked: a policy was broken or the PIN is wrong."),
-    368: _denied("The account is blocked for a time for breaking a policy."),
+    0: denied("Meta could not authenticate the app user: the access token is invalid or was revoked."),
+    3: denied("The app lacks the capability or permission for this call."),
+    10: denied("The permission for this call was not granted or was removed."),
+    190: denied("The access token has expired or was revoked."),
+    **{code: denied("A permission of the access token is missing.") for code in range(200, 300)},
+    131005: denied("Access denied: a permission was not granted or was removed."),
+    131045: denied("The number is not registered correctly (certificate)."),
+    133010: denied("The number is not registered on the Cloud API."),
+    131031: denied("The WhatsApp account is locked: a policy was broken or the PIN is wrong."),
+    368: denied("The account is blocked for a time for breaking a policy."),
     130497: Meaning("final", "The account may not message people in this country.", "message"),
     131037: Meaning("final", "The number's display name still needs approval.", "number"),
     131042: Meaning("final", "A payment method is missing or was refused at Meta.", "number"),
     131063: Meaning("final", "Messages of this category are not allowed for this account.", "message"),
     # Too fast
-    4: _slow("The app has reached its call limit."),
-    80007: _slow("The WhatsApp account has reached its call limit."),
-    130429: _slow("The number sends faster than its throughput allows."),
-    131048: _slow("Too many messages were blocked or reported as spam.", wait_secs=_SPAM_WAIT_SECS),
-    131056: _slow("Too many messages to this person in a short time.", "pair"),
-    131064: _slow("The limit for messages of this category was reached."),
-    133016: _slow("Too many registrations of the number in a short time.", wait_secs=_SPAM_WAIT_SECS),
+    4: slow("The app has reached its call limit."),
+    80007: slow("The WhatsApp account has reached its call limit."),
+    130429: slow("The number sends faster than its throughput allows."),
+    131048: slow("Too many messages were blocked or reported as spam.", wait_secs=_SPAM_WAIT_SECS),
+    131056: slow("Too many messages to this person in a short time.", "pair"),
+    131064: slow("The limit for messages of this category was reached."),
+    133016: slow("Too many registrations of the number in a short time.", wait_secs=_SPAM_WAIT_SECS),
     # Trouble at Meta: the answer says that the message was not accepted
-    1: _slow("Meta had an unknown error.", "message"),
-    2: _slow("Meta's service is down for a moment.", "message"),
-    131000: _slow("Meta could not send the message for an unknown reason.", "message"),
-    131016: _slow("Meta's service is overloaded.", "message"),
-    133004: _slow("Meta's server is away for a moment.", "message"),
-    135000: _final("Meta refused the message with its general error."),
-    131057: _slow("The account is in maintenance.", wait_secs=_MAINTENANCE_WAIT_SECS),
-    131053: _slow("The file could not be uploaded (type or size).", "message"),
+    1: slow("Meta had an unknown error.", "message"),
+    2: slow("Meta's service is down for a moment.", "message"),
+    131000: slow("Meta could not send the message for an unknown reason.", "message"),
+    131016: slow("Meta's service is overloaded.", "message"),
+    133004: slow("Meta's server is away for a moment.", "message"),
+    135000: final("Meta refused the message with its general error."),
+    131057: slow("The account is in maintenance.", wait_secs=_MAINTENANCE_WAIT_SECS),
+    131053: slow("The file could not be uploaded (type or size).", "message"),
     # The person
     131047: Meaning("final", "More than 24 hours since the customer's last message.", is_window_closed=True),
-    131049: _final("Meta kept the message back to protect the customer from too many; wait at least a day."),
+    131049: final("Meta kept the message back to protect the customer from too many; wait at least a day."),
     131050: Meaning("final", "The customer stopped marketing messages.", is_opt_out=True),
-    131026: _final("Undeliverable: not on WhatsApp, an old version, terms not accepted, or we are blocked."),
-    131021: _final("Sender and recipient are the same number."),
-    131030: _final("The recipient is not on the test number's list of allowed numbers."),
-    131062: _final("Login-code templates need a phone number, not a business-scoped id."),
-    130472: _final("The customer is in a Meta experiment that holds marketing messages back."),
+    131026: final("Undeliverable: not on WhatsApp, an old version, terms not accepted, or we are blocked."),
+    131021: final("Sender and recipient are the same number."),
+    131030: final("The recipient is not on the test number's list of allowed numbers."),
+    131062: final("Login-code templates need a phone number, not a business-scoped id."),
+    130472: final("The customer is in a Meta experiment that holds marketing messages back."),
     # The message
-    33: _final("The parameter value is not valid."),
-    100: _final("A parameter is not supported or misspelt."),
-    131008: _final("A required parameter is missing."),
-    131009: _final("A parameter has a value that is not allowed."),
-    131051: _final("This type of message is not supported."),
-    131052: _final("The file could not be downloaded."),
-    131060: _final("The message is currently not available."),
-    132000: _final("The number of template parameters does not match."),
-    132001: _final("The template does not exist in this language or is not approved."),
-    132005: _final("The template's text became too long with its parameters."),
-    132007: _final("The template breaks a rule on formatting."),
-    132008: _final("A template parameter has the wrong format."),
-    132012: _final("A template parameter has the wrong format."),
-    132015: _final("The template is paused for low quality."),
-    132016: _final("The template was disabled for low quality."),
-    132068: _final("The flow is blocked."),
-    132069: _final("The flow is throttled."),
+    33: final("The parameter value is not valid."),
+    100: final("A parameter is not supported or misspelt."),
+    131008: final("A required parameter is missing."),
+    131009: final("A parameter has a value that is not allowed."),
+    131051: final("This type of message is not supported."),
+    131052: final("The file could not be downloaded."),
+    131060: final("The message is currently not available."),
+    132000: final("The number of template parameters does not match."),
+    132001: final("The template does not exist in this language or is not approved."),
+    132005: final("The template's text became too long with its parameters."),
+    132007: final("The template breaks a rule on formatting."),
+    132008: final("A template parameter has the wrong format."),
+    132012: final("A template parameter has the wrong format."),
+    132015: final("The template is paused for low quality."),
+    132016: final("The template was disabled for low quality."),
+    132068: final("The flow is blocked."),
+    132069: final("The flow is throttled."),
 }
-_UNKNOWN = _final("Meta refused the message.")
+_UNKNOWN = final("Meta refused the message.")
 
 
 def explain(error: ProviderError) -> SendError:
@@ -127,36 +107,19 @@ def read_refusal(answer: Answer, now: datetime) -> SendError:
     it at the gate.
     """
     error = _error_object(answer)
-    if error is not None:
-        return replace(_read_error(answer, error), retry_after_secs=_wait(answer, error, now))
-    wait = retry_after(answer.headers, now)
-    if answer.status in (429, 503):
-        words = f"The provider asked to wait (HTTP {answer.status})."
-        return SendError(f"http_{answer.status}", "retry", words, wait, "number")
-    if answer.status >= 500 or answer.status in (200, 201, 202, 204, 408):
-        words = (
-            f"The provider gave an answer that cannot be read (HTTP {answer.status}); it may have been sent."
-        )
-        return SendError(f"http_{answer.status}", "uncertain", words)
-    words = f"The provider refused the request without a reason (HTTP {answer.status})."
-    return SendError(
-        f"http_{answer.status}",
-        "final",
-        words,
-        scope="number",
-        is_credential_problem=answer.status in (401, 403),
-    )
+    wait = wait_secs(answer.headers, now)
+    if error is None:
+        return unreadable(answer, wait)
+    refusal = _read_error(answer, error)
+    if refusal.outcome != "retry":
+        return refusal
+    return replace(refusal, retry_after_secs=refusal.retry_after_secs if wait is None else wait)
 
 
-def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Read Retry-After (seconds or an HTTP date) or the longest wait of X-Business-Use-Case-Usage
-    (minutes)."""
-    given = (headers.get("Retry-After") or "").strip()
-    if given:
-        seconds = _seconds_until(given, now)
-        if seconds is not None:
-            return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECS)
-    return _usage_wait(headers.get(_USAGE_HEADER) or "")
+def wait_secs(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read Retry-After, else the longest wait of X-Business-Use-Case-Usage."""
+    wait = retry_after(headers, now)
+    return _usage_wait(headers.get(_USAGE_HEADER) or "") if wait is None else wait
 
 
 def _error_object(answer: Answer) -> dict[str, Any] | None:
@@ -172,50 +135,21 @@ def _read_error(answer: Answer, error: dict[str, Any]) -> SendError:
     code = loose.integer(error.get("code")) or 0
     meaning = MEANINGS.get(code)
     if code == 100 and loose.integer(error.get("error_subcode")) == _NO_SUCH_OBJECT_SUBCODE:
-        meaning = _denied("The number or message does not exist, or the token may not see it.")
+        meaning = denied("The number or message does not exist, or the token may not see it.")
     if meaning is None:
         meaning = _UNKNOWN
         if answer.status == 429:
-            meaning = _slow("Meta asked to slow down.")
+            meaning = slow("Meta asked to slow down.")
         elif answer.status >= 500:
-            meaning = _slow("Meta had an error.", "message")
+            meaning = slow("Meta had an error.", "message")
         elif answer.status == 401:
-            meaning = _denied("Meta did not accept the access token.")
+            meaning = denied("Meta did not accept the access token.")
     details = loose.text(loose.mapping(error.get("error_data")).get("details"))
     return _as_send_error(code, loose.text(error.get("message")), details, meaning)
 
 
 def _as_send_error(code: int, title: str, details: str, meaning: Meaning) -> SendError:
-    said = (details or title)[:300]
-    return SendError(
-        code=str(code),
-        outcome=meaning.outcome,
-        operator_message=f"{meaning.words} Meta says: {said} ({code})"
-        if said
-        else f"{meaning.words} ({code})",
-        retry_after_secs=meaning.wait_secs,
-        scope=meaning.scope,
-        is_credential_problem=meaning.is_credential_problem,
-        is_opt_out=meaning.is_opt_out,
-        is_window_closed=meaning.is_window_closed,
-    )
-
-
-def _wait(answer: Answer, error: dict[str, Any], now: datetime) -> float | None:
-    meaning = MEANINGS.get(loose.integer(error.get("code")) or 0)
-    if meaning is not None and meaning.outcome != "retry":
-        return None
-    return retry_after(answer.headers, now) or (meaning.wait_secs if meaning else None)
-
-
-def _seconds_until(given: str, now: datetime) -> float | None:
-    if given.isascii() and given.isdecimal() and len(given) < 10:
-        return float(given)
-    try:
-        at = email.utils.parsedate_to_datetime(given)
-    except (ValueError, OverflowError):
-        return None
-    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
+    return to_send_error("Meta", code, details or title, meaning)
 
 
 def _usage_wait(given: str) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from providers import loose
 from providers.base import Element, ElementKind, SignedRequest
+from providers.headers import header
 from providers.keys import content_key, event_key
 from providers.persons import bare
 from vocabulary import RECEIPT_STATUSES
@@ -38,15 +39,6 @@ def answer_handshake(args: Mapping[str, str], tokens: Iterable[str]) -> str | No
     # Compare with every token, so that the time taken does not tell which one came close.
     matches = [hmac.compare_digest(token.encode(), given) for token in tokens if token]
     return str(args.get("hub.challenge") or "") if any(matches) else None
-
-
-def header(headers: Mapping[str, str], name: str) -> str:
-    """Find a header whatever its capitals; empty when it is missing."""
-    value = headers.get(name)
-    if value is None:
-        wanted = name.lower()
-        value = next((v for k, v in headers.items() if k.lower() == wanted), "")
-    return value
 
 
 def split(request: SignedRequest) -> list[Element]:
