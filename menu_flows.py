@@ -174,12 +174,29 @@ class _CannotGoOn(Exception):
     """A text could not be filled or the flow went in a ring; the customer gets an apology."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One row of a list that was offered out of facts."""
+
+    id: str
+    title: str
+    description: str = ""
+
+    @classmethod
+    def read(cls, kept: object) -> "_Item | None":
+        parts = [str(part) for part in _list(kept)]
+        return cls(*parts) if 2 <= len(parts) <= 3 else None
+
+    def picked(self, listing: Listing) -> "_Picked":
+        return _Picked(listing.goes, values={listing.into: self.id, f"{listing.into}_title": self.title})
+
+
 @dataclass
 class _Memory:
     """What this room itself remembers in a session's data."""
 
     trail: list[str] = field(default_factory=list)
-    offered: list[tuple[str, str]] = field(default_factory=list)
+    offered: list[_Item] = field(default_factory=list)
     page: int = 0
     misses: int = 0
     is_rescue: bool = False
@@ -188,11 +205,9 @@ class _Memory:
     def read(cls, data: Mapping[str, Any]) -> "_Memory":
         return cls(
             trail=[name for name in _list(data.get("_trail")) if isinstance(name, str)][-MAX_TRAIL:],
-            offered=[
-                (str(pair[0]), str(pair[1]))
-                for pair in _list(data.get("_offered"))
-                if isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2
-            ][:MAX_OFFERED],
+            offered=[item for kept in _list(data.get("_offered")) if (item := _Item.read(kept))][
+                :MAX_OFFERED
+            ],
             page=_count(data.get("_page")),
             misses=_count(data.get("_misses")),
             is_rescue=data.get("_rescue") is True or data.get("_rescue") == 1,
@@ -201,7 +216,7 @@ class _Memory:
     def write(self) -> dict[str, Any]:
         kept: dict[str, Any] = {"_trail": self.trail[-MAX_TRAIL:]}
         if self.offered:
-            kept["_offered"] = [list(pair) for pair in self.offered]
+            kept["_offered"] = [[item.id, item.title, item.description] for item in self.offered]
         for name, number in (
             ("_page", self.page),
             ("_misses", self.misses),
@@ -316,9 +331,9 @@ def _press(walk: "_Walk", position: str, choice: str, *, title: str) -> Turn:
             return walk.pick(_picked_option(option))
     if scene.listing is None:
         return walk.restart()
-    item = choice.removeprefix("=")
-    titles = dict(walk.memory.offered)
-    return walk.pick(_picked_item(scene.listing, item, titles.get(item, title)))
+    identity = choice.removeprefix("=")
+    known = (item for item in walk.memory.offered if item.id == identity)
+    return walk.pick(next(known, _Item(identity, title)).picked(scene.listing))
 
 
 def _rescued(walk: "_Walk", scene: Scene, text: str) -> Turn | None:
@@ -342,11 +357,11 @@ def _rescue_keys(scene: Scene) -> tuple[str, str]:
     return ("A", "B") if scene.awaits in ("number", "money") else ("1", "2")
 
 
-def _match(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+def _match(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
     return _match_exactly(scene, offered, text) or _match_part(scene, offered, text)
 
 
-def _match_exactly(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+def _match_exactly(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
     words, key = plain(text), read_choice_key(text)
     if not words:
         return None
@@ -356,13 +371,13 @@ def _match_exactly(scene: Scene, offered: Sequence[tuple[str, str]], text: str) 
             return _picked_option(option)
     if scene.listing is None:
         return None
-    for number, (item, title) in enumerate(offered, start=1):
-        if key == str(number) or words == plain(title):
-            return _picked_item(scene.listing, item, title)
+    for number, item in enumerate(offered, start=1):
+        if key == str(number) or words == plain(item.title):
+            return item.picked(scene.listing)
     return None
 
 
-def _match_part(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> _Picked | None:
+def _match_part(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
     """Take "brochure" for "Download Brochure" when no other title has all its words."""
     wanted = set(plain(text).split())
     if sum(map(len, wanted)) < MIN_FUZZY_CHARS or len(wanted) > 4:
@@ -373,11 +388,7 @@ def _match_part(scene: Scene, offered: Sequence[tuple[str, str]], text: str) -> 
         if any(wanted <= set(plain(name).split()) for name in (*option.title.values(), *option.also))
     ]
     if scene.listing:
-        found += [
-            _picked_item(scene.listing, item, title)
-            for item, title in offered
-            if wanted <= set(plain(title).split())
-        ]
+        found += [item.picked(scene.listing) for item in offered if wanted <= set(plain(item.title).split())]
     return found[0] if len(found) == 1 else None
 
 
@@ -397,10 +408,6 @@ def _option_keys(scene: Scene) -> Iterator[str]:
 
 def _picked_option(option: Option) -> _Picked:
     return _Picked(option.goes, option.remember)
-
-
-def _picked_item(listing: Listing, item: str, title: str) -> _Picked:
-    return _Picked(listing.goes, values={listing.into: item, f"{listing.into}_title": title})
 
 
 @dataclass
@@ -555,11 +562,11 @@ class _Walk:
         self.memory.page = 0
         self.memory.offered = list(self._items(scene.listing))[:MAX_OFFERED] if scene.listing else []
 
-    def _items(self, listing: Listing) -> Iterator[tuple[str, str]]:
-        for item in _list(self.facts.get(listing.facts)):
-            identity, title = _part(item, listing.id), _part(item, listing.title)
+    def _items(self, listing: Listing) -> Iterator[_Item]:
+        for fact in _list(self.facts.get(listing.facts)):
+            identity, title = _part(fact, listing.id), _part(fact, listing.title)
             if identity is not None and title:
-                yield str(identity), str(title)
+                yield _Item(str(identity), str(title), str(_part(fact, listing.description) or ""))
 
     def _menu(self, position: str, scene: Scene, body: str) -> Menu:
         choices = [
@@ -582,13 +589,12 @@ class _Walk:
         if scene.listing is None or scene.listing.typed_only:
             return
         prefix = f"{self.flow.name}/{position}:"
-        descriptions = self._descriptions(scene.listing)
-        for number, (item, title) in self._page_items(scene):
-            yield Choice(f"{prefix}={item}", title, str(number), descriptions.get(item, ""))
+        for number, item in self._page_items(scene):
+            yield Choice(f"{prefix}={item.id}", item.title, str(number), item.description)
         if len(self.memory.offered) > self._page_size(scene):
             yield Choice(prefix + MORE, texts.text("title_more", self.language), MORE_KEY)
 
-    def _page_items(self, scene: Scene) -> list[tuple[int, tuple[str, str]]]:
+    def _page_items(self, scene: Scene) -> list[tuple[int, _Item]]:
         size = self._page_size(scene)
         first = self.memory.page * size
         return list(enumerate(self.memory.offered, start=1))[first : first + size]
@@ -596,15 +602,6 @@ class _Walk:
     def _page_size(self, scene: Scene) -> int:
         free = MAX_ROWS - len(scene.choices)
         return free if len(self.memory.offered) <= free else free - 1
-
-    def _descriptions(self, listing: Listing) -> dict[str, str]:
-        """Second lines of the rows; they are facts, so a page turned later goes without."""
-        if not listing.description:
-            return {}
-        return {
-            str(_part(item, listing.id)): str(_part(item, listing.description) or "")
-            for item in _list(self.facts.get(listing.facts))
-        }
 
     def _with_old_body(self, position: str, scene: Scene, again: str) -> str:
         """Repeat a menu's words after "not understood", unless they were made of facts that are gone."""
@@ -703,7 +700,9 @@ def _count(value: object) -> int:
 
 
 def _part(item: object, name: str) -> Any:
-    return item.get(name) if isinstance(item, Mapping) else getattr(item, name, None)
+    if isinstance(item, Mapping):
+        return item.get(name)
+    return getattr(item, name, None) if name else None
 
 
 def _short(number: float | None) -> str:
