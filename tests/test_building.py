@@ -82,6 +82,8 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "pipeline": ("flow_actions",),
     "conversations": ("integrations", "lanes"),
     "alerts": ("lanes",),
+    "simulated_phone": ("lanes",),
+    "whatsapp_service": ("alerts", "conversations", "integrations", "lanes"),
     "ai_service": ("llm",),
     "config": ("config_kinds",),
     "menu_flows": ("answers", "flow_files", "texts", "vocabulary", "message_content"),
@@ -92,7 +94,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "triage": ("vocabulary", "answers"),
 }
 # Rooms below floor 4 whose meaning is a commit: the whole room, or one function and what it defines inside.
-MAY_COMMIT_BELOW = ("lanes", "inbox", "whatsapp_service.deliver")
+MAY_COMMIT_BELOW = ("lanes", "inbox", "whatsapp_service.deliver", "whatsapp_service._deliver_under")
 COMMITTING_FLOORS = (4, 5)
 # The environment is read by config alone; these hand something on to a library, or start other programs.
 MAY_READ_ENVIRONMENT = ("config", "main", "app", "cli")
@@ -164,9 +166,9 @@ CDN = re.compile(
 )
 # A link that a person follows is no file of the page.
 LINK_OF_A_PERSON = re.compile(r"<a\b[^>]*>", re.IGNORECASE | re.DOTALL)
-TEXT_SUFFIXES = frozenset(
-    ".py .md .txt .in .toml .yaml .yml .html .css .js .json .jsonl .cfg .ini .sh .svg .po .j2".split()
-) | {""}
+TEXT_SUFFIXES = {"", ".py", ".md", ".txt", ".in", ".toml", ".yaml", ".yml", ".html", ".css", ".js"} | {
+    ".json", ".jsonl", ".cfg", ".ini", ".sh", ".svg", ".po", ".j2",
+}  # fmt: skip
 
 
 # --- Reading the building -----------------------------------------------------------------------------------
