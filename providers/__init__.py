@@ -1,10 +1,13 @@
 """WhatsApp providers behind one contract (`base.Provider`); `provider(name)` gives the singleton."""
 
+from providers import meta, simulator, twilio
 from providers.base import Provider
-from providers.meta import meta
-from providers.twilio import twilio
 
-_PROVIDERS: dict[str, Provider] = {"meta": meta, "twilio": twilio}
+_PROVIDERS: dict[str, Provider] = {
+    "meta": meta.meta,
+    "twilio": twilio.twilio,
+    "simulator": simulator.simulator,
+}
 
 
 def provider(name: str) -> Provider:

@@ -37,7 +37,7 @@ _MEDIA_TYPES = {
     "sticker": "sticker",
 }
 # ISO 4217: minor digits where they are not two.
-_MINOR_DIGITS = {
+MINOR_DIGITS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF"), 0),
     **dict.fromkeys(("UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
@@ -243,7 +243,7 @@ def price_minor(price: Any, currency: str) -> int | None:
         return None
     try:
         # Through text: 10.1 is 10.1 and not 10.0999999.
-        scaled = Decimal(str(price).strip()).scaleb(_MINOR_DIGITS.get(currency, 2))
+        scaled = Decimal(str(price).strip()).scaleb(MINOR_DIGITS.get(currency, 2))
         if not scaled.is_finite() or not 0 <= scaled <= _MAX_MINOR:
             return None
         return int(scaled.to_integral_value(ROUND_HALF_UP))

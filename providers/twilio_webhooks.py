@@ -48,7 +48,7 @@ STATUSES = {
     "canceled": "failed",
 }
 _MAX_FIELDS = 500
-_REFERRAL = {
+REFERRAL_FIELDS = {
     "ReferralBody": "body",
     "ReferralHeadline": "headline",
     "ReferralSourceId": "source_id",
@@ -182,8 +182,7 @@ def _sender(form: Mapping[str, str]) -> Person:
         form.get("From") or form.get("WaId"),
         form.get("ExternalUserId"),
         form.get("ExternalParentUserId"),
-        # WaId only helps when From is no phone: the id to answer is From's.
-        {"wa_id": form.get("WaId"), "profile": {"name": form.get("ProfileName")}},
+        {"profile": {"name": form.get("ProfileName")}},
     )
 
 
@@ -221,7 +220,7 @@ def _read_message(form: _Form, sid: str, sender: Person) -> InboundMessage:
         extra["opt_out_type"] = opt_out
     if errors := _errors(form):
         extra["errors"] = [{"code": error.code, "title": error.title} for error in errors]
-    referral = {ours: form[theirs] for theirs, ours in _REFERRAL.items() if form.get(theirs)}
+    referral = {ours: form[theirs] for theirs, ours in REFERRAL_FIELDS.items() if form.get(theirs)}
     return InboundMessage(
         external_id=sid,
         sender=sender,
