@@ -145,10 +145,10 @@ def _word_units(start: int, word: str, grammar: _Grammar) -> list[_Unit]:
 
 def _word_unit(start: int, word: str, grammar: _Grammar) -> _Unit | None:
     end = start + len(word)
-    if word in grammar.words:
-        return _Unit(start, end, "word", grammar.words[word], word)
     if word in grammar.scales:
         return _Unit(start, end, "scale", grammar.scales[word], word)
+    if word in grammar.words:
+        return _Unit(start, end, "word", grammar.words[word], word)
     if word in grammar.halves:
         return _Unit(start, end, "half", Decimal("0.5"), word)
     return None
@@ -223,7 +223,7 @@ def _grammar(language: str | None) -> _Grammar:
     articles = frozenset(word for source in sources for word in source.get("articles", ()))
     words = sorted({*tables["words"], *tables["scales"], *halves}, key=len, reverse=True)
     word = "|".join(map(re.escape, words))
-    glued = bool(sources[0].get("glued"))
+    glued = any(source.get("glued") for source in sources)
     unspaced = language in {"zh", "ja", "ko"}
     inner = "|".join(sorted(map(re.escape, {*joiners} - {"-"}), key=len, reverse=True)) or "(?!)"
     suffix = "|".join(sorted(map(re.escape, tables["suffixes"]), key=len, reverse=True))

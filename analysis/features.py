@@ -1,0 +1,230 @@
+"""What a classifier sees of a text: words, parts of words, concepts that all languages share, and marks.
+
+Called by `train` and by every labelling reader. A concept ("order", "broken", "where") is named in each language by a
+lexicon, so that what is learnt from examples in one language holds for the others.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+from zlib import crc32
+
+from .folding import fold
+from .lexicons import load
+
+HASH_BITS: Final = 17
+_MASK: Final = (1 << HASH_BITS) - 1
+MAX_TOKENS: Final = 120  # a chat message; the tail of a longer text adds nothing
+MAX_PAIRED: Final = 10
+MAX_PHRASE_WORDS: Final = 5
+CONCEPT_WEIGHT: Final = 1.6
+PAIR_WEIGHT: Final = 0.8
+UNSPACED: Final = frozenset({"zh", "ja", "ko"})
+
+_TOKEN: Final = re.compile(
+    r"(?P<url>https?://\S+|www\.\S+|\b[a-z0-9-]+\.(?:com|net|org|io|ly|xyz|top|br|ru|info|me|co|shop|site|link|cc)\b\S*)"
+    r"|(?P<mail>[\w.+-]+@[\w-]+\.[\w.]+)"
+    r"|(?P<number>[$€£¥₩]?\d[\d.,:/]*\d|[$€£¥₩]?\d)"
+    r"|(?P<unspaced>[\u3040-\u30ff\u3400-\u9fff]+)"
+    r"|(?P<word>[^\W\d_]+(?:'[^\W\d_]+)?)"
+    r"|(?P<mark>[?!？！¿¡…]|\.{2,})"
+    r"|(?P<emoji>[\U0001F300-\U0001FAFF\u2600-\u27BF❤])"
+)
+_LONG: Final = re.compile(r"(.)\1{2,}")
+_ARABIC_HEAD: Final = re.compile(r"^(?:و|ف)?(?:بال|ال|لل|كال|ب|ل|ف|و|ه)")
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a folded text in order, each with its kind."""
+
+    words: tuple[str, ...]
+    kinds: tuple[str, ...]
+    has_long_letters: bool
+    capitals: float
+    length: int
+
+
+@dataclass(frozen=True)
+class _Lexicon:
+    exact: dict[str, tuple[str, ...]]
+    stems: dict[str, tuple[str, ...]]
+    phrases: dict[str, tuple[str, ...]]  # by first word: the phrases, longest first
+    phrase_concepts: dict[str, tuple[str, ...]]
+    longest_stem: int
+
+
+def tokenize(text: str) -> Tokens:
+    """Cut a text into tokens; stretched letters ("sooo") are one letter again."""
+    folded = fold(text)
+    squeezed = _LONG.sub(r"\1", folded)
+    words: list[str] = []
+    kinds: list[str] = []
+    for match in _TOKEN.finditer(squeezed):
+        kind = match.lastgroup or "word"
+        words.append(match.group())
+        kinds.append(kind)
+        if len(words) >= MAX_TOKENS:
+            break
+    letters = [character for character in text[:400] if character.isalpha()]
+    capitals = sum(character.isupper() for character in letters) / len(letters) if letters else 0.0
+    return Tokens(tuple(words), tuple(kinds), bool(_LONG.search(re.sub(r"[\W\d]+", " ", folded))), capitals, len(text))
+
+
+def find_concepts(tokens: Tokens, languages: tuple[str, ...], lexicon: str = "concepts") -> list[str]:
+    """Name the concepts of a text in order, by the lexicons of the given languages."""
+    found: list[str] = []
+    position = 0
+    while position < len(tokens.words):
+        names, width = _concepts_at(tokens, position, languages, lexicon)
+        found += [name for name in names if name not in found]
+        position += width
+    return found
+
+
+def extract(text: str, languages: tuple[str, ...], lexicons: tuple[str, ...] = ("concepts",)) -> dict[int, float]:
+    """Give the hashed features of a text with their weights, scaled to length one."""
+    tokens = tokenize(text)
+    features: dict[int, float] = {}
+    for name in _surface(tokens):
+        features[crc32(name.encode()) & _MASK] = 1.0
+    for lexicon in lexicons:
+        concepts = find_concepts(tokens, languages, lexicon)
+        for name in concepts:
+            features[crc32(f"c:{name}".encode()) & _MASK] = CONCEPT_WEIGHT
+        paired = sorted(concepts[:MAX_PAIRED])
+        for index, first in enumerate(paired):
+            for second in paired[index + 1 :]:
+                features[crc32(f"cc:{first}+{second}".encode()) & _MASK] = PAIR_WEIGHT
+        if not concepts:
+            features[crc32(f"none:{lexicon}".encode()) & _MASK] = CONCEPT_WEIGHT
+    norm = sum(value * value for value in features.values()) ** 0.5 or 1.0
+    return {feature: value / norm for feature, value in features.items()}
+
+
+def _surface(tokens: Tokens) -> list[str]:
+    names = [f"len:{min(len(tokens.words), 24).bit_length()}"]
+    before = "^"
+    for word, kind in zip(tokens.words, tokens.kinds, strict=True):
+        if kind == "word":
+            names += _word_parts(word)
+            names.append(f"b:{before} {word}")
+            before = word
+        elif kind == "unspaced":
+            names += _character_parts(word)
+            before = "cjk"
+        elif kind in {"mark", "emoji"}:
+            names.append(f"m:{word}")
+        else:
+            names.append(f"k:{kind}")
+    if before != "^":
+        names.append(f"b:{before} $")
+    if tokens.has_long_letters:
+        names.append("long")
+    if tokens.capitals > 0.6 and tokens.length > 8:
+        names.append("capitals")
+    return names
+
+
+def _word_parts(word: str) -> list[str]:
+    parts = [f"w:{word}"]
+    if "\uac00" <= word[0] <= "\ud7a3":
+        return parts + _character_parts(word)
+    if len(word) > 4:
+        parts.append(f"p:{word[:5]}")
+        marked = f"<{word}>"
+        parts += [f"g:{marked[index : index + 4]}" for index in range(len(marked) - 3)]
+    return parts
+
+
+def _character_parts(run: str) -> list[str]:
+    return [f"u:{run[index : index + size]}" for size in (1, 2, 3) for index in range(len(run) - size + 1)]
+
+
+def _concepts_at(
+    tokens: Tokens, position: int, languages: tuple[str, ...], lexicon: str
+) -> tuple[list[str], int]:
+    word, kind = tokens.words[position], tokens.kinds[position]
+    if kind in {"url", "mail"}:
+        return [kind], 1
+    if kind in {"number", "mark"}:
+        return [], 1
+    names: list[str] = []
+    width = 1
+    for language in languages:
+        table = _lexicon(language, lexicon)
+        if language in UNSPACED and kind in {"unspaced", "word"} and not word[0].isascii():
+            names += _inside(word, table)
+            continue
+        matched, phrase_width = _phrase(tokens, position, table)
+        if matched:
+            names += matched
+            width = max(width, phrase_width)
+        else:
+            names += _single(word, table, language)
+    return names, width
+
+
+def _phrase(tokens: Tokens, position: int, table: _Lexicon) -> tuple[tuple[str, ...], int]:
+    for phrase in table.phrases.get(tokens.words[position], ()):
+        words = phrase.split(" ")
+        if tokens.words[position : position + len(words)] == tuple(words):
+            return table.phrase_concepts[phrase], len(words)
+    return (), 1
+
+
+def _single(word: str, table: _Lexicon, language: str) -> list[str]:
+    forms = [word]
+    if language == "ar" and len(word) > 3 and (head := _ARABIC_HEAD.match(word)):
+        forms.append(word[head.end() :])
+    if "'" in word:
+        forms.append(word.split("'")[-1])
+    names: list[str] = []
+    for form in forms:
+        names += table.exact.get(form, ())
+        for size in range(min(len(form), table.longest_stem), 1, -1):
+            if stem := table.stems.get(form[:size]):
+                names += stem
+                break
+    return names
+
+
+def _inside(run: str, table: _Lexicon) -> list[str]:
+    """In unspaced writing, take the longest known word at each place."""
+    names: list[str] = []
+    position = 0
+    while position < len(run):
+        for size in range(min(12, len(run) - position), 0, -1):
+            if known := table.exact.get(run[position : position + size]):
+                names += known
+                position += size - 1
+                break
+        position += 1
+    return names
+
+
+@cache
+def _lexicon(language: str, name: str) -> _Lexicon:
+    """Index a lexicon: `word`, `stem*`, `several words`; entries are separated by commas, one concept a line."""
+    exact: dict[str, tuple[str, ...]] = {}
+    stems: dict[str, tuple[str, ...]] = {}
+    phrases: dict[str, list[str]] = {}
+    phrase_concepts: dict[str, tuple[str, ...]] = {}
+    for concept, entries in load(name, language).items():
+        for raw in str(entries).split(","):
+            entry = fold(raw.strip())
+            if entry.endswith("*"):
+                stems[entry[:-1]] = (*stems.get(entry[:-1], ()), concept)
+            elif " " in entry and language not in {"zh", "ja"}:
+                phrases.setdefault(entry.split(" ")[0], []).append(entry)
+                phrase_concepts[entry] = (*phrase_concepts.get(entry, ()), concept)
+            elif entry:
+                exact[entry] = (*exact.get(entry, ()), concept)
+    return _Lexicon(
+        exact,
+        stems,
+        {first: tuple(sorted(known, key=len, reverse=True)) for first, known in phrases.items()},
+        phrase_concepts,
+        max(map(len, stems), default=1),
+    )
