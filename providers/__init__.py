@@ -10,6 +10,11 @@ _PROVIDERS: dict[str, Provider] = {
 }
 
 
-def provider(name: str) -> Provider:
-    """Give the provider of that name (vocabulary.PROVIDERS). Raises KeyError for another."""
+def provider(name: str, shape: str = "") -> Provider:
+    """Give the provider of that name (vocabulary.PROVIDERS). Raises KeyError for another.
+
+    `shape` is a simulated number's (`Account.shape`): with it `fit` keeps to that provider's limits and forms.
+    """
+    if name == "simulator" and shape:
+        return simulator.Simulator(shape)
     return _PROVIDERS[name]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
 
 from twilio.request_validator import SIGNATURE_HEADER as TWILIO_SIGNATURE_HEADER
@@ -93,12 +93,16 @@ class SimulatedRequest:
     headers: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
 class Simulator:
-    """The singleton `simulator`; it has no state."""
+    """The provider of simulated numbers. `shape` matters to `fit` alone: without it the result suits both."""
 
-    name = "simulator"
-    # What both shapes can carry: one text may go to either.
-    limits: Limits = replace(meta_messages.LIMITS, text=twilio_messages.LIMITS.text)
+    shape: str = ""
+    name: ClassVar[str] = "simulator"
+
+    @property
+    def limits(self) -> Limits:
+        return twilio.limits if self.shape == "twilio" else meta.limits if self.shape == "meta" else _BOTH
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
         if header(request.headers, TWILIO_SIGNATURE_HEADER):
@@ -114,9 +118,13 @@ class Simulator:
         return twilio.parse(payload) if payload.startswith(b'{"form":') else meta.parse(payload)
 
     def fit(self, content: Content) -> tuple[Content, ...]:
-        """Fit for both shapes: Meta's buttons and lists, Twilio's shorter text. `send` turns menus into text
-        where the account speaks Twilio."""
-        return tuple(piece for part in meta.fit(content) for piece in _fit_text(part))
+        """Fit as the shape does; without one, Meta's buttons and lists with Twilio's shorter text."""
+        if self.shape == "twilio":
+            return twilio.fit(content)
+        fitted = meta.fit(content)
+        if self.shape == "meta":
+            return fitted
+        return tuple(p for part in fitted for p in (twilio.fit(part) if part.KIND == "text" else (part,)))
 
     def explain(self, error: ProviderError) -> SendError:
         # Twilio's codes have five digits and begin where Meta has none.
@@ -130,11 +138,15 @@ class Simulator:
 
         The id comes from the reference: sending twice gives the same message.
         """
-        if account.shape == "twilio":
-            fields = twilio_messages.prepare(account, to, content, reference=reference)
-            return fields if isinstance(fields, SendError) else Sent(_sid("SM", reference))
-        payload = meta_messages.prepare(to, content, reference=reference, quotes=quotes)
-        return payload if isinstance(payload, SendError) else Sent(_wamid(reference))
+        if account.shape != "twilio":
+            payload = meta_messages.prepare(to, content, reference=reference, quotes=quotes)
+            return payload if isinstance(payload, SendError) else Sent(_wamid(reference))
+        # What was fitted without the shape may be a menu, which is more than one text here.
+        for piece in twilio.fit(content) or (content,):
+            fields = twilio_messages.prepare(account, to, piece, reference=reference)
+            if isinstance(fields, SendError):
+                return fields
+        return Sent(_sid("SM", reference))
 
     def mark_read(self, account: Account, external_id: str, *, typing: bool) -> bool:
         return True
@@ -148,6 +160,7 @@ class Simulator:
         return Health(True, "Simulated number: always there, reaches nobody.", {"shape": account.shape})
 
 
+_BOTH = replace(meta_messages.LIMITS, text=twilio_messages.LIMITS.text)
 simulator = Simulator()
 
 
@@ -191,10 +204,6 @@ def sign_twilio(account: Account, form: Mapping[str, str], url: str) -> Simulate
     }
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     return SimulatedRequest(path, urlencode(form).encode(), headers)
-
-
-def _fit_text(part: Content) -> tuple[Content, ...]:
-    return twilio.fit(part) if part.KIND == "text" else (part,)
 
 
 def _wamid(seed: str) -> str:
