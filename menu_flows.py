@@ -1,16 +1,17 @@
 """The IVR state machine: one message of a customer takes one conversation through a flow and gives a Turn.
 
-The pipeline calls `advance`; when the Turn holds an action it runs the action's gather half and calls
-`resume` with the outcome and its facts, until no action is left; then it applies `turn.applies` in its write
-transaction. Triage asks `chooses` and `is_menu_word`. Pure: no clock, no row, no network; `data` is all that
-a conversation remembers between turns (strings, numbers and lists; names that begin with `_` are this room's
-own). What flows may say and which actions exist stands in `flow_files`.
+The pipeline calls `advance`; when the Turn holds an action it does the action and calls `resume` with the
+outcome and its facts, until no action is left; `turn.applies` then lists the actions that write, in order,
+with what they gave, for a pipeline that writes at the end. Triage asks `chooses` and `is_menu_word`. Pure: no
+clock, no row, no network; `data` is all that a conversation remembers between turns (strings, numbers and
+lists; names that begin with `_` are this room's own). What flows may say, and which actions there are, stands
+in `flow_files`.
 
 A step is named "menu", or "programs.found" while the choices of an action's outcome are open. A choice's
 button id is "flow/step:choice", so that a button far up in the chat still means what it says.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,12 +23,10 @@ import texts
 from answers import Answer, MenuWord, is_menu_word, is_skip_word, plain, read_answer, read_choice_key
 from flow_files import (
     ACTIONS,
-    MAX_ROWS,
     Action,
     Flow,
     FlowError,
     Listing,
-    Option,
     Scene,
     Step,
     WordsOrText,
@@ -36,6 +35,19 @@ from flow_files import (
     read_flow,
     shipped,
 )
+from flow_files.choices import (
+    MAX_OFFERED,
+    Item,
+    Memory,
+    Picked,
+    list_of,
+    match,
+    match_exactly,
+    option_keys,
+    picked_option,
+    storable,
+)
+from flow_files.problems import MAX_ROWS
 from message_content import Choice, Content, LinkButton, Media, Menu, Text
 
 __all__ = [
@@ -57,11 +69,7 @@ __all__ = [
 ]
 
 MAX_HOPS = 20  # steps walked for one message; a flow that needs more is going in a ring
-MAX_TRAIL = 20
-MAX_OFFERED = 200
-MAX_STORED_CHARS = 4000
 MISSES_BEFORE_PERSON = 3
-MIN_FUZZY_CHARS = 4
 PERSON, MENU, MORE = "@person", "@menu", "@more"
 RESCUE_TITLES = ((PERSON, "title_person"), (MENU, "title_menu"))
 MORE_KEY = "+"
@@ -72,7 +80,7 @@ MORE_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ActionCall:
-    """An action to run. In `Turn.applies` it also carries what its gather half found, for its apply half."""
+    """An action to do. In `Turn.applies` it also carries how it ended and the facts that it gave."""
 
     name: str
     args: Mapping[str, Any]
@@ -158,7 +166,7 @@ def chooses(
 
     With no open step, the choices of the start count; while a typed answer is awaited, only buttons do.
     """
-    memory = _Memory.read(data)
+    memory = Memory.read(data)
     if _pressed(flow, step, choice_id) is not None:
         return True
     position = step if _is_open(flow, step) else flow.start
@@ -167,73 +175,11 @@ def chooses(
         return False
     if memory.is_rescue and _rescue_choice(scene, text, language) is not None:
         return True
-    return scene.awaits == "choice" and _match(scene, memory.offered, text) is not None
+    return scene.awaits == "choice" and match(scene, memory.offered, text) is not None
 
 
 class _CannotGoOn(Exception):
     """A text could not be filled or the flow went in a ring; the customer gets an apology."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """One row of a list that was offered out of facts."""
-
-    id: str
-    title: str
-    description: str = ""
-
-    @classmethod
-    def read(cls, kept: object) -> "_Item | None":
-        parts = [str(part) for part in _list(kept)]
-        return cls(*parts) if 2 <= len(parts) <= 3 else None
-
-    def picked(self, listing: Listing) -> "_Picked":
-        return _Picked(listing.goes, values={listing.into: self.id, f"{listing.into}_title": self.title})
-
-
-@dataclass
-class _Memory:
-    """What this room itself remembers in a session's data."""
-
-    trail: list[str] = field(default_factory=list)
-    offered: list[_Item] = field(default_factory=list)
-    page: int = 0
-    misses: int = 0
-    is_rescue: bool = False
-
-    @classmethod
-    def read(cls, data: Mapping[str, Any]) -> "_Memory":
-        return cls(
-            trail=[name for name in _list(data.get("_trail")) if isinstance(name, str)][-MAX_TRAIL:],
-            offered=[item for kept in _list(data.get("_offered")) if (item := _Item.read(kept))][
-                :MAX_OFFERED
-            ],
-            page=_count(data.get("_page")),
-            misses=_count(data.get("_misses")),
-            is_rescue=data.get("_rescue") is True or data.get("_rescue") == 1,
-        )
-
-    def write(self) -> dict[str, Any]:
-        kept: dict[str, Any] = {"_trail": self.trail[-MAX_TRAIL:]}
-        if self.offered:
-            kept["_offered"] = [[item.id, item.title, item.description] for item in self.offered]
-        for name, number in (
-            ("_page", self.page),
-            ("_misses", self.misses),
-            ("_rescue", int(self.is_rescue)),
-        ):
-            if number:
-                kept[name] = number
-        return kept
-
-
-@dataclass(frozen=True, slots=True)
-class _Picked:
-    """One choice that was made: where it goes and what is remembered of it."""
-
-    goes: str
-    remember: Mapping[str, WordsOrText] = field(default_factory=dict)
-    values: Mapping[str, str] = field(default_factory=dict)
 
 
 def _advance(walk: "_Walk", step: str | None, text: str, choice_id: str | None) -> Turn:
@@ -243,7 +189,7 @@ def _advance(walk: "_Walk", step: str | None, text: str, choice_id: str | None) 
     position = step or walk.flow.start
     scene = walk.flow.scene(position)
     is_choice = scene is not None and scene.awaits == "choice"
-    if scene is not None and is_choice and (picked := _match_exactly(scene, walk.memory.offered, text)):
+    if scene is not None and is_choice and (picked := match_exactly(scene, walk.memory.offered, text)):
         return _rescued(walk, scene, text) or walk.pick(picked)
     word = is_menu_word(text)
     if word == "back" and step:
@@ -269,7 +215,7 @@ def _take_choice(walk: "_Walk", step: str | None, position: str, scene: Scene, t
         return rescued
     if scene.listing and (text.strip() == MORE_KEY or plain(text) in MORE_WORDS):
         return walk.turn_page(position, scene)
-    picked = _match(scene, walk.memory.offered, text)
+    picked = match(scene, walk.memory.offered, text)
     if picked is not None:
         return walk.pick(picked)
     if step is None:
@@ -328,12 +274,12 @@ def _press(walk: "_Walk", position: str, choice: str, *, title: str) -> Turn:
         return walk.turn_page(position, scene)
     for option in scene.choices:
         if option.id == choice:
-            return walk.pick(_picked_option(option))
+            return walk.pick(picked_option(option))
     if scene.listing is None:
         return walk.restart()
     identity = choice.removeprefix("=")
     known = (item for item in walk.memory.offered if item.id == identity)
-    return walk.pick(next(known, _Item(identity, title)).picked(scene.listing))
+    return walk.pick(next(known, Item(identity, title)).picked(scene.listing))
 
 
 def _rescued(walk: "_Walk", scene: Scene, text: str) -> Turn | None:
@@ -357,66 +303,13 @@ def _rescue_keys(scene: Scene) -> tuple[str, str]:
     return ("A", "B") if scene.awaits in ("number", "money") else ("1", "2")
 
 
-def _match(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
-    return _match_exactly(scene, offered, text) or _match_part(scene, offered, text)
-
-
-def _match_exactly(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
-    words, key = plain(text), read_choice_key(text)
-    if not words:
-        return None
-    for option, option_key in zip(scene.choices, _option_keys(scene), strict=True):
-        names = {plain(name) for name in (*option.title.values(), *option.also)}
-        if words in names or (key is not None and key == option_key.casefold()):
-            return _picked_option(option)
-    if scene.listing is None:
-        return None
-    for number, item in enumerate(offered, start=1):
-        if key == str(number) or words == plain(item.title):
-            return item.picked(scene.listing)
-    return None
-
-
-def _match_part(scene: Scene, offered: Sequence[_Item], text: str) -> _Picked | None:
-    """Take "brochure" for "Download Brochure" when no other title has all its words."""
-    wanted = set(plain(text).split())
-    if sum(map(len, wanted)) < MIN_FUZZY_CHARS or len(wanted) > 4:
-        return None
-    found = [
-        _picked_option(option)
-        for option in scene.choices
-        if any(wanted <= set(plain(name).split()) for name in (*option.title.values(), *option.also))
-    ]
-    if scene.listing:
-        found += [item.picked(scene.listing) for item in offered if wanted <= set(plain(item.title).split())]
-    return found[0] if len(found) == 1 else None
-
-
-def _option_keys(scene: Scene) -> Iterator[str]:
-    """Give the keys that may be typed: the file's own, else numbers, or letters beside a numbered list.
-
-    Choices whose words stand in the body have no keys that the customer could not see there.
-    """
-    spare_letters = (c for c in "ABCDEFGHIJ" if c not in {o.key.upper() for o in scene.choices})
-    spare_numbers = (str(n) for n in range(1, 100) if str(n) not in {o.key for o in scene.choices})
-    for option in scene.choices:
-        if option.key or scene.options_in_body:
-            yield option.key
-        else:
-            yield next(spare_letters if scene.listing else spare_numbers)
-
-
-def _picked_option(option: Option) -> _Picked:
-    return _Picked(option.goes, option.remember)
-
-
 @dataclass
 class _Walk:
     """One message's way through a flow, until it waits, ends or needs an action."""
 
     flow: Flow
     values: dict[str, Any]
-    memory: _Memory
+    memory: Memory
     language: str
     now: datetime
     context: Mapping[str, Any]
@@ -435,10 +328,10 @@ class _Walk:
         reader = texts.text_language(language)
         if reader not in flow.languages:
             reader = flow.languages[0]
-        return cls(flow, kept, _Memory.read(data), reader, now, context)
+        return cls(flow, kept, Memory.read(data), reader, now, context)
 
     def restart(self) -> Turn:
-        self.memory = _Memory()
+        self.memory = Memory()
         return self.enter(self.flow.start)
 
     def enter_person(self) -> Turn:
@@ -450,10 +343,10 @@ class _Walk:
         target = scene.back if scene and scene.back else trail[-1] if trail else self.flow.start
         if target not in self.flow.steps:
             return self.restart()
-        self.memory = _Memory(trail=trail)
+        self.memory = Memory(trail=trail)
         return self.enter(target)
 
-    def pick(self, picked: _Picked) -> Turn:
+    def pick(self, picked: Picked) -> Turn:
         self.values.update(picked.values)
         self._remember(picked.remember)
         self._forget_misses()
@@ -497,7 +390,7 @@ class _Walk:
             return self._turn(position, awaits=scene.awaits)
         if scene.goes and not scene.ends:
             return self.enter(scene.goes)
-        self.memory = _Memory()
+        self.memory = Memory()
         return self._turn(None, is_done=True)
 
     def turn_page(self, position: str, scene: Scene) -> Turn:
@@ -522,7 +415,7 @@ class _Walk:
 
     def apologise(self) -> Turn:
         self.said.append(Text(texts.text("error", self.language)))
-        self.memory = _Memory()
+        self.memory = Memory()
         return self._turn(None, is_done=True)
 
     def _turn(
@@ -533,7 +426,7 @@ class _Walk:
         awaits: str | None = None,
         is_done: bool = False,
     ) -> Turn:
-        data = {name: kept for name, value in self.values.items() if (kept := _storable(value)) is not None}
+        data = {name: kept for name, value in self.values.items() if (kept := storable(value)) is not None}
         return Turn(
             say=tuple(self.said),
             step=step,
@@ -562,11 +455,11 @@ class _Walk:
         self.memory.page = 0
         self.memory.offered = list(self._items(scene.listing))[:MAX_OFFERED] if scene.listing else []
 
-    def _items(self, listing: Listing) -> Iterator[_Item]:
-        for fact in _list(self.facts.get(listing.facts)):
+    def _items(self, listing: Listing) -> Iterator[Item]:
+        for fact in list_of(self.facts.get(listing.facts)):
             identity, title = _part(fact, listing.id), _part(fact, listing.title)
             if identity is not None and title:
-                yield _Item(str(identity), str(title), str(_part(fact, listing.description) or ""))
+                yield Item(str(identity), str(title), str(_part(fact, listing.description) or ""))
 
     def _menu(self, position: str, scene: Scene, body: str) -> Menu:
         choices = [
@@ -576,7 +469,7 @@ class _Walk:
                 key=key,
                 description=self._fill(option.description),
             )
-            for option, key in zip(scene.choices, _option_keys(scene), strict=True)
+            for option, key in zip(scene.choices, option_keys(scene), strict=True)
         ]
         return Menu(
             body=body,
@@ -594,7 +487,7 @@ class _Walk:
         if len(self.memory.offered) > self._page_size(scene):
             yield Choice(prefix + MORE, texts.text("title_more", self.language), MORE_KEY)
 
-    def _page_items(self, scene: Scene) -> list[tuple[int, _Item]]:
+    def _page_items(self, scene: Scene) -> list[tuple[int, Item]]:
         size = self._page_size(scene)
         first = self.memory.page * size
         return list(enumerate(self.memory.offered, start=1))[first : first + size]
@@ -676,27 +569,6 @@ def _typed(filled: str, kind: str) -> Any:
     except ArithmeticError:
         return None
     return int(number) if kind == "whole" or number == number.to_integral_value() else float(number)
-
-
-def _storable(value: object) -> Any:
-    """Keep what is JSON-safe and small; everything else is not remembered."""
-    if isinstance(value, str):
-        return value[:MAX_STORED_CHARS]
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else None
-    if isinstance(value, list | tuple):
-        return [kept for item in value[:MAX_OFFERED] if (kept := _storable(item)) is not None]
-    return None
-
-
-def _list(value: object) -> Sequence[Any]:
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000 else 0
 
 
 def _part(item: object, name: str) -> Any:

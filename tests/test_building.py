@@ -87,7 +87,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "ai_service": ("llm",),
     "config": ("config_kinds",),
     "menu_flows": ("answers", "flow_files", "texts", "vocabulary", "message_content"),
-    "flow_files": ("texts", "vocabulary"),
+    "flow_files": ("answers", "texts", "vocabulary"),
     "texts": ("vocabulary",),
     "answers": ("analysis", "vocabulary"),
     "analysis": ("vocabulary",),

@@ -1,0 +1,167 @@
+"""The closed list of actions that a flow may ask for: their arguments, outcomes and facts.
+
+`flow_actions` does them, `menu_flows` asks for them, flow files are checked against them. Nothing is done
+here.
+
+An action that reads or asks the network is gathered before the flow goes on; one that writes (`applies_on`)
+is done inside the turn's write transaction, and the flow goes on with what it gave. `done_by_flow` actions
+have no hands: the engine turns them into messages itself. Any action may also end in an outcome that is not
+listed (`failed`): the customer gets an apology and the way to the menu, and no flow need speak of it.
+`docs/flows.md` shows the list as a table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ArgumentType = Literal["text", "whole", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument: `whole` is int, `number` int or float, `text` str; None when not given nor required."""
+
+    type: ArgumentType = "text"
+    is_required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What an action takes, how it may end, and which facts each ending gives to the words that follow."""
+
+    summary: str
+    arguments: Mapping[str, Argument]
+    outcomes: Mapping[str, tuple[str, ...]]
+    applies_on: frozenset[str] = frozenset()
+    done_by_flow: bool = False
+
+
+REQUIRED = Argument(is_required=True)
+OPTIONAL = Argument()
+
+ACTIONS: Mapping[str, Action] = {
+    "list_programs": Action(
+        "The best ranked investment programmes of a category (Europe, Caribbean, USA, UAE). "
+        "programs: [{name, country, category, minimum_investment (whole USD), link, processing_time}]",
+        {"category": REQUIRED, "limit": Argument("whole")},
+        {"found": ("programs",), "none": ()},
+    ),
+    "check_eligibility": Action(
+        "The programmes that a budget in whole USD pays for, the best ranked first, at most five; "
+        "`none` tells the cheapest programme's minimum_investment (None when there is no programme)",
+        {"budget": Argument("whole", is_required=True)},
+        {"found": ("programs",), "none": ("minimum_investment",)},
+    ),
+    "create_lead": Action(
+        "A lead of this contact, or its open one brought up to date; the admins are told. country: ISO code",
+        {
+            "name": REQUIRED,
+            "email": OPTIONAL,
+            "interest": OPTIONAL,
+            "budget": Argument("whole"),
+            "country": OPTIONAL,
+            "source": OPTIONAL,
+        },
+        {"created": ()},
+        frozenset({"created"}),
+    ),
+    "search_jobs": Action(
+        "Vacancies of a country (ISO code), at most five. jobs: [{title, company, location, url}]. "
+        "`unavailable`: no affiliate id, no answer in time, or an answer that cannot be read",
+        {"country": REQUIRED, "keywords": OPTIONAL},
+        {"found": ("jobs",), "none": (), "unavailable": ()},
+    ),
+    "show_categories": Action(
+        "The active categories that hold an active product, in the shop's order. "
+        "categories: [{id, name, description?}]",
+        {},
+        {"found": ("categories",), "none": ()},
+    ),
+    "show_products": Action(
+        "The active products of a category, in the shop's order. "
+        "products: [{id, name, price_text, in_stock (bool)}]",
+        {"category_id": REQUIRED},
+        {"found": ("products",), "none": ()},
+    ),
+    "show_product": Action(
+        "One product. product: {id, name, description, benefits (list or lines), price_text, "
+        "stock_text, in_stock (bool)}",
+        {"product_id": REQUIRED},
+        {"found": ("product",), "none": ()},
+    ),
+    "add_to_cart": Action(
+        "Puts a quantity into the contact's open cart. product: {id, name}; available: how many there are",
+        {"product_id": REQUIRED, "quantity": Argument("whole", is_required=True)},
+        {"ok": ("product", "quantity", "total_text"), "out_of_stock": ("product", "available"), "none": ()},
+        frozenset({"ok"}),
+    ),
+    "show_cart": Action(
+        "The open cart. lines: [{name, quantity, total_text}]",
+        {},
+        {"found": ("lines", "total_text"), "empty": ()},
+    ),
+    "empty_cart": Action(
+        "Takes everything out of the open cart", {}, {"ok": (), "empty": ()}, frozenset({"ok"})
+    ),
+    "checkout": Action(
+        "Records the open cart as an order. order: {number, total_text}; product: {name} of what ran out",
+        {},
+        {"created": ("order",), "empty": (), "out_of_stock": ("product",)},
+        frozenset({"created"}),
+    ),
+    "order_status": Action(
+        "The contact's latest orders, at most three, the newest first; with `number` only that one. "
+        "orders: [{number, status_text, total_text}]",
+        {"number": OPTIONAL},
+        {"found": ("orders",), "none": ()},
+    ),
+    "payment_status": Action(
+        "What was paid and what is open of the contact's latest orders. "
+        "orders: [{number, status_text (of the payment), total_text}]",
+        {"number": OPTIONAL},
+        {"found": ("orders",), "none": ()},
+    ),
+    "open_ticket": Action(
+        "A support ticket. ticket: {number}",
+        {"subject": REQUIRED, "description": REQUIRED},
+        {"created": ("ticket",)},
+        frozenset({"created"}),
+    ),
+    "open_complaint": Action(
+        "A complaint of high priority, brought to a manager. complaint: {number}",
+        {"description": REQUIRED},
+        {"created": ("complaint",)},
+        frozenset({"created"}),
+    ),
+    "request_appointment": Action(
+        "A wish for an appointment, to be confirmed by a person. `wish` is the customer's own words, "
+        "`day` an ISO date when one was read. appointment: {number}",
+        {"wish": REQUIRED, "topic": OPTIONAL, "day": OPTIONAL},
+        {"created": ("appointment",)},
+        frozenset({"created"}),
+    ),
+    "record_feedback": Action(
+        "A score from 1 (bad) to 5 (very good) and the customer's words",
+        {"text": OPTIONAL, "score": Argument("whole")},
+        {"created": ()},
+        frozenset({"created"}),
+    ),
+    "hand_over": Action(
+        "A person takes the conversation; the bot is silent until it is handed back",
+        {"reason": REQUIRED},
+        {"done": ()},
+        frozenset({"done"}),
+    ),
+    "send_link": Action(
+        "A message with one button that opens a web address; `none` when the address is not set",
+        {"url": OPTIONAL, "title": REQUIRED, "body": REQUIRED},
+        {"sent": (), "none": ()},
+        done_by_flow=True,
+    ),
+    "send_document": Action(
+        "A document by public https link (as text when the link is not https); `none` when it is not set",
+        {"url": OPTIONAL, "filename": REQUIRED, "caption": OPTIONAL},
+        {"sent": (), "none": ()},
+        done_by_flow=True,
+    ),
+}

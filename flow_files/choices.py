@@ -1,0 +1,153 @@
+"""Choosing: the keys of a scene's choices, which choice a text names, and what a session remembers of both.
+
+`menu_flows` asks. Pure: texts and session data in, a choice or data out; it never decides where to go.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from answers import plain, read_choice_key
+from flow_files.scenes import Listing, Option, Scene, WordsOrText
+
+MAX_TRAIL = 20
+MAX_OFFERED = 200
+MAX_STORED_CHARS = 4000
+MIN_FUZZY_CHARS = 4
+MAX_FUZZY_WORDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of a list that was offered out of facts."""
+
+    id: str
+    title: str
+    description: str = ""
+
+    @classmethod
+    def read(cls, kept: object) -> "Item | None":
+        parts = [str(part) for part in list_of(kept)]
+        return cls(*parts) if 2 <= len(parts) <= 3 else None
+
+    def picked(self, listing: Listing) -> "Picked":
+        return Picked(listing.goes, values={listing.into: self.id, f"{listing.into}_title": self.title})
+
+
+@dataclass
+class Memory:
+    """What this room itself remembers in a session's data."""
+
+    trail: list[str] = field(default_factory=list)
+    offered: list[Item] = field(default_factory=list)
+    page: int = 0
+    misses: int = 0
+    is_rescue: bool = False
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Memory":
+        return cls(
+            trail=[name for name in list_of(data.get("_trail")) if isinstance(name, str)][-MAX_TRAIL:],
+            offered=[item for kept in list_of(data.get("_offered")) if (item := Item.read(kept))][
+                :MAX_OFFERED
+            ],
+            page=_count(data.get("_page")),
+            misses=_count(data.get("_misses")),
+            is_rescue=data.get("_rescue") is True or data.get("_rescue") == 1,
+        )
+
+    def write(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {"_trail": self.trail[-MAX_TRAIL:]}
+        if self.offered:
+            kept["_offered"] = [[item.id, item.title, item.description] for item in self.offered]
+        for name, number in (
+            ("_page", self.page),
+            ("_misses", self.misses),
+            ("_rescue", int(self.is_rescue)),
+        ):
+            if number:
+                kept[name] = number
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """One choice that was made: where it goes and what is remembered of it."""
+
+    goes: str
+    remember: Mapping[str, WordsOrText] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def match(scene: Scene, offered: Sequence[Item], text: str) -> Picked | None:
+    return match_exactly(scene, offered, text) or _match_part(scene, offered, text)
+
+
+def match_exactly(scene: Scene, offered: Sequence[Item], text: str) -> Picked | None:
+    words, key = plain(text), read_choice_key(text)
+    if not words:
+        return None
+    for option, option_key in zip(scene.choices, option_keys(scene), strict=True):
+        names = {plain(name) for name in (*option.title.values(), *option.also)}
+        if words in names or (key is not None and key == option_key.casefold()):
+            return picked_option(option)
+    if scene.listing is None:
+        return None
+    for number, item in enumerate(offered, start=1):
+        if key == str(number) or words == plain(item.title):
+            return item.picked(scene.listing)
+    return None
+
+
+def _match_part(scene: Scene, offered: Sequence[Item], text: str) -> Picked | None:
+    """Take "brochure" for "Download Brochure" when no other title has all its words."""
+    wanted = set(plain(text).split())
+    if sum(map(len, wanted)) < MIN_FUZZY_CHARS or len(wanted) > MAX_FUZZY_WORDS:
+        return None
+    found = [
+        picked_option(option)
+        for option in scene.choices
+        if any(wanted <= set(plain(name).split()) for name in (*option.title.values(), *option.also))
+    ]
+    if scene.listing:
+        found += [item.picked(scene.listing) for item in offered if wanted <= set(plain(item.title).split())]
+    return found[0] if len(found) == 1 else None
+
+
+def option_keys(scene: Scene) -> Iterator[str]:
+    """Give the keys that may be typed: the file's own, else numbers, or letters beside a numbered list.
+
+    Choices whose words stand in the body have no keys that the customer could not see there.
+    """
+    spare_letters = (c for c in "ABCDEFGHIJ" if c not in {o.key.upper() for o in scene.choices})
+    spare_numbers = (str(n) for n in range(1, 100) if str(n) not in {o.key for o in scene.choices})
+    for option in scene.choices:
+        if option.key or scene.options_in_body:
+            yield option.key
+        else:
+            yield next(spare_letters if scene.listing else spare_numbers)
+
+
+def picked_option(option: Option) -> Picked:
+    return Picked(option.goes, option.remember)
+
+
+def storable(value: object) -> Any:
+    """Keep what is JSON-safe and small; everything else is not remembered."""
+    if isinstance(value, str):
+        return value[:MAX_STORED_CHARS]
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, list | tuple):
+        return [kept for item in value[:MAX_OFFERED] if (kept := storable(item)) is not None]
+    return None
+
+
+def list_of(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000 else 0
