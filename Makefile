@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check format e2e bench services lock example clean
+.PHONY: help setup run test check lint types pages building format e2e bench services lock example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
@@ -68,11 +68,19 @@ e2e: setup
 bench: setup
 	@exec $(PY) -m bench $(ARGS)
 
-check: setup
-	@$(VENV)/bin/ruff check .
+check: lint types pages building
+
+lint: setup
+	@$(VENV)/bin/ruff check --output-format concise .
 	@$(VENV)/bin/ruff format --check .
+
+types: setup
 	@$(VENV)/bin/mypy .
+
+pages: setup
 	@if [ -d templates ]; then $(VENV)/bin/djlint --lint --quiet templates; fi
+
+building: setup
 	@$(PY) -m pytest -q tests/test_building.py
 
 format: setup
