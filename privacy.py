@@ -1,0 +1,294 @@
+"""One person's data: finding the person by any spelling of the phone, the whole of it for export, and its
+deletion.
+
+The command line and operators' pages call these verbs (LGPD and GDPR: access and erasure). They flush and
+never commit. Files that belonged to deleted messages are named, not removed: a file must outlive a rolled-
+back transaction.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, CursorResult, Delete, delete, func, or_, select, update
+from sqlalchemy.orm import selectinload
+
+import phone
+from models import (
+    Alert,
+    Appointment,
+    Base,
+    Complaint,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Feedback,
+    Integration,
+    Lane,
+    Lead,
+    MenuSession,
+    Message,
+    Order,
+    OrderItem,
+    StoredMedia,
+    Ticket,
+    Turn,
+    WebhookEvent,
+    db,
+)
+
+# A number written without a country code is tried in the countries of our own numbers, and in this one.
+HOME_REGION: Final = "BR"
+EVENTS_PER_READ: Final = 500
+ROWS_PER_DELETE: Final = 500
+_RECORDS: Final = (Lead, Ticket, Complaint, Appointment, Feedback)
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a deletion took away. `media_paths` are files that the caller removes once the deletion is
+    committed.
+    """
+
+    contacts: int
+    conversations: int
+    messages: int
+    records: int
+    webhook_events: int
+    media_paths: tuple[str, ...]
+
+
+# --- finding ------------------------------------------------------------------------------------------------
+
+
+def find_people(written: str) -> list[Contact]:
+    """Find whom a phone number (any spelling), a business-scoped id or an @username means; the oldest first.
+
+    One person may be a contact of several of our numbers. Identities in use win over those that were
+    replaced.
+    """
+    for values in _spellings(written.strip()):
+        found = _contacts_with(values, in_use=True) or _contacts_with(values, in_use=False)
+        if found:
+            return found
+    return []
+
+
+def _spellings(written: str) -> Iterable[tuple[str, ...]]:
+    """Give what to look for, the surest reading first."""
+    written = written.removeprefix("whatsapp:").strip()
+    if phone.is_bsuid(written):
+        yield (written,)
+        return
+    if written.startswith("@"):
+        yield (written, written[1:])
+        return
+    digits = "".join(c for c in written if c.isascii() and c.isdecimal())
+    if digits:
+        yield phone.variants(digits)
+    for region in (None, *_home_regions()):
+        number = phone.normalise(written, region)
+        if number:
+            yield phone.variants(number.removeprefix("+"))
+
+
+def _home_regions() -> list[str]:
+    shown = db.session.scalars(select(Integration.display_phone).where(Integration.is_active))
+    regions = [country for number in shown if number and (country := phone.country(number))]
+    return list(dict.fromkeys([*regions, HOME_REGION]))
+
+
+def _contacts_with(values: Sequence[str], *, in_use: bool) -> list[Contact]:
+    is_current = ContactIdentity.replaced_at.is_(None) if in_use else ContactIdentity.replaced_at.is_not(None)
+    return list(
+        db.session.scalars(
+            select(Contact)
+            .where(
+                Contact.id.in_(
+                    select(ContactIdentity.contact_id).where(ContactIdentity.value.in_(values), is_current)
+                )
+            )
+            .order_by(Contact.id)
+            .options(selectinload(Contact.identities))
+        )
+    )
+
+
+# --- export -------------------------------------------------------------------------------------------------
+
+
+def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]:
+    """Give everything that is kept of a person, JSON-safe: contacts, threads, messages, records, raw
+    webhooks.
+    """
+    contact_ids = _with_merged(people)
+    conversation_ids = _conversation_ids(contact_ids)
+    of_contact = _rows_of(Contact, Contact.id.in_(contact_ids))
+    return {
+        "exported_at": now.isoformat(),
+        "contacts": of_contact,
+        "identities": _rows_of(ContactIdentity, ContactIdentity.contact_id.in_(contact_ids)),
+        "conversations": _rows_of(Conversation, Conversation.id.in_(conversation_ids)),
+        "menu_sessions": _rows_of(MenuSession, MenuSession.conversation_id.in_(conversation_ids)),
+        "messages": _rows_of(Message, Message.conversation_id.in_(conversation_ids)),
+        "media": _rows_of(StoredMedia, StoredMedia.message_id.in_(_message_ids(conversation_ids))),
+        "turns": _rows_of(Turn, Turn.conversation_id.in_(conversation_ids)),
+        **{record.__tablename__: _rows_of(record, record.contact_id.in_(contact_ids)) for record in _RECORDS},
+        "orders": _rows_of(Order, Order.contact_id.in_(contact_ids)),
+        "order_items": _rows_of(OrderItem, OrderItem.order_id.in_(_order_ids(contact_ids))),
+        "webhook_events": [
+            {**_row(event), "payload": _readable(event.payload)} for event in _events_of(contact_ids)
+        ],
+    }
+
+
+def _rows_of(table: type[Base], condition: ColumnElement[bool]) -> list[dict[str, Any]]:
+    key = table.__mapper__.primary_key[0]
+    return [_row(row) for row in db.session.scalars(select(table).where(condition).order_by(key))]
+
+
+def _row(row: Base) -> dict[str, Any]:
+    return {a.key: _json_safe(getattr(row, a.key)) for a in row.__mapper__.column_attrs if a.key != "payload"}
+
+
+def _json_safe(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _readable(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "backslashreplace")
+
+
+# --- deletion -----------------------------------------------------------------------------------------------
+
+
+def delete_person(people: Sequence[Contact]) -> Deleted:
+    """Delete every row that tells of a person, raw webhooks too. Flushes.
+
+    The rest of the desk stays as it is.
+    """
+    contact_ids = _with_merged(people)
+    conversation_ids = _conversation_ids(contact_ids)
+    messages = _message_ids(conversation_ids)
+    media = StoredMedia.message_id.in_(messages)
+    paths = tuple(db.session.scalars(select(StoredMedia.path).where(media, StoredMedia.path != "")))
+    event_ids = [event.id for event in _events_of(contact_ids)]
+    _delete(delete(StoredMedia).where(media))
+    records = sum(_delete(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS)
+    _delete(delete(OrderItem).where(OrderItem.order_id.in_(_order_ids(contact_ids))))
+    records += _delete(delete(Order).where(Order.contact_id.in_(contact_ids)))
+    for table in (Alert, MenuSession):
+        _delete(delete(table).where(table.conversation_id.in_(conversation_ids)))
+    message_count = _delete(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
+    _delete(delete(Turn).where(Turn.conversation_id.in_(conversation_ids)))
+    _delete(delete(Conversation).where(Conversation.id.in_(conversation_ids)))
+    for chunk in _chunks(event_ids):
+        _delete(delete(WebhookEvent).where(WebhookEvent.id.in_(chunk)))
+    _delete(delete(Lane).where(Lane.key.in_(_lane_keys(contact_ids, conversation_ids))))
+    _delete_contacts(contact_ids)
+    db.session.flush()
+    db.session.expire_all()
+    return Deleted(len(contact_ids), len(conversation_ids), message_count, records, len(event_ids), paths)
+
+
+def _delete_contacts(contact_ids: Sequence[int]) -> None:
+    _delete(delete(ContactIdentity).where(ContactIdentity.contact_id.in_(contact_ids)))
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id.in_(contact_ids))
+        .values(merged_into_id=None)
+        .execution_options(synchronize_session=False)
+    )
+    _delete(delete(Contact).where(Contact.id.in_(contact_ids)))
+
+
+def _delete(statement: Delete) -> int:
+    done = db.session.execute(statement.execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], done).rowcount
+
+
+def _with_merged(people: Sequence[Contact]) -> list[int]:
+    """Give the ids of the contacts and of those that were merged into them, through any number of mergers."""
+    known = [person.id for person in people]
+    newest = known
+    while newest:
+        newest = list(
+            db.session.scalars(
+                select(Contact.id).where(Contact.merged_into_id.in_(newest), Contact.id.not_in(known))
+            )
+        )
+        known = [*known, *newest]
+    return known
+
+
+def _conversation_ids(contact_ids: Sequence[int]) -> list[int]:
+    return list(db.session.scalars(select(Conversation.id).where(Conversation.contact_id.in_(contact_ids))))
+
+
+def _message_ids(conversation_ids: Sequence[int]) -> Any:
+    return select(Message.id).where(Message.conversation_id.in_(conversation_ids))
+
+
+def _order_ids(contact_ids: Sequence[int]) -> Any:
+    return select(Order.id).where(Order.contact_id.in_(contact_ids))
+
+
+def _lane_keys(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> list[str]:
+    numbers = list(db.session.scalars(select(Integration.id)))
+    inbound = [f"in:{number}:{value}" for number in numbers for value in _identity_values(contact_ids)]
+    return [*inbound, *(f"out:{conversation_id}" for conversation_id in conversation_ids)]
+
+
+def _identity_values(contact_ids: Sequence[int]) -> list[str]:
+    return list(
+        db.session.scalars(
+            select(ContactIdentity.value).where(
+                ContactIdentity.contact_id.in_(contact_ids), ContactIdentity.kind != "username"
+            )
+        )
+    )
+
+
+# --- raw webhooks -------------------------------------------------------------------------------------------
+
+
+def _events_of(contact_ids: Sequence[int]) -> list[WebhookEvent]:
+    """Find the raw webhooks that name a person as sender or recipient: in a field of its own, not inside a
+    text.
+    """
+    names = set(_identity_values(contact_ids))
+    if not names:
+        return []
+    found = db.session.scalars(
+        select(WebhookEvent)
+        .where(or_(*(_holds(name) for name in sorted(names))))
+        .order_by(WebhookEvent.id)
+        .execution_options(yield_per=EVENTS_PER_READ)
+    )
+    return [event for event in found if _names_one_of(_readable(event.payload), names)]
+
+
+def _holds(name: str) -> ColumnElement[bool]:
+    """Tell that a payload holds these bytes somewhere: a first sieve, for one pass over the table."""
+    if db.engine.dialect.name == "sqlite":
+        return func.instr(WebhookEvent.payload, name.encode()) > 0
+    return WebhookEvent.payload.bool_op("LIKE")(b"%" + name.encode() + b"%")
+
+
+def _names_one_of(value: Any, names: set[str]) -> bool:
+    if isinstance(value, str):
+        return value.removeprefix("whatsapp:").removeprefix("+") in names
+    if isinstance(value, Mapping):
+        return any(_names_one_of(part, names) for part in value.values())
+    if isinstance(value, list):
+        return any(_names_one_of(part, names) for part in value)
+    return False
+
+
+def _chunks(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (ids[start : start + ROWS_PER_DELETE] for start in range(0, len(ids), ROWS_PER_DELETE))
