@@ -13,7 +13,7 @@ _PROVIDERS: dict[str, Provider] = {
 def provider(name: str, shape: str = "") -> Provider:
     """Give the provider of that name (vocabulary.PROVIDERS). Raises KeyError for another.
 
-    `shape` is a simulated number's (`Account.shape`): with it `fit` keeps to that provider's limits and forms.
+    `shape` is a simulated number's (`Account.shape`): with it `fit` keeps to that provider's limits.
     """
     if name == "simulator" and shape:
         return simulator.Simulator(shape)

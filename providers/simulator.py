@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from twilio.request_validator import SIGNATURE_HEADER as TWILIO_SIGNATURE_HEADER
@@ -51,6 +51,8 @@ TWILIO_STATUS_PATH = "/whatsapp/status"
 # Where a simulated file lies, for a provider that sends addresses.
 _NOWHERE = "https://api.twilio.com/2010-04-01/Accounts/{account}/Messages/{message}/Media/{media}"
 _DISPLAY_NUMBER = "15550100000"
+_LIMITS = {"meta": meta_messages.LIMITS, "twilio": twilio_messages.LIMITS}
+_BOTH = replace(meta_messages.LIMITS, text=twilio_messages.LIMITS.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,14 @@ class SimulatedRequest:
     headers: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class Simulator:
     """The provider of simulated numbers. `shape` matters to `fit` alone: without it the result suits both."""
 
-    shape: str = ""
-    name: ClassVar[str] = "simulator"
+    name = "simulator"
 
-    @property
-    def limits(self) -> Limits:
-        return twilio.limits if self.shape == "twilio" else meta.limits if self.shape == "meta" else _BOTH
+    def __init__(self, shape: str = "") -> None:
+        self.shape = shape
+        self.limits: Limits = _LIMITS.get(shape, _BOTH)
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
         if header(request.headers, TWILIO_SIGNATURE_HEADER):
@@ -160,7 +160,6 @@ class Simulator:
         return Health(True, "Simulated number: always there, reaches nobody.", {"shape": account.shape})
 
 
-_BOTH = replace(meta_messages.LIMITS, text=twilio_messages.LIMITS.text)
 simulator = Simulator()
 
 
