@@ -27,7 +27,7 @@ ROOT = Path(config.__file__).resolve().parent
 FLOORS: dict[int, tuple[str, ...]] = {
     6: ("main", "app"),
     5: ("routes", "dashboard", "admin", "api", "cli", "auth"),
-    4: ("tasks", "rehearsal", "pipeline", "flow_actions"),
+    4: ("tasks", "rehearsal", "opening", "pipeline", "flow_actions"),
     3: (
         "whatsapp_service",
         "conversations",
@@ -86,6 +86,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "analytics": ("privacy",),
     "demo": ("alerts", "conversations", "crm", "integrations", "shop"),
     "simulated_phone": ("lanes",),
+    "side_events": ("conversations", "integrations", "whatsapp_service"),
     "whatsapp_service": ("alerts", "conversations", "integrations", "lanes"),
     "ai_service": ("llm",),
     "config": ("config_kinds",),
