@@ -32,7 +32,19 @@ import config as settings
 import logs
 import models
 from config import Config
-from dashboard import languages, sign_in, status
+from dashboard import (
+    account,
+    conversation,
+    events,
+    inbox,
+    languages,
+    overview,
+    records,
+    sign_in,
+    simulator,
+    status,
+    templating,
+)
 
 BASE_DIR: Final = Path(__file__).resolve().parent
 # Meta sends up to 3 MB; the rest is room for what is around it.
@@ -105,6 +117,13 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(status.bp, auth.anyone),
     Door(sign_in.bp, auth.anyone),
     Door(font_awesome_files, auth.anyone),
+    Door(overview.bp, auth.at_least("agent")),
+    Door(inbox.bp, auth.at_least("agent")),
+    Door(conversation.bp, auth.at_least("agent")),
+    Door(records.bp, auth.at_least("agent")),
+    Door(account.bp, auth.at_least("agent")),
+    Door(simulator.bp, auth.at_least("agent")),
+    Door(events.bp, auth.at_least("admin")),
 )
 # Files that extensions bring along; they are the same for everybody.
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})
@@ -186,6 +205,7 @@ def _install_database(app: Flask) -> None:
 def _install_extensions(app: Flask, config: Config) -> None:
     bootstrap.init_app(app)
     languages.install(app, config)
+    templating.install(app)
     csrf.init_app(app)
     auth.login_manager.init_app(app)
     auth.limiter.init_app(app)
@@ -289,7 +309,8 @@ def _answer_database_away(error: Exception) -> ResponseReturnValue:
 def _error_answer(code: int, message: str) -> Response:
     """Say it as a page or as JSON. The page asks the database for nothing: it may be what failed."""
     if auth.is_browser():
-        answer = Response(render_template("errors/error.html", code=code, message=message), code)
+        page = render_template("errors/error.html", code=code, message=message, trace_id=g.trace_id)
+        answer = Response(page, code)
     else:
         answer = jsonify(error={"code": ERROR_CODES.get(code, "error"), "message": message})
         answer.status_code = code

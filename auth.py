@@ -194,7 +194,8 @@ def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tried_email() -> str:
-    return "email:" + request.form.get("email", "").strip().lower()[:190]
+    tried = current_user.email if current_user.is_authenticated else request.form.get("email", "")
+    return "email:" + tried.strip().lower()[:190]
 
 
 def _has_failed(response: Response) -> bool:

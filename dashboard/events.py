@@ -1,0 +1,59 @@
+"""Webhook events that nobody could use, for admins: what came and why it was left. Reads only."""
+
+import json
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from models import WebhookEvent, db
+
+PAGE_SIZE = 30
+PAYLOAD_MAX_CHARS = 20_000
+# What needs a look, in the order of how much.
+STATES = ("failed", "unknown", "unmatched", "ignored")
+
+bp = Blueprint("events", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvent:
+    event: WebhookEvent
+    payload: str
+    is_cut: bool
+
+
+@bp.get("/events")
+def events() -> ResponseReturnValue:
+    state = request.args.get("state", "")
+    states = (state,) if state in STATES else STATES
+    before = request.args.get("before", type=int)
+    rows = _read(states, before)
+    return render_template(
+        "dashboard/events.html",
+        events=tuple(_shown(row) for row in rows[:PAGE_SIZE]),
+        next_before=rows[PAGE_SIZE - 1].id if len(rows) > PAGE_SIZE else None,
+        state=state if state in STATES else "",
+        states=STATES,
+    )
+
+
+def _read(states: tuple[str, ...], before: int | None) -> list[WebhookEvent]:
+    """Read each state through the index by state, then take the newest of all."""
+    found: list[WebhookEvent] = []
+    for state in states:
+        query = select(WebhookEvent).where(WebhookEvent.state == state)
+        if before is not None:
+            query = query.where(WebhookEvent.id < before)
+        found += db.session.scalars(query.order_by(WebhookEvent.id.desc()).limit(PAGE_SIZE + 1))
+    return sorted(found, key=lambda event: event.id, reverse=True)[: PAGE_SIZE + 1]
+
+
+def _shown(event: WebhookEvent) -> ShownEvent:
+    text = event.payload[: PAYLOAD_MAX_CHARS * 4].decode("utf-8", errors="replace")
+    try:
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = text.replace("\x00", "\N{SYMBOL FOR NULL}")  # shown as it came
+    return ShownEvent(event, text[:PAYLOAD_MAX_CHARS], len(text) > PAYLOAD_MAX_CHARS)

@@ -1,0 +1,219 @@
+"""What every page's template may use: filters that format, and what the navigation shows.
+
+Called once by the composition root. Filters take values and give text; only `waiting_count` asks the
+database.
+"""
+
+import hashlib
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from flask import Flask
+from flask_babel import format_currency, format_date, format_time, get_timezone
+from flask_babel import gettext as _
+from flask_login import current_user
+from markupsafe import Markup, escape
+
+import conversations
+import phone
+from dashboard import inbox_lists
+from models import Contact, utc_now
+
+AVATAR_TONES = 6
+MEDIA_ICONS = {
+    "image": "fa-image",
+    "video": "fa-film",
+    "audio": "fa-microphone",
+    "document": "fa-file-lines",
+    "sticker": "fa-note-sticky",
+}
+# WhatsApp's own marks, on text that is already escaped. Each mark stays within its line.
+MARKS = (
+    (re.compile(r"```([^`]+?)```"), r"<code>\1</code>"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])"), r"<strong>\1</strong>"),
+    (re.compile(r"(?<![\w_/])_(?=\S)([^_\n]+?)(?<=\S)_(?![\w_])"), r"<em>\1</em>"),
+    (re.compile(r"(?<![\w~])~(?=\S)([^~\n]+?)(?<=\S)~(?![\w~])"), r"<s>\1</s>"),
+)
+
+
+def install(app: Flask) -> None:
+    """Give the templates of `app` their filters and the navigation."""
+    app.jinja_env.filters.update(
+        ago=ago,
+        avatar_tone=avatar_tone,
+        clock=clock,
+        contact_name=contact_name,
+        contact_phone=contact_phone,
+        day_name=day_name,
+        initials=initials,
+        money=money,
+        span=span,
+        whatsapp_text=whatsapp_text,
+        when=when,
+        window_left=window_left,
+    )
+    app.jinja_env.globals.update(
+        current_user=current_user,
+        kind_word=kind_word,
+        media_icons=MEDIA_ICONS,
+        responder_word=responder_word,
+        status_word=status_word,
+        utc_now=utc_now,
+        waiting_count=inbox_lists.waiting_count,
+    )
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def contact_name(contact: Contact) -> str:
+    return contact.name.strip() or contact_phone(contact) or _("No name")
+
+
+def contact_phone(contact: Contact) -> str:
+    """Give the phone as people read it, else the username; people may hide both."""
+    number, username = contact.identity("wa_id"), contact.identity("username")
+    if number:
+        return phone.display(f"+{number.lstrip('+')}")
+    return f"@{username.lstrip('@')}" if username else ""
+
+
+def initials(name: str) -> str:
+    words = [word for word in name.split() if word[:1].isalpha()]
+    if not words:
+        return "#"
+    return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
+
+
+def avatar_tone(name: str) -> int:
+    """Give one of AVATAR_TONES numbers, always the same for a name."""
+    return hashlib.blake2b(name.encode(errors="replace"), digest_size=1).digest()[0] % AVATAR_TONES
+
+
+# --- times --------------------------------------------------------------------------------------------------
+
+
+def clock(moment: datetime | None) -> str:
+    return format_time(moment, "HH:mm") if moment else ""
+
+
+def day_name(moment: datetime | date | None) -> str:
+    """Name a day as people do: today, yesterday, a weekday's date."""
+    if moment is None:
+        return ""
+    day = local_day(moment) if isinstance(moment, datetime) else moment
+    distance = (local_day(utc_now()) - day).days
+    if distance == 0:
+        return str(_("Today"))
+    if distance == 1:
+        return str(_("Yesterday"))
+    return str(format_date(day, "long" if distance > 300 else "EEEE, d MMM", rebase=False))
+
+
+def local_day(moment: datetime) -> date:
+    return moment.astimezone(get_timezone()).date()
+
+
+def when(moment: datetime | None) -> str:
+    """Give the clock for today, else the day: what fits beside a list's line."""
+    if moment is None:
+        return ""
+    distance = (local_day(utc_now()) - local_day(moment)).days
+    if distance == 0:
+        return clock(moment)
+    if distance == 1:
+        return str(_("Yesterday"))
+    return str(format_date(moment, "short"))
+
+
+def ago(moment: datetime | None) -> str:
+    return str(_("%(time)s ago", time=span(utc_now() - moment))) if moment else str(_("never"))
+
+
+def span(length: timedelta) -> str:
+    """Give a length of time in its largest fitting unit."""
+    seconds = max(0, int(length.total_seconds()))
+    if seconds < 60:
+        return str(_("%(count)d s", count=seconds))
+    if seconds < 3600:
+        return str(_("%(count)d min", count=seconds // 60))
+    if seconds < 48 * 3600:
+        return str(_("%(count)d h", count=seconds // 3600))
+    return str(_("%(count)d days", count=seconds // 86400))
+
+
+def window_left(last_inbound_at: datetime | None) -> timedelta | None:
+    """Give how long free text may still be sent; None when the 24-hour window is closed."""
+    now = utc_now()
+    if not conversations.is_window_open(last_inbound_at, now):
+        return None
+    return conversations.window_left(last_inbound_at, now)
+
+
+# --- words and figures --------------------------------------------------------------------------------------
+
+
+def money(minor: int, currency: str) -> str:
+    return str(format_currency(Decimal(minor) / 100, currency))
+
+
+def whatsapp_text(text: str) -> Markup:
+    """Show a message's text with WhatsApp's marks; everything else of it is escaped."""
+    shown = str(escape(text.replace("\x00", "")))
+    for pattern, replacement in MARKS:
+        shown = pattern.sub(replacement, shown)
+    return Markup(shown)
+
+
+def kind_word(kind: str) -> str:
+    """Name a kind of message that has no text to show."""
+    words = {
+        "image": _("Photo"),
+        "video": _("Video"),
+        "audio": _("Voice message"),
+        "document": _("Document"),
+        "sticker": _("Sticker"),
+        "location": _("A place on the map"),
+        "contacts": _("A contact card"),
+        "order": _("An order from the catalogue"),
+        "unsupported": _("A kind of message that cannot be shown here"),
+        "welcome": _("Opened the conversation"),
+    }
+    return str(words.get(kind, kind))
+
+
+def responder_word(responder: str) -> str:
+    words = {
+        "menu": _("menu"),
+        "shop": _("shop"),
+        "ai": _("AI"),
+        "human": _("person"),
+        "nobody": _("nobody"),
+    }
+    return str(words.get(responder, responder))
+
+
+def status_word(status: str) -> str:
+    """Name the state of a record, an event or an urgency."""
+    words = {
+        "new": _("new"),
+        "open": _("open"),
+        "requested": _("requested"),
+        "confirmed": _("confirmed"),
+        "contacted": _("contacted"),
+        "closed": _("closed"),
+        "resolved": _("resolved"),
+        "placed": _("placed"),
+        "paid": _("paid"),
+        "unpaid": _("unpaid"),
+        "cancelled": _("cancelled"),
+        "failed": _("failed"),
+        "unknown": _("unknown number"),
+        "unmatched": _("without message"),
+        "ignored": _("set aside"),
+        "critical": _("critical"),
+        "urgent": _("urgent"),
+        "high": _("high"),
+    }
+    return str(words.get(status, status))

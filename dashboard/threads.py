@@ -1,0 +1,186 @@
+"""The thread of one conversation as its page shows it: messages with turn, writer, quote, media, reactions.
+
+Called by the conversation page. Reads only, by keyset, in a handful of queries however long the thread is.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from dashboard.templating import local_day
+from models import Contact, Conversation, Message, Operator, StoredMedia, Turn, db
+
+PAGE_SIZE: Final = 50
+QUOTE_CHARS: Final = 120
+# A reaction is shown on the message it belongs to, when that one is on the page.
+REACTION: Final = "reaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """One message and all that is said about it."""
+
+    message: Message
+    turn: Turn | None
+    operator_name: str
+    quoted: str | None
+    media: tuple[StoredMedia, ...]
+    reactions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    day: date
+    bubbles: tuple[Bubble, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    days: tuple[Day, ...]
+    older_before: int | None  # the id before which the older messages are
+
+
+def find_conversation(conversation_id: int) -> Conversation | None:
+    """Give the conversation with its contact and its number."""
+    return db.session.scalar(
+        select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .options(
+            joinedload(Conversation.contact).selectinload(Contact.identities),
+            joinedload(Conversation.integration),
+        )
+    )
+
+
+def read_thread(conversation: Conversation, before: int | None = None) -> Thread:
+    """Give the newest messages of the conversation, or the newest before the message `before`."""
+    query = select(Message).where(Message.conversation_id == conversation.id)
+    if before is not None:
+        query = query.where(Message.id < before)
+    newest_first = list(db.session.scalars(query.order_by(Message.id.desc()).limit(PAGE_SIZE + 1)))
+    messages = newest_first[:PAGE_SIZE][::-1]
+    has_older = len(newest_first) > PAGE_SIZE
+    bubbles = _bubbles(messages)
+    days = groupby(bubbles, key=lambda bubble: local_day(bubble.message.created_at))
+    return Thread(
+        days=tuple(Day(day, tuple(of_day)) for day, of_day in days),
+        older_before=messages[0].id if has_older else None,
+    )
+
+
+def version(conversation: Conversation) -> str:
+    """Give a word that changes whenever the newest page of the thread or its frame would look different."""
+    newest = db.session.execute(
+        select(
+            Message.id,
+            Message.status,
+            Message.error_code,
+            Message.is_edited,
+            Message.is_revoked,
+            Message.turn_id,
+            StoredMedia.state,
+        )
+        .outerjoin(StoredMedia, StoredMedia.message_id == Message.id)
+        .where(Message.conversation_id == conversation.id)
+        .order_by(Message.id.desc())
+        .limit(PAGE_SIZE)
+    ).all()
+    frame = (
+        conversation.handler,
+        conversation.operator_id,
+        conversation.handover_ends_at,
+        conversation.last_inbound_at,
+        conversation.unread_count,
+        conversation.contact.name,
+        conversation.contact.opted_out_at,
+    )
+    seen = repr((frame, [tuple(row) for row in newest]))
+    return hashlib.blake2b(seen.encode(errors="replace"), digest_size=12).hexdigest()
+
+
+def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
+    turns = _by_id(Turn, {m.turn_id for m in messages if not m.is_inbound})
+    writers = _by_id(Operator, {m.operator_id for m in messages})
+    media = _media_of(messages)
+    quoted = _quoted(messages)
+    reactions, shown = _reactions(messages)
+    return [
+        Bubble(
+            message=m,
+            turn=turns.get(m.turn_id) if m.turn_id and not m.is_inbound else None,
+            operator_name=writers[m.operator_id].name if m.operator_id in writers else "",
+            quoted=quoted.get(m.quotes_external_id) if m.quotes_external_id else None,
+            media=tuple(media[m.id]),
+            reactions=tuple(reactions.get(m.external_id or "", ())),
+        )
+        for m in messages
+        if m.id not in shown
+    ]
+
+
+def _by_id(model: Any, ids: Iterable[int | None]) -> dict[int, Any]:
+    wanted = {i for i in ids if i is not None}
+    if not wanted:
+        return {}
+    return {row.id: row for row in db.session.scalars(select(model).where(model.id.in_(wanted)))}
+
+
+def _media_of(messages: Sequence[Message]) -> dict[int, list[StoredMedia]]:
+    found: dict[int, list[StoredMedia]] = defaultdict(list)
+    if messages:
+        ids = [m.id for m in messages]
+        query = select(StoredMedia).where(StoredMedia.message_id.in_(ids)).order_by(StoredMedia.id)
+        for row in db.session.scalars(query):
+            found[row.message_id].append(row)
+    return found
+
+
+def _quoted(messages: Sequence[Message]) -> dict[str, str]:
+    """Give the beginning of each message that another one on the page answers."""
+    wanted = {m.quotes_external_id for m in messages if m.quotes_external_id}
+    if not wanted:
+        return {}
+    rows = db.session.execute(
+        select(Message.external_id, Message.body, Message.kind).where(
+            Message.integration_id == messages[0].integration_id, Message.external_id.in_(wanted)
+        )
+    )
+    return {str(external_id): (body or f"[{kind}]")[:QUOTE_CHARS] for external_id, body, kind in rows}
+
+
+def _reactions(messages: Sequence[Message]) -> tuple[dict[str, tuple[str, ...]], set[int]]:
+    """Give the emoji on each message, and which reaction rows are thereby shown.
+
+    The newest reaction of each side counts; an empty emoji took it away.
+    """
+    on_page = {m.external_id for m in messages if m.external_id and m.kind != REACTION}
+    by_side: dict[tuple[str, str], str] = {}
+    shown = set()
+    for m in messages:
+        target = _reaction_target(m)
+        if target in on_page:
+            by_side[target, m.direction] = _reaction_emoji(m)
+            shown.add(m.id)
+    emojis: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for (target, _side), emoji in by_side.items():
+        emojis[target] += (emoji,) if emoji else ()
+    return emojis, shown
+
+
+def _reaction_target(message: Message) -> str:
+    if message.kind != REACTION:
+        return ""
+    content = message.content if isinstance(message.content, dict) else {}
+    return message.quotes_external_id or content.get("to_external_id") or content.get("target") or ""
+
+
+def _reaction_emoji(message: Message) -> str:
+    content = message.content if isinstance(message.content, dict) else {}
+    return str(content.get("emoji", message.body) or "")

@@ -1,0 +1,83 @@
+// Keeps an open conversation fresh: asks every two seconds, swaps only the parts that changed, and follows the
+// newest message while the reader is at the bottom. Without script the page is complete, only still.
+(() => {
+  "use strict";
+
+  const EVERY_MS = 2000;
+  const HIDDEN_EVERY_MS = 15000;
+  const NEAR_BOTTOM_PX = 80;
+
+  const chat = document.getElementById("chat");
+  let version = chat.dataset.version;
+
+  const thread = () => document.getElementById("thread");
+  const isAtBottom = () => thread().scrollHeight - thread().scrollTop - thread().clientHeight < NEAR_BOTTOM_PX;
+  const toBottom = () => { thread().scrollTop = thread().scrollHeight; };
+
+  function swap(parsed) {
+    const wasAtBottom = isAtBottom();
+    const open = new Set([...thread().querySelectorAll("details[open]")].map((d) => d.closest("li").id));
+    const scrollTop = thread().scrollTop;
+    for (const fresh of parsed.querySelectorAll("[data-live]")) {
+      const old = document.getElementById(fresh.id);
+      const isSame = fresh.dataset.state ? fresh.dataset.state === old.dataset.state : fresh.innerHTML === old.innerHTML;
+      if (isSame) continue;
+      const hadFocus = old.contains(document.activeElement) && document.activeElement.tabIndex >= 0;
+      old.replaceWith(fresh);
+      if (hadFocus && fresh.id === "thread") fresh.focus({ preventScroll: true });
+    }
+    for (const id of open) document.querySelector(`#${id} details`)?.setAttribute("open", "");
+    if (wasAtBottom) toBottom(); else thread().scrollTop = scrollTop;
+    growWithText();
+  }
+
+  async function refresh() {
+    const answer = await fetch(chat.dataset.threadUrl, {
+      headers: { Accept: "text/html", "If-None-Match": `"${version}"` },
+    });
+    if (answer.redirected) return location.reload(); // signed out meanwhile
+    if (answer.status !== 200) return undefined;
+    version = (answer.headers.get("ETag") || "").replace(/^W\/|"/g, "");
+    swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    return markRead();
+  }
+
+  async function markRead() {
+    const unread = Number(document.getElementById("chat-head").dataset.unread);
+    if (!unread || document.hidden || !document.hasFocus()) return;
+    await fetch(chat.dataset.readUrl, { method: "POST", headers: { "X-CSRFToken": chat.dataset.token } });
+  }
+
+  async function keepFresh() {
+    try {
+      await refresh();
+    } catch (error) {
+      console.debug("refresh failed, trying again", error); // the network comes back, or the next page tells
+    }
+    setTimeout(keepFresh, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+  }
+
+  function growWithText() {
+    const field = document.getElementById("body");
+    if (!field || field.dataset.grows) return;
+    field.dataset.grows = "1";
+    const grow = () => { field.rows = Math.min(6, field.value.split("\n").length); };
+    field.addEventListener("input", grow);
+    field.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      field.form.requestSubmit();
+    });
+    field.form.addEventListener("submit", (event) => {
+      if (field.form.dataset.sent) event.preventDefault();
+      field.form.dataset.sent = "1";
+    });
+    grow();
+  }
+
+  growWithText();
+  if (!chat.dataset.threadUrl) return; // an older page stands still
+  toBottom();
+  markRead();
+  setTimeout(keepFresh, EVERY_MS);
+})();
