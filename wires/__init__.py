@@ -1,0 +1,1 @@
+"""Wires to foreign services that are not WhatsApp: dataclasses in and out, failures as values."""
