@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+
 import conversations
 import phone
 import texts
@@ -28,11 +30,15 @@ from crm import appointments, complaints, feedback, leads, tickets
 from models import Contact, Conversation, InvestmentProgram, Order, Product, db, reading
 from providers.base import OrderItem
 from shop import catalog, orders, programs
+from wires import careerjet
+
+log = structlog.get_logger()
 
 FAILED: Final = "failed"
 NONE: Final = "none"
 UNAVAILABLE: Final = "unavailable"
 SHOWN_ORDERS: Final = 3
+SHOWN_JOBS: Final = 5
 MAX_PROGRAMS: Final = 10
 LOW_STOCK: Final = 5
 MAX_ID_DIGITS: Final = 15
@@ -405,8 +411,30 @@ def _hand_over(args: Args, ctx: ActionContext) -> ActionResult:
     return ActionResult("done")
 
 
-def _search_jobs(_args: Args, ctx: ActionContext) -> ActionResult:
-    return ActionResult(UNAVAILABLE)
+def _search_jobs(args: Args, ctx: ActionContext) -> ActionResult:
+    if not ctx.config.careerjet_affiliate_id:
+        return ActionResult(UNAVAILABLE)
+    question = careerjet.JobQuestion(
+        country=_words(args, "country"),
+        keywords=_words(args, "keywords"),
+        language=ctx.language,
+        max_jobs=SHOWN_JOBS,
+    )
+    found = careerjet.search(
+        question,
+        affiliate_id=ctx.config.careerjet_affiliate_id,
+        base_url=ctx.config.careerjet_base_url,
+    )
+    if isinstance(found, careerjet.JobSearchError):
+        log.warning("job_search_failed", code=found.code, conversation_id=ctx.conversation_id)
+        return ActionResult(NONE if found.code == "country_not_served" else UNAVAILABLE)
+    return _found(
+        "jobs",
+        [
+            {"title": job.title, "company": job.company, "location": job.location, "url": job.url}
+            for job in found.jobs
+        ],
+    )
 
 
 def phone_of(contact: Contact) -> str:

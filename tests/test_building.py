@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -510,6 +511,21 @@ def test_everything_that_was_asked_for_is_pinned() -> None:
     lines = (ROOT / "requirements.in").read_text().splitlines()
     asked = {bare_name(line) for line in lines if line and not line.startswith("#")}
     assert asked <= pinned, f"run `make lock`: {sorted(asked - pinned)}"
+
+
+def test_every_library_that_is_imported_is_asked_for() -> None:
+    """What came along with another library can leave with it."""
+    asked = {bare_name(line) for line in (ROOT / "requirements.in").read_text().splitlines()}
+    planned = {room for floor in FLOORS.values() for room in floor}
+    ours = rooms() | planned | NOT_ROOMS | sys.stdlib_module_names
+    carriers = packages_distributions()
+    found = {
+        f"{i.importer.path.relative_to(ROOT)}:{i.line} imports {package}"
+        for i in imports()
+        if (package := i.imported.partition(".")[0]) not in ours
+        and not asked & {bare_name(carrier) for carrier in carriers.get(package, [])}
+    }
+    assert not found, faults(sorted(found))
 
 
 def bare_name(requirement: str) -> str:

@@ -1,5 +1,7 @@
 """The actions of the flows: their outcomes and facts, and when they read and write."""
 
+from dataclasses import replace
+
 import pytest
 from flask import current_app
 
@@ -245,3 +247,37 @@ def test_a_contact_without_a_phone_is_still_a_lead(ctx):
     contact.identities[0].kind, contact.identities[0].value = "bsuid", "BR.123"
     apply("create_lead", {"name": "Ana"}, ctx)
     assert db.session.query(Lead).one().phone == ""
+
+
+@pytest.fixture
+def job_ctx(ctx, load_config, httpserver):
+    config = load_config(CAREERJET_AFFILIATE_ID="affiliate", CAREERJET_BASE_URL=httpserver.url_for(""))
+    return replace(ctx, config=config, language="en")
+
+
+def test_jobs_are_searched_when_there_is_an_affiliate_id(ctx, job_ctx, httpserver):
+    job = {
+        "title": "<b>Nurse</b>",
+        "company": "Hospital",
+        "locations": "Lisboa",
+        "url": "https://jobs.example/1",
+    }
+    httpserver.expect_oneshot_request("/search").respond_with_json({"type": "JOBS", "hits": 1, "jobs": [job]})
+    assert gather("search_jobs", {"country": "PT"}, ctx).outcome == "unavailable"
+    found = gather("search_jobs", {"country": "PT", "keywords": None}, job_ctx)
+    assert found.facts["jobs"] == [
+        {"title": "Nurse", "company": "Hospital", "location": "Lisboa", "url": "https://jobs.example/1"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("country", "answer", "outcome"),
+    [
+        ("PT", {"type": "JOBS", "hits": 0, "jobs": []}, "none"),
+        ("PT", {"type": "ERROR", "error": "bad affiliate"}, "unavailable"),
+        ("KP", {}, "none"),
+    ],
+)
+def test_a_job_search_without_jobs_has_an_outcome(job_ctx, httpserver, country, answer, outcome):
+    httpserver.expect_request("/search").respond_with_json(answer)
+    assert gather("search_jobs", {"country": country}, job_ctx).outcome == outcome
