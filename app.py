@@ -31,6 +31,8 @@ import auth
 import config as settings
 import logs
 import models
+import routes
+import tasks
 from config import Config
 from dashboard import (
     account,
@@ -113,7 +115,7 @@ font_awesome_files = Blueprint(
 )
 
 DOORS: Final[tuple[Door, ...]] = (
-    # Door(routes.bp, auth.anyone, checks_csrf=False),  # the signature is the guard
+    Door(routes.bp, auth.anyone, checks_csrf=False),  # the signature is the guard
     Door(status.bp, auth.anyone),
     Door(sign_in.bp, auth.anyone),
     Door(font_awesome_files, auth.anyone),
@@ -142,6 +144,7 @@ def create_app(config: Config | None = None) -> Flask:
     _install_database(app)
     _install_request_life(app, config)
     _install_extensions(app, config)
+    tasks.install(app, config)
     for door in DOORS:
         app.register_blueprint(door.blueprint)
         if not door.checks_csrf:

@@ -218,6 +218,16 @@ def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
     db.session.expire(other, ["identities"])
 
 
+def set_language(contact_id: int, language: str) -> None:
+    """Remember the language in which a person writes."""
+    db.session.execute(
+        update(Contact)
+        .where(Contact.id == contact_id)
+        .values(language=language)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
     """Keep the first ad that brought a person; it is never sent again."""
     db.session.execute(

@@ -5,15 +5,15 @@ queue up and go together in the next one (the first of them leads). Each caller 
 committed, so a 200 means stored. This room commits: that is its meaning. It never reads a payload.
 """
 
-import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
+from typing import Any
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class InboxUnavailable(Exception):
 class _Waiting:
     rows: Sequence[InboxRow]
     is_stored: bool = False
-    error: Exception | None = field(default=None)
+    error: Exception | None = None
 
 
 class Inbox:
@@ -126,38 +126,26 @@ class Inbox:
             self._store_rows(rows[start : start + MAX_ROWS_PER_COMMIT])
 
     def _store_sqlite(self, rows: Sequence[InboxRow]) -> None:
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
+        with self._raw_cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             cursor.executemany(_SQLITE, [_values(row, _sqlite_time) for row in rows])
-            cursor.execute("COMMIT")
-            cursor.close()
-        except sqlite3.Error:
-            connection.invalidate()
-            raise
-        finally:
-            connection.close()
 
     def _store_postgresql(self, rows: Sequence[InboxRow]) -> None:
-        columns = list(zip(*(_values(row, _naive) for row in rows), strict=True))
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
+        columns = zip(*(_values(row, _naive) for row in rows), strict=True)
+        with self._raw_cursor() as cursor:
             cursor.execute(_POSTGRESQL, [list(column) for column in columns])
-            connection.commit()
-            cursor.close()
-        except Exception:
-            connection.invalidate()
-            raise
-        finally:
-            connection.close()
 
     def _store_mariadb(self, rows: Sequence[InboxRow]) -> None:
+        with self._raw_cursor() as cursor:
+            cursor.executemany(_MARIADB, [_values(row, _naive) for row in rows])
+
+    @contextmanager
+    def _raw_cursor(self) -> Iterator[Any]:
+        """Give a driver's cursor whose work is committed at the end; a broken connection leaves the pool."""
         connection = self._engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.executemany(_MARIADB, [_values(row, _naive) for row in rows])
+            yield cursor
             connection.commit()
             cursor.close()
         except Exception:
@@ -167,7 +155,7 @@ class Inbox:
             connection.close()
 
 
-def _values(row: InboxRow, time_of) -> tuple:  # type: ignore[no-untyped-def,type-arg]
+def _values(row: InboxRow, time_of: Callable[[datetime | None], object]) -> tuple[object, ...]:
     return (
         row.event_key,
         row.integration_id,
@@ -189,5 +177,3 @@ def _sqlite_time(moment: datetime | None) -> str | None:
     """Write a time as SQLAlchemy's SQLite dialect does, to the microsecond."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
-
-__all__ = ["DBAPIError", "Inbox", "InboxRow", "InboxUnavailable"]

@@ -20,12 +20,12 @@ import integrations
 import lanes
 from conversations import OutsideServiceWindow
 from integrations import Number
-from lanes import Lease, LeaseLost
+from lanes import Lease, LeaseLost, insert_or_ignore
 from message_content import Content, Template, Text, from_json, to_json
 from models import Contact, Conversation, Integration, Message, Operator, StoredMedia, WebhookEvent, db
 from providers import provider
-from providers.base import InboundMessage, Person, Receipt, SendError, Sent
-from vocabulary import statuses_before
+from providers.base import HistoryMessage, InboundMessage, Person, Receipt, SendError, Sent
+from vocabulary import RECEIPT_STATUSES, statuses_before
 
 log = structlog.get_logger()
 
@@ -125,6 +125,63 @@ def apply_change(number: Number, message: InboundMessage) -> None:
     db.session.flush()
 
 
+def store_echo(conversation: Conversation, number: Number, message: InboundMessage, *, now: datetime) -> None:
+    """Write what the owner sent from her own phone as an outgoing message of hers. Idempotent by id."""
+    sent_at = message.sent_at or now
+    is_new = _store_outside(
+        conversation.id, number, message, sender="owner", direction="out", status="sent", at=sent_at
+    )
+    if is_new:
+        conversation.last_message_at, conversation.last_preview = now, preview_of(message)
+        conversation.unread_count = 0
+        db.session.flush()
+
+
+def store_history(conversation: Conversation, number: Number, past: HistoryMessage, *, now: datetime) -> None:
+    """Write a message from before we were connected, under its own time; it opens no window. Idempotent by id."""
+    at = past.message.sent_at or now
+    if past.is_ours:
+        status = past.status if past.status in RECEIPT_STATUSES else "sent"
+        _store_outside(
+            conversation.id, number, past.message, sender="owner", direction="out", status=status, at=at
+        )
+    else:
+        _store_outside(
+            conversation.id, number, past.message, sender="customer", direction="in", status=None, at=at
+        )
+
+
+def _store_outside(
+    conversation_id: int,
+    number: Number,
+    message: InboundMessage,
+    *,
+    sender: str,
+    direction: str,
+    status: str | None,
+    at: datetime,
+) -> bool:
+    """Write a message that did not pass through us; False when it is known."""
+    inserted = db.session.execute(
+        insert_or_ignore(Message).values(
+            conversation_id=conversation_id,
+            integration_id=number.id,
+            direction=direction,
+            sender=sender,
+            kind=message.kind,
+            body=message.text,
+            content=_inbound_content(message),
+            external_id=message.external_id,
+            quotes_external_id=message.quotes,
+            status=status,
+            status_at=at,
+            provider_at=message.sent_at,
+            created_at=at,
+        )
+    )
+    return bool(inserted.rowcount)
+
+
 def preview_of(message: InboundMessage) -> str:
     """Give the line that lists show of a message."""
     return (message.text or message.emoji or f"[{message.kind}]").replace("\n", " ")[:PREVIEW_CHARS]
@@ -158,7 +215,7 @@ def queue(
     client_token: str | None = None,
 ) -> list[int]:
     """Put messages into the outbox, each fitted to the provider's limits; gives their ids in order of sending."""
-    fit = provider(number.account.provider).fit
+    fit = provider(number.account.provider, number.account.shape).fit
     ids = []
     for content in contents:
         for piece in fit(content):
@@ -511,7 +568,7 @@ def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
 
 def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:
     """Give False when the message is not known."""
-    if receipt.status not in ("sent", "delivered", "read", "played", "failed"):
+    if receipt.status not in RECEIPT_STATUSES:
         return True
     match = _match(integration_id, receipt)
     values: dict[str, Any] = {"status": receipt.status, "status_at": receipt.at or now, "send_due_at": None}

@@ -1,0 +1,109 @@
+"""The way in. `main:app` for gunicorn (never starts a worker); `python main.py` serves web and one worker in one process;
+`python main.py worker` is a worker alone.
+"""
+
+import signal
+import sys
+import threading
+from typing import Any, NoReturn
+
+import structlog
+import waitress
+from flask import Flask
+
+import config as settings
+import opening
+import tasks
+from app import create_app
+from config import Config, ConfigError, Entry
+from opening import Opened
+
+log = structlog.get_logger()
+
+WEB_THREADS_MIN = 8
+USAGE = "usage: python main.py [worker]"
+
+
+def serve() -> None:
+    """Migrate, fill an empty database, and serve pages, webhooks and one worker until Ctrl-C or SIGTERM."""
+    config = _load("run")
+    app = create_app(config)
+    with app.app_context():
+        opened = opening.prepare(config)
+    worker = tasks.DeskWorker(config.worker_threads)
+    server = waitress.create_server(
+        app,
+        host=config.host,
+        port=config.port,
+        threads=max(WEB_THREADS_MIN, config.web_threads),
+        clear_untrusted_proxy_headers=False,
+        ident=None,
+    )
+    worker.start()
+    print(_welcome(config, opened), flush=True)
+    _on_stop_signals(lambda: _stop_server(server))
+    try:
+        server.run()
+    finally:
+        worker.stop()
+        print("Stopped.", flush=True)
+
+
+def _welcome(config: Config, opened: Opened) -> str:
+    """Say where everything is; a new admin's password is shown here and never again."""
+    url = f"http://{config.host}:{config.port}"
+    lines = [f"Balcão is open: {url}", f"The phone emulator: {url}/simulator", f"Sign in as {opened.admin_email}"]
+    if opened.new_password:
+        lines.append(f"with the password {opened.new_password}  (shown only now; keep it)")
+    return "\n".join(["", *lines, "Stop with Ctrl-C.", ""])
+
+
+def work() -> None:
+    """Work on lanes until Ctrl-C or SIGTERM; the database must be migrated (`python cli.py init-db`)."""
+    config = _load("run" if sys.stdin.isatty() else "cli")
+    create_app(config)
+    worker = tasks.DeskWorker(config.worker_threads)
+    stopping = threading.Event()
+    _on_stop_signals(stopping.set)
+    worker.start()
+    log.info("worker_started", threads=config.worker_threads)
+    stopping.wait()
+    worker.stop()
+    log.info("worker_stopped")
+
+
+def _load(entry: Entry) -> Config:
+    try:
+        return settings.load(entry=entry)
+    except ConfigError as error:
+        _refuse(str(error))
+
+
+def _refuse(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _on_stop_signals(stop: Any) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop())
+
+
+def _stop_server(server: Any) -> None:
+    """Break out of waitress's loop as Ctrl-C does; `server.run` answers it by closing down."""
+    raise KeyboardInterrupt
+
+
+def _web_app() -> Flask:
+    return create_app(_load("gunicorn" if "gunicorn" in sys.modules else "cli"))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["worker"]:
+        work()
+    elif not sys.argv[1:]:
+        serve()
+    else:
+        _refuse(USAGE)
+else:
+    app = _web_app()
