@@ -98,6 +98,7 @@ def stats(phone: str) -> tuple[Response, int]:
 def _receive(shape: str, answer: Response) -> Response:
     """Take one webhook POST of a provider's shape, and give `answer` once everything in it is committed."""
     request.max_content_length = MAX_BODY_BYTES
+    begin_reading()  # the inbox writes on a connection of its own, which must not wait for ours
     signed = _signed_request(shape)
     admission = _admit(shape, signed)
     if admission is None:
