@@ -118,14 +118,19 @@ def buttons(*titles: str) -> Json:
 
 def rows(count: int, sections: int = 1, **row: str) -> Json:
     parts = [
-        {"title": f"Parte {s}", "rows": [{"id": f"{s}-{n}", "title": f"Linha {n}", **row} for n in range(count)]}
+        {
+            "title": f"Parte {s}",
+            "rows": [{"id": f"{s}-{n}", "title": f"Linha {n}", **row} for n in range(count)],
+        }
         for s in range(sections)
     ]
     return interactive("list", {"button": "Ver", "sections": parts})
 
 
 def link(display_text: str = "Abrir", url: str = "https://example.com/x") -> Json:
-    return interactive("cta_url", {"name": "cta_url", "parameters": {"display_text": display_text, "url": url}})
+    return interactive(
+        "cta_url", {"name": "cta_url", "parameters": {"display_text": display_text, "url": url}}
+    )
 
 
 ACCEPTED = {
@@ -208,7 +213,9 @@ def test_the_graph_refuses_what_is_over_the_limits(graph: FakeGraph, code: int, 
     error = answer.json()["error"]
     assert error["code"] == code, error
     assert error["error_data"]["messaging_product"] == "whatsapp"
-    assert error["error_data"]["details"] and error["fbtrace_id"] and error["type"] == "OAuthException"
+    assert error["error_data"]["details"]
+    assert error["fbtrace_id"]
+    assert error["type"] == "OAuthException"
     assert not graph.sent
 
 
@@ -263,7 +270,8 @@ def test_read_with_typing_is_a_success_and_no_message(graph: FakeGraph) -> None:
     read = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
     assert post(graph, read | {"typing_indicator": {"type": "text"}}).json() == {"success": True}
     assert post(graph, read | {"typing_indicator": {"type": "song"}}).status_code == 400
-    assert len(graph.reads) == 1 and not graph.sent
+    assert len(graph.reads) == 1
+    assert not graph.sent
 
 
 def test_receipts_are_signed_and_carry_our_reference(graph: FakeGraph, receiver: Receiver) -> None:
@@ -275,8 +283,10 @@ def test_receipts_are_signed_and_carry_our_reference(graph: FakeGraph, receiver:
         assert headers["X-Hub-Signature-256"] == meta_signature(body, APP_SECRET)
     value = json.loads(receiver.posts[0][2])["entry"][0]["changes"][0]["value"]
     status = value["statuses"][0]
-    assert status["biz_opaque_callback_data"] == "out:7" and status["id"] == graph.sent[0].id
-    assert status["recipient_id"] == CUSTOMER and "conversation" not in status
+    assert status["biz_opaque_callback_data"] == "out:7"
+    assert status["id"] == graph.sent[0].id
+    assert status["recipient_id"] == CUSTOMER
+    assert "conversation" not in status
     assert value["contacts"][0]["wa_id"] == CUSTOMER
     assert value["metadata"]["phone_number_id"] == PHONE_NUMBER_ID
 
@@ -336,7 +346,9 @@ def test_a_fault_can_be_set_over_http(graph: FakeGraph, fault: Json, status: int
 
 def test_an_unknown_fault_is_refused(graph: FakeGraph) -> None:
     assert requests.post(f"{graph.url}/__faults", json={"kind": "earthquake"}, timeout=10).status_code == 400
-    assert requests.post(f"{graph.url}/__faults", json={"kind": "slow", "x": 1}, timeout=10).status_code == 400
+    assert (
+        requests.post(f"{graph.url}/__faults", json={"kind": "slow", "x": 1}, timeout=10).status_code == 400
+    )
 
 
 def test_retry_after_is_only_there_when_wanted(graph: FakeGraph) -> None:
@@ -358,14 +370,16 @@ def test_a_line_cut_after_accepting_still_sends_receipts(graph: FakeGraph, recei
     with pytest.raises(requests.ConnectionError):
         post(graph, message())
     assert graph.poster.wait_until_idle()
-    assert len(graph.sent) == 1 and receiver.statuses() == ["sent", "delivered", "read"]
+    assert len(graph.sent) == 1
+    assert receiver.statuses() == ["sent", "delivered", "read"]
 
 
 def test_a_line_cut_before_accepting_leaves_nothing(graph: FakeGraph, receiver: Receiver) -> None:
     graph.fault("cut_before")
     with pytest.raises(requests.ConnectionError):
         post(graph, message())
-    assert not graph.sent and not receiver.posts
+    assert not graph.sent
+    assert not receiver.posts
 
 
 def test_a_cut_without_receipts_is_for_ever_uncertain(graph: FakeGraph, receiver: Receiver) -> None:
@@ -374,7 +388,8 @@ def test_a_cut_without_receipts_is_for_ever_uncertain(graph: FakeGraph, receiver
     with pytest.raises(requests.ConnectionError):
         post(graph, message())
     assert graph.poster.wait_until_idle()
-    assert len(graph.sent) == 1 and not receiver.posts
+    assert len(graph.sent) == 1
+    assert not receiver.posts
 
 
 def test_slow_answers_late_and_bad_json_is_no_json(graph: FakeGraph) -> None:
@@ -404,7 +419,9 @@ def test_a_ratio_hits_about_that_share(graph: FakeGraph) -> None:
 def test_a_fault_can_skip_and_can_mean_one_person(graph: FakeGraph) -> None:
     graph.fault("server_error", skip=1, person=CUSTOMER)
     other = message(to="+5521912345678")
-    statuses = [post(graph, payload).status_code for payload in (other, message(), other, message(), message())]
+    statuses = [
+        post(graph, payload).status_code for payload in (other, message(), other, message(), message())
+    ]
     assert statuses == [200, 200, 200, 500, 200]
 
 
@@ -419,7 +436,8 @@ def test_the_pair_limit_is_a_burst_of_45(graph: FakeGraph) -> None:
 def test_media_come_in_two_steps_and_their_address_expires(graph: FakeGraph) -> None:
     media_id = graph.add_media(b"png!", "image/png")
     found = requests.get(f"{graph.url}/v26.0/{media_id}", headers=BEARER, timeout=10).json()
-    assert found["sha256"] == hashlib.sha256(b"png!").hexdigest() and found["file_size"] == 4
+    assert found["sha256"] == hashlib.sha256(b"png!").hexdigest()
+    assert found["file_size"] == 4
     assert requests.get(found["url"], timeout=10).status_code == 401
     answer = requests.get(found["url"], headers=BEARER, timeout=10)
     assert (answer.content, answer.headers["Content-Type"]) == (b"png!", "image/png")
@@ -445,8 +463,13 @@ def test_an_uploaded_file_can_be_sent_by_its_id(graph: FakeGraph) -> None:
 def test_the_number_tells_its_health(graph: FakeGraph) -> None:
     url = f"{graph.url}/v26.0/{PHONE_NUMBER_ID}"
     number = requests.get(url, headers=BEARER, timeout=10).json()
-    assert number["verified_name"] and number["quality_rating"] == "GREEN" and number["throughput"]
-    assert set(requests.get(f"{url}?fields=verified_name", headers=BEARER, timeout=10).json()) == {"verified_name", "id"}
+    assert number["verified_name"]
+    assert number["quality_rating"] == "GREEN"
+    assert number["throughput"]
+    assert set(requests.get(f"{url}?fields=verified_name", headers=BEARER, timeout=10).json()) == {
+        "verified_name",
+        "id",
+    }
     assert requests.get(f"{url}?fields=mood", headers=BEARER, timeout=10).json()["error"]["code"] == 100
 
 
@@ -488,7 +511,8 @@ def test_the_journal_survives_a_kill_of_the_fake(tmp_path: Any) -> None:
         half_line.write(b'{"id": "wam')
     sent = graph_module.read_journal(journal)
     assert [one.reference for one in sent] == [f"out:{place}" for place in range(5)]
-    assert sent[0].text == "oi" and sent[0].to == CUSTOMER
+    assert sent[0].text == "oi"
+    assert sent[0].to == CUSTOMER
 
 
 def test_the_graph_is_quick_enough_for_benches() -> None:
@@ -503,7 +527,7 @@ def test_the_graph_is_quick_enough_for_benches() -> None:
         assert time.perf_counter() - started < 5
 
 
-# --- Twilio ---------------------------------------------------------------------------------------------------
+# --- Twilio -------------------------------------------------------------------------------------------------
 
 
 def send(twilio: FakeTwilio, auth: tuple[str, str] = BASIC, **form: Any) -> requests.Response:
@@ -516,9 +540,12 @@ def test_twilio_accepts_a_message_as_queued(twilio: FakeTwilio) -> None:
     answer = send(twilio, Body="a" * 1600)
     assert answer.status_code == 201
     resource = answer.json()
-    assert resource["status"] == "queued" and resource["sid"] == twilio.sent[0].sid
-    assert resource["sid"].startswith("SM") and len(resource["sid"]) == 34
-    assert resource["to"] == f"whatsapp:+{CUSTOMER}" and twilio.sent[0].person == CUSTOMER
+    assert resource["status"] == "queued"
+    assert resource["sid"] == twilio.sent[0].sid
+    assert resource["sid"].startswith("SM")
+    assert len(resource["sid"]) == 34
+    assert resource["to"] == f"whatsapp:+{CUSTOMER}"
+    assert twilio.sent[0].person == CUSTOMER
 
 
 @pytest.mark.parametrize(
@@ -541,7 +568,8 @@ def test_twilio_refuses_what_it_documents(twilio: FakeTwilio, form: Json, code: 
     answer = send(twilio, **form)
     error = answer.json()
     assert (answer.status_code, error["code"], error["status"]) == (400, code, 400)
-    assert error["message"] and str(code) in error["more_info"]
+    assert error["message"]
+    assert str(code) in error["more_info"]
     assert not twilio.sent
 
 
@@ -596,7 +624,9 @@ def test_twilio_contents_can_be_made_and_sent(twilio: FakeTwilio) -> None:
     made = requests.post(f"{twilio.url}/v1/Content", json=content, auth=BASIC, timeout=10)
     assert made.status_code == 201
     sid = made.json()["sid"]
-    assert requests.get(f"{twilio.url}/v1/Content", auth=BASIC, timeout=10).json()["contents"][0]["sid"] == sid
+    assert (
+        requests.get(f"{twilio.url}/v1/Content", auth=BASIC, timeout=10).json()["contents"][0]["sid"] == sid
+    )
     assert send(twilio, Body="", ContentSid=sid, ContentVariables='{"1": "Ana"}').status_code == 201
     assert twilio.sent[0].content_variables == {"1": "Ana"}
     actions[0]["title"] = "a" * 21
@@ -616,7 +646,9 @@ def test_twilio_typing_account_and_faults(twilio: FakeTwilio) -> None:
     typing = f"{twilio.url}/v2/Indicators/Typing.json"
     assert requests.post(typing, data=form, auth=BASIC, timeout=10).json() == {"success": True}
     assert requests.post(typing, data={}, auth=BASIC, timeout=10).status_code == 400
-    account = requests.get(f"{twilio.url}/2010-04-01/Accounts/{ACCOUNT_SID}.json", auth=BASIC, timeout=10).json()
+    account = requests.get(
+        f"{twilio.url}/2010-04-01/Accounts/{ACCOUNT_SID}.json", auth=BASIC, timeout=10
+    ).json()
     assert account["status"] == "active"
     twilio.fault("throttled", retry_after_secs=3)
     assert send(twilio).headers["Retry-After"] == "3"
@@ -626,7 +658,7 @@ def test_twilio_typing_account_and_faults(twilio: FakeTwilio) -> None:
     assert len(twilio.sent) == 1
 
 
-# --- The builders ---------------------------------------------------------------------------------------------
+# --- The builders -------------------------------------------------------------------------------------------
 
 
 def test_meta_bodies_are_escaped_as_meta_does() -> None:
@@ -642,7 +674,8 @@ def test_a_person_without_a_phone_has_no_from() -> None:
     webhook = MetaWebhooks().text("oi", wa_id=None, user_id=BSUID, username="@ana")
     value = json.loads(webhook.body)["entry"][0]["changes"][0]["value"]
     assert value["contacts"] == [{"profile": {"name": "Ana", "username": "@ana"}, "user_id": BSUID}]
-    assert "from" not in value["messages"][0] and value["messages"][0]["from_user_id"] == BSUID
+    assert "from" not in value["messages"][0]
+    assert value["messages"][0]["from_user_id"] == BSUID
 
 
 def test_a_batch_holds_every_update() -> None:
@@ -670,8 +703,14 @@ def test_twilio_forms_verify_with_the_official_library() -> None:
 
 
 def test_the_signature_matches_the_published_vector() -> None:
-    form = {"CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309",
-            "To": "+18005551212"}  # fmt: skip
+    phone = "+14158675309"
+    form = {
+        "CallSid": "CA1234567890ABCDE",
+        "Caller": phone,
+        "Digits": "1234",
+        "From": phone,
+        "To": "+18005551212",
+    }
     url = "https://mycompany.com/myapp.php?foo=1&bar=2"
     signed = TwilioWebhooks(auth_token="12345").sign(url, form)
     assert signed.headers["X-Twilio-Signature"] == "RSOYDt4T1cUTdK1PDd93/VVr8B8="

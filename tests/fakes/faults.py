@@ -1,7 +1,7 @@
 """Misbehaviour on demand: rules that a test writes and a fake asks before each request.
 
-Rules stand until used up, in the order they were added. One request meets at most one rule that decides its answer,
-so two such rules hit two requests one after the other; rules about receipts (FATES) hold beside it.
+Rules stand until used up, in the order they were added. One request meets at most one rule that decides its
+answer, so two such rules hit two requests one after the other; rules about receipts (FATES) hold beside it.
 """
 
 import random
@@ -28,7 +28,7 @@ TARGETS = ("send", "read", "media", "list", "any")
 
 @dataclass(slots=True)
 class Fault:
-    """One rule: `kind` for the next `times` requests (None: for ever), skipping the first `skip`, by chance `ratio`."""
+    """One rule: `kind` for the next `times` requests (None: always), after `skip` others, by chance."""
 
     kind: str
     times: int | None = 1

@@ -1,4 +1,4 @@
-"""A fake of Meta's Graph API for WhatsApp: sends, media, number, templates; signed receipts; faults on demand.
+"""A fake of Meta's Graph API for WhatsApp: sends, media, number, templates; signed receipts; faults.
 
 In process (`with FakeGraph(webhook_url=...) as graph: graph.url, graph.sent`) or alone:
 `python -m tests.fakes.graph --port 0 --webhook-url URL --app-secret S --journal FILE` prints its URL.
@@ -12,6 +12,7 @@ import io
 import json
 import re
 import secrets
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -27,7 +28,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from tests.fakes.faults import FATES, Fault, FaultBook
-from tests.fakes.graph_rules import ERRORS, Refusal, check_message, check_read, recipient_of
+from tests.fakes.graph_rules import ERRORS, MEDIA_TYPES, Refusal, check_message, check_read, recipient_of
 from tests.fakes.poster import Poster, Posting
 from tests.fakes.server import Answer, HttpServer, Request, json_answer
 from tests.fakes.webhooks import (
@@ -51,7 +52,7 @@ FINAL_RECEIPTS = ("sent", "delivered", "read")
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """One accepted message. `to` is a wa_id (digits), `recipient` a business-scoped id; one of them is None."""
+    """One accepted message. `to` is a wa_id (digits), `recipient` a business-scoped id; one is None."""
 
     id: str
     number_id: str
@@ -97,9 +98,10 @@ class Media:
 class FakeGraph:
     """The Graph API for some numbers. Attributes may be changed while it runs.
 
-    `receipts` are the statuses posted for each accepted message, `receipt_gap_secs` apart; with `receipts_first`
-    the answer waits until the first one was posted, as happens to real senders. `wa_ids` maps a typed number to the
-    wa_id that WhatsApp knows; `user_ids` a wa_id to its business-scoped id; `unreachable` wa_ids fail with 131026.
+    `receipts` are the statuses posted for each accepted message, `receipt_gap_secs` apart; with
+    `receipts_first` the answer waits until the first one was posted, as happens to real senders.
+    `wa_ids` maps a typed number to the wa_id that WhatsApp knows; `user_ids` a wa_id to its business-scoped
+    id; `unreachable` wa_ids fail with 131026.
     """
 
     def __init__(
@@ -143,7 +145,9 @@ class FakeGraph:
         self._app_secret = app_secret
         self._journal = open(journal, "ab", buffering=0) if journal else None  # noqa: SIM115
         self._changed = threading.Condition()
-        self._pair_levels: dict[str, tuple[float, float]] = defaultdict(lambda: (float(PAIR_BURST), time.monotonic()))
+        self._pair_levels: dict[str, tuple[float, float]] = defaultdict(
+            lambda: (float(PAIR_BURST), time.monotonic())
+        )
         self._server = HttpServer(self.handle, port)
 
     @property
@@ -315,27 +319,35 @@ class FakeGraph:
         failure = 131026 if message.to in self.unreachable else failure
         if failure:
             return [build(message.id, "failed", message.to, errors=[status_error(failure)], **about)]
-        free = {"billable": False, "pricing_model": "PMP", "type": "free_customer_service", "category": "service"}
+        free = {
+            "billable": False,
+            "pricing_model": "PMP",
+            "type": "free_customer_service",
+            "category": "service",
+        }
         values = [
-            build(message.id, status, message.to, pricing=free if status in ("sent", "delivered") else None, **about)
+            build(
+                message.id,
+                status,
+                message.to,
+                pricing=free if status in ("sent", "delivered") else None,
+                **about,
+            )
             for status in self.receipts
         ]
         return values[::-1] if "reversed_receipts" in fates else values
 
     def _webhooks(self, number_id: str) -> MetaWebhooks:
         display = self.numbers[number_id]["display_phone_number"]
-        return MetaWebhooks(
-            self._app_secret, number_id, re.sub(r"\D", "", display), self.business_account_id
-        )
+        return MetaWebhooks(self._app_secret, number_id, re.sub(r"\D", "", display), self.business_account_id)
 
     def _check_known(self, payload: Mapping[str, Any], to: str | None) -> None:
         kind = payload.get("type", "text")
         if kind == "template":
             self._check_template(payload["template"], to)
         media_id = payload[kind].get("id") if isinstance(payload.get(kind), dict) else None
-        if kind in ("image", "audio", "video", "document", "sticker") and media_id:
-            if str(media_id) not in self.media:
-                raise Refusal(131009, f"Media ID {media_id} does not exist.")
+        if kind in MEDIA_TYPES and media_id and str(media_id) not in self.media:
+            raise Refusal(131009, f"Media ID {media_id} does not exist.")
 
     def _check_template(self, sent: Mapping[str, Any], to: str | None) -> None:
         key = (sent["name"], sent["language"]["code"])
@@ -350,7 +362,9 @@ class FakeGraph:
         given = [c for c in sent.get("components", ()) if str(c.get("type")).lower() == "body"]
         parameters = given[0].get("parameters", []) if given else []
         if len(parameters) != len(expected):
-            details = f"body: number of localizable_params ({len(parameters)}) does not match the expected number"
+            details = (
+                f"body: number of localizable_params ({len(parameters)}) does not match the expected number"
+            )
             raise Refusal(132000, f"{details} of params ({len(expected)})")
         if known["parameter_format"] == "NAMED" and {p.get("parameter_name") for p in parameters} != expected:
             raise Refusal(100, "Parameter name is missing or empty")
@@ -389,7 +403,9 @@ class FakeGraph:
             if fault.kind == "throttled":
                 after = fault.retry_after_secs
                 headers = {"Retry-After": str(after)} if after is not None else {}
-                return self._error(429, fault.code or 130429, "Cloud API message throughput has been reached", headers)
+                return self._error(
+                    429, fault.code or 130429, "Cloud API message throughput has been reached", headers
+                )
             if fault.kind == "error":
                 return self._refuse(Refusal(fault.code, "as the test wanted"))
         return None
@@ -479,8 +495,8 @@ class FakeGraph:
         return self._error(status, refusal.code, title, details=refusal.details)
 
     def _object_gone(self, method: str, object_id: str) -> Answer:
-        what = f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist, cannot be loaded"
-        message = f"{what} due to missing permissions, or does not support this operation."
+        what = f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist"
+        message = f"{what}, cannot be loaded due to missing permissions, or does not support this operation."
         return json_answer(
             {"error": {"message": message, "type": "GraphMethodException", "code": 100, "error_subcode": 33,
                        "fbtrace_id": _trace_id()}}, 400,
@@ -509,7 +525,9 @@ class FakeGraph:
                 self.faults.clear()
                 return json_answer([])
             case ("GET", "/__sent"):
-                return json_answer({"count": self.accepted_count, "sent": [asdict(m) for m in list(self.sent)]})
+                return json_answer(
+                    {"count": self.accepted_count, "sent": [asdict(m) for m in list(self.sent)]}
+                )
             case ("GET", "/__count"):
                 return json_answer({"count": self.accepted_count, "reads": len(self.reads)})
         return json_answer({"error": "not found"}, 404)
@@ -565,9 +583,13 @@ def main() -> None:
     parser.add_argument("--app-secret", default=APP_SECRET)
     parser.add_argument("--access-token", default=ACCESS_TOKEN)
     parser.add_argument("--phone-number-id", action="append", help="may be given several times")
-    parser.add_argument("--receipts", default=",".join(FINAL_RECEIPTS), help="comma separated; empty for none")
+    parser.add_argument(
+        "--receipts", default=",".join(FINAL_RECEIPTS), help="comma separated; empty for none"
+    )
     parser.add_argument("--receipt-gap-secs", type=float, default=0.0)
-    parser.add_argument("--receipts-first", action="store_true", help="post the first receipt before answering")
+    parser.add_argument(
+        "--receipts-first", action="store_true", help="post the first receipt before answering"
+    )
     parser.add_argument("--pair-limit", action="store_true")
     parser.add_argument("--journal", help="append one JSON line per accepted message")
     parser.add_argument("--forget", action="store_true", help="keep nothing in memory (long loads)")
@@ -585,7 +607,8 @@ def main() -> None:
         port=chosen.port,
         keep_sent=not chosen.forget,
     ).start()
-    print(graph.url, flush=True)
+    sys.stdout.write(f"{graph.url}\n")
+    sys.stdout.flush()
     threading.Event().wait()
 
 

@@ -1,7 +1,7 @@
 """What the Cloud API refuses: the documented limits and required fields of every message type.
 
-Pure: a payload in, a `Refusal` out or nothing. Limits are written out here and not taken from the program, so that a
-wrong limit over there is found.
+Pure: a payload in, a `Refusal` out or nothing. Limits are written out here and not taken from the program, so
+that a wrong limit over there is found.
 """
 
 import re
@@ -29,6 +29,7 @@ FLOW_TITLE_MAX = 30
 PRODUCTS_MAX = 30
 REFERENCE_MAX = 512
 MEDIA_TYPES = ("image", "audio", "video", "document", "sticker")
+COMPONENT_TYPES = ("header", "body", "button", "carousel", "limited_time_offer")
 CAPTIONED = ("image", "video", "document")
 BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128}")
 PHONE = re.compile(r"\+?[0-9][0-9 ().\-]{5,25}")
@@ -116,7 +117,7 @@ def check_read(payload: Json) -> None:
 
 
 def recipient_of(payload: Json) -> tuple[str | None, str | None]:
-    """Give (digits of `to`, None) or (None, `recipient`); `to` wins. Raises Refusal when neither is usable."""
+    """Give (digits of `to`, None) or (None, `recipient`); `to` wins. Raises Refusal when neither will do."""
     to, recipient = payload.get("to"), payload.get("recipient")
     if to:
         if not isinstance(to, str) or not PHONE.fullmatch(to):
@@ -137,9 +138,10 @@ def _check_frame(payload: Json) -> None:
     if reference is not None and (not isinstance(reference, str) or len(reference) > REFERENCE_MAX):
         raise Refusal(131009, f"biz_opaque_callback_data must be text of at most {REFERENCE_MAX} characters")
     context = payload.get("context")
-    if context is not None:
-        if not isinstance(context, Mapping) or not str(context.get("message_id", "")).startswith("wamid."):
-            raise Refusal(131009, "context.message_id is not valid.")
+    if context is None:
+        return
+    if not isinstance(context, Mapping) or not str(context.get("message_id", "")).startswith("wamid."):
+        raise Refusal(131009, "context.message_id is not valid.")
 
 
 def _check_product(payload: Json) -> None:
@@ -180,7 +182,9 @@ def check_media_source(node: Json, where: str) -> None:
     if ("id" in node) == ("link" in node):
         raise Refusal(100, f"Param {where} must have exactly one of 'id' and 'link'.")
     if "id" in node and not str(node["id"]).isdigit():
-        raise Refusal(131009, f"Param {where}['id'] is not a valid whatsapp business account media attachment ID")
+        raise Refusal(
+            131009, f"Param {where}['id'] is not a valid whatsapp business account media attachment ID"
+        )
     if "link" in node and not re.match(r"https://[^\s/]+", str(node["link"])):
         raise Refusal(131009, f"Param {where}['link'] is not a valid URI.")
 
@@ -223,7 +227,13 @@ def _check_header(node: Json, kind: str) -> None:
 
 
 def _check_buttons(action: Json) -> None:
-    buttons = _array(action, "buttons", 1, BUTTONS_MAX, "Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: 3")
+    buttons = _array(
+        action,
+        "buttons",
+        1,
+        BUTTONS_MAX,
+        "Invalid buttons count. Min allowed buttons: 1, Max allowed buttons: 3",
+    )
     replies = [_object(button, "reply", "button.reply") for button in buttons]
     if any(button.get("type") != "reply" for button in buttons):
         raise Refusal(131009, "Button type must be reply.")
@@ -293,17 +303,11 @@ def _check_template(node: Json) -> None:
     _string(node.get("name"), "template['name']", 512)
     _string(_object(node, "language", "template.language").get("code"), "template['language']['code']", 15)
     for component in node.get("components", ()):
-        if not isinstance(component, Mapping) or str(component.get("type")).lower() not in (
-            "header",
-            "body",
-            "button",
-            "carousel",
-            "limited_time_offer",
-        ):
+        kind = str(component.get("type")).lower() if isinstance(component, Mapping) else ""
+        if kind not in COMPONENT_TYPES:
             raise Refusal(100, "Param template['components'] has a component of unknown type.")
-        if str(component.get("type")).lower() == "button":
-            if not component.get("sub_type") or not str(component.get("index", "")).isdigit():
-                raise Refusal(131008, "A button component needs sub_type and index.")
+        if kind == "button" and not (component.get("sub_type") and str(component.get("index", "")).isdigit()):
+            raise Refusal(131008, "A button component needs sub_type and index.")
 
 
 def _check_reaction(node: Json) -> None:

@@ -1,6 +1,6 @@
-"""Posts webhooks from a background thread, as the providers do: in due order, over kept-alive lines, tried again.
+"""Posts webhooks from a background thread, as the providers do: in due order, over kept-alive lines, retried.
 
-Meta tries again until it sees 200; Twilio tries once more, and only when the line failed. The fakes own one each.
+Meta tries again until it sees 200; Twilio once more, and only when the line failed. The fakes own one each.
 """
 
 import heapq
@@ -126,7 +126,11 @@ class Poster:
             )
             line = self._lines[netloc] = make(netloc, timeout=TIMEOUT_SECS)
         if line.sock is None:
-            line.connect()
-            # Nagle and delayed ACK together would add 40 ms to every posting.
-            line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _connect(line)
         return line
+
+
+def _connect(line: http.client.HTTPConnection) -> None:
+    line.connect()
+    # Nagle and delayed ACK together would add 40 ms to every posting.
+    line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 keep-alive server for the fakes: one thread, one event loop, one handler.
 
-Werkzeug's and the standard library's servers spend more on one request than the program under test does; benches
-that share two cores need a cheap other side. Only what the program's clients speak is understood.
+Werkzeug's and the standard library's servers spend more on one request than the program under test does;
+benches that share two cores need a cheap other side. Only what the program's clients speak is understood.
 """
 
 import asyncio
@@ -10,17 +10,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = 110 * 1024 * 1024
-REASONS = {
-    200: "OK", 201: "Created", 204: "No Content", 307: "Temporary Redirect", 400: "Bad Request",
-    401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 411: "Length Required",
-    413: "Content Too Large", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable",
-}  # fmt: skip
+REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def json_answer(payload: Any, status: int = 200, **more: Any) -> Answer:
 
 
 class HttpServer:
-    """Serves `handle` on a loopback port from a thread of its own; `handle` must be quick, it holds the loop."""
+    """Serves `handle` on a loopback port from a thread of its own; `handle` must be quick."""
 
     def __init__(self, handle: Callable[[Request], Answer], port: int = 0) -> None:
         self.handle = handle
@@ -112,7 +109,10 @@ class HttpServer:
         asyncio.set_event_loop(self._loop)
         try:
             listening = self._loop.create_server(
-                lambda: _Connection(self.handle, self._loop, self._connections), "127.0.0.1", self.port, backlog=1024
+                lambda: _Connection(self.handle, self._loop, self._connections),
+                "127.0.0.1",
+                self.port,
+                backlog=1024,
             )
             server = self._loop.run_until_complete(listening)
         except OSError as error:
@@ -133,7 +133,10 @@ class _Connection(asyncio.Protocol):
     """One client's line. While an answer waits, later requests of the same line wait behind it."""
 
     def __init__(
-        self, handle: Callable[[Request], Answer], loop: asyncio.AbstractEventLoop, all_lines: "set[_Connection]"
+        self,
+        handle: Callable[[Request], Answer],
+        loop: asyncio.AbstractEventLoop,
+        all_lines: "set[_Connection]",
     ) -> None:
         self._handle = handle
         self._loop = loop

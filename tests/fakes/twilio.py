@@ -1,7 +1,7 @@
-"""A fake of Twilio's REST API for WhatsApp: messages, their list, contents, media, typing; signed status callbacks.
+"""A fake of Twilio's REST API for WhatsApp: messages, their list, contents, media, typing; signed callbacks.
 
-In process (`with FakeTwilio() as twilio: twilio.url, twilio.sent`) or alone: `python -m tests.fakes.twilio --port 0
---journal FILE` prints its URL. One origin stands for api., content., messaging. and mcs.twilio.com.
+In process (`with FakeTwilio() as twilio: twilio.url, twilio.sent`) or alone: `python -m tests.fakes.twilio
+--port 0 --journal FILE` prints its URL. One origin stands for api., content., messaging. and mcs.twilio.com.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -55,8 +56,8 @@ ERRORS: dict[int, tuple[int, str]] = {
 }
 CONTENT_TYPES = frozenset(
     ("twilio/text", "twilio/media", "twilio/location", "twilio/list-picker", "twilio/call-to-action",
-     "twilio/quick-reply", "twilio/card", "twilio/catalog", "twilio/carousel", "twilio/flows", "twilio/schedule",
-     "whatsapp/card", "whatsapp/authentication", "whatsapp/flows")
+     "twilio/quick-reply", "twilio/card", "twilio/catalog", "twilio/carousel", "twilio/flows",
+     "twilio/schedule", "whatsapp/card", "whatsapp/authentication", "whatsapp/flows")
 )  # fmt: skip
 ADDRESS = re.compile(r"whatsapp:(\+[1-9]\d{6,14}|[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128})")
 RECEIPTS = ("queued", "sent", "delivered", "read")
@@ -108,9 +109,8 @@ class TwilioRefusal(Exception):
 
 
 class FakeTwilio:
-    """Twilio for one account. Status callbacks go to each message's own StatusCallback, signed for `public_url`
-    rules of its own: the signature covers exactly the URL that was given; `callback_origin` may redirect the post
-    itself to a local server, as a tunnel does."""
+    """Twilio for one account. Status callbacks go to each message's own StatusCallback, and the signature
+    covers exactly that address; `callback_origin` sends the post itself to a local server, as a tunnel."""
 
     def __init__(
         self,
@@ -186,7 +186,9 @@ class FakeTwilio:
         self.media[sid] = (content, mime_type)
         return f"{self.url}/2010-04-01/Accounts/{self.account_sid}/Messages/{new_sid('MM')}/Media/{sid}"
 
-    def add_inbound(self, body: str, wa_id: str, *, sid: str | None = None, at: float | None = None) -> TwilioMessage:
+    def add_inbound(
+        self, body: str, wa_id: str, *, sid: str | None = None, at: float | None = None
+    ) -> TwilioMessage:
         """Let a customer's message be in the list although its webhook never came."""
         number = next(iter(self.numbers))
         message = TwilioMessage(
@@ -201,7 +203,9 @@ class FakeTwilio:
         if request.path.startswith("/__"):
             return self._control(request)
         self.requests.append(f"{request.method} {request.target}")
-        if request.path.startswith("/cdn/"):  # the signed address that media redirect to: no credentials there
+        if request.path.startswith(
+            "/cdn/"
+        ):  # the signed address that media redirect to: no credentials there
             return self._media_bytes(request.path.removeprefix("/cdn/"))
         if not self._knows(request):
             return self._refuse(TwilioRefusal(20003))
@@ -246,8 +250,9 @@ class FakeTwilio:
         media_urls = [value for name, value in pairs if name == "MediaUrl"]
         self._check_send(form, media_urls)
         message = TwilioMessage(
-            new_sid("MM" if media_urls else "SM"), form.get("From", ""), form["To"], form.get("Body", ""), media_urls,
-            form.get("ContentSid"), _variables(form), form.get("StatusCallback"), form, time.time(),
+            new_sid("MM" if media_urls else "SM"), form.get("From", ""), form["To"], form.get("Body", ""),
+            media_urls, form.get("ContentSid"), _variables(form), form.get("StatusCallback"), form,
+            time.time(),
         )  # fmt: skip
         firing = self.faults.firing("send", message.person)
         refused = self._early_answer(firing)
@@ -263,7 +268,12 @@ class FakeTwilio:
             raise TwilioRefusal(21211, f"Invalid 'To' Phone Number: {form['To']}")
         if form.get("From") and form["From"].removeprefix("whatsapp:") not in self.numbers:
             raise TwilioRefusal(63007)
-        if not (form.get("Body", "").strip() or media_urls or form.get("ContentSid") or form.get("PersistentAction")):
+        if not (
+            form.get("Body", "").strip()
+            or media_urls
+            or form.get("ContentSid")
+            or form.get("PersistentAction")
+        ):
             raise TwilioRefusal(21602)
         if len(form.get("Body", "")) > BODY_MAX:
             raise TwilioRefusal(21617)
@@ -305,7 +315,8 @@ class FakeTwilio:
         for place, status in enumerate(statuses):
             for _ in range(2 if "double_receipts" in fates else 1):
                 done = self.poster.post(
-                    self._callback(message, url, status, message.error_code or 0), place * self.receipt_gap_secs
+                    self._callback(message, url, status, message.error_code or 0),
+                    place * self.receipt_gap_secs,
                 )
                 first = first or done
         return first
@@ -315,7 +326,9 @@ class FakeTwilio:
         fields = {"To": message.to}
         if status == "read":
             fields["EventType"] = "READ"
-        webhook = builder.status(message.sid, status, message.person, url=url, error_code=error_code, **fields)
+        webhook = builder.status(
+            message.sid, status, message.person, url=url, error_code=error_code, **fields
+        )
         origin = self.callback_origin or "/".join(url.split("/")[:3])
         return Posting(origin + webhook.path, webhook.body, webhook.headers)
 
@@ -333,7 +346,13 @@ class FakeTwilio:
         )
         base = f"/2010-04-01/Accounts/{self.account_sid}/Messages.json"
         has_more = (page + 1) * size < len(found)
-        more = urlencode({**query, "PageSize": size, "Page": page + 1, "PageToken": f"PA{found[page * size].sid}"}) if has_more else ""
+        more = (
+            urlencode(
+                {**query, "PageSize": size, "Page": page + 1, "PageToken": f"PA{found[page * size].sid}"}
+            )
+            if has_more
+            else ""
+        )
         return json_answer({
             "first_page_uri": f"{base}?PageSize={size}&Page=0", "end": min(len(found), (page + 1) * size) - 1,
             "previous_page_uri": None, "uri": f"{base}?PageSize={size}&Page={page}", "page_size": size,
@@ -394,7 +413,10 @@ class FakeTwilio:
         if refused is not None:
             return refused
         form = dict(request.form)
-        if not re.fullmatch(r"(SM|MM)[0-9a-f]{32}", form.get("messageId", "")) or form.get("channel") != "whatsapp":
+        if (
+            not re.fullmatch(r"(SM|MM)[0-9a-f]{32}", form.get("messageId", ""))
+            or form.get("channel") != "whatsapp"
+        ):
             raise TwilioRefusal(20001, "messageId and channel=whatsapp are required")
         self.typing.append(form)
         return json_answer({"success": True})
@@ -509,7 +531,9 @@ def _error(status: int, code: int, message: str, headers: dict[str, str] | None 
         "more_info": f"https://www.twilio.com/docs/errors/{code}",
         "status": status,
     }
-    return json_answer(body, status, headers={**(headers or {}), "Twilio-Request-Id": f"RQ{secrets.token_hex(16)}"})
+    return json_answer(
+        body, status, headers={**(headers or {}), "Twilio-Request-Id": f"RQ{secrets.token_hex(16)}"}
+    )
 
 
 def main() -> None:
@@ -521,8 +545,12 @@ def main() -> None:
     parser.add_argument("--number", action="append", help="a sender, E.164; may be given several times")
     parser.add_argument("--receipts", default=",".join(RECEIPTS), help="comma separated; empty for none")
     parser.add_argument("--receipt-gap-secs", type=float, default=0.0)
-    parser.add_argument("--receipts-first", action="store_true", help="post the first callback before answering")
-    parser.add_argument("--callback-origin", help="post callbacks to this origin, signed for the address given")
+    parser.add_argument(
+        "--receipts-first", action="store_true", help="post the first callback before answering"
+    )
+    parser.add_argument(
+        "--callback-origin", help="post callbacks to this origin, signed for the address given"
+    )
     parser.add_argument("--journal", help="append one JSON line per accepted message")
     chosen = parser.parse_args()
     twilio = FakeTwilio(
@@ -536,7 +564,8 @@ def main() -> None:
         journal=chosen.journal,
         port=chosen.port,
     ).start()
-    print(twilio.url, flush=True)
+    sys.stdout.write(f"{twilio.url}\n")
+    sys.stdout.flush()
     threading.Event().wait()
 
 

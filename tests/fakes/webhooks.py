@@ -1,7 +1,7 @@
-"""Builders of webhooks as the providers send them: exact bytes, signed, ready for a test client or a raw socket.
+"""Builders of webhooks as the providers send them: exact bytes, signed, for a test client or a raw socket.
 
-Used by tests, benches and by the fakes themselves for their receipts. Meta escapes every non-ASCII character, `/`
-and `@`, so a receiver that re-serialises the body cannot verify it; Twilio signs URL and sorted form fields.
+Used by tests, benches and by the fakes themselves for their receipts. Meta escapes every non-ASCII character,
+`/` and `@`, so a receiver that serialises the body again cannot verify it; Twilio signs URL and sorted fields.
 """
 
 import hashlib
@@ -100,11 +100,13 @@ class MetaWebhooks:
         node: Mapping[str, Any] | None = None,
         **about: Any,
     ) -> Webhook:
-        """An image, audio, video, document or sticker; `node` adds caption, filename, voice, animated, sha256."""
+        """A file; `node` adds caption, filename, voice, animated, sha256."""
         content = {"id": media_id, "mime_type": mime_type, "sha256": "", **(node or {})}
         return self.message({"type": kind, kind: content}, wa_id, **about)
 
-    def location(self, latitude: float, longitude: float, wa_id: str | None = CUSTOMER, **about: Any) -> Webhook:
+    def location(
+        self, latitude: float, longitude: float, wa_id: str | None = CUSTOMER, **about: Any
+    ) -> Webhook:
         return self.message(
             {"type": "location", "location": {"latitude": latitude, "longitude": longitude}}, wa_id, **about
         )
@@ -134,7 +136,7 @@ class MetaWebhooks:
         **more: Any,
     ) -> Json:
         """The `value` of one message. Without `wa_id` the person has only a `user_id`: `from` and `wa_id` are
-        left out, not empty. `quotes` is the id of ours that is answered; `more` goes on the message as it is."""
+        left out, not empty. `quotes` is the id of ours that is answered; `more` goes on the message."""
         contact = _without_none({"wa_id": wa_id, "user_id": user_id, "parent_user_id": parent_user_id})
         profile = _without_none({"name": name, "username": username})
         context = {"from": self.display_phone_number, "id": quotes} if quotes else None
@@ -149,7 +151,9 @@ class MetaWebhooks:
                 "referral": referral,
             }
         )
-        return self.value(contacts=[{"profile": profile, **contact}], messages=[{**message, **content, **more}])
+        return self.value(
+            contacts=[{"profile": profile, **contact}], messages=[{**message, **content, **more}]
+        )
 
     def status(
         self,
@@ -165,7 +169,14 @@ class MetaWebhooks:
     ) -> Webhook:
         """One POST with one receipt."""
         value = self.status_value(
-            message_id, status, wa_id, user_id=user_id, reference=reference, at=at, errors=errors, pricing=pricing
+            message_id,
+            status,
+            wa_id,
+            user_id=user_id,
+            reference=reference,
+            at=at,
+            errors=errors,
+            pricing=pricing,
         )
         return self.sign(self.envelope([value]))
 
@@ -259,7 +270,7 @@ REFERRAL: Json = {
 
 @dataclass(frozen=True)
 class TwilioWebhooks:
-    """What Twilio would post for one of our senders. `public_url` is the origin that Twilio was told to call."""
+    """What Twilio would post for one of our senders. `public_url` is the origin that it was told to call."""
 
     auth_token: str = AUTH_TOKEN
     account_sid: str = ACCOUNT_SID
@@ -283,7 +294,9 @@ class TwilioWebhooks:
 
     def media(self, url: str, mime_type: str, wa_id: str | None = CUSTOMER, body: str = "") -> Webhook:
         """A message with one file at `url`."""
-        kind = mime_type.split("/")[0] if mime_type.split("/")[0] in ("image", "audio", "video") else "document"
+        kind = (
+            mime_type.split("/")[0] if mime_type.split("/")[0] in ("image", "audio", "video") else "document"
+        )
         file = {"NumMedia": "1", "MediaUrl0": url, "MediaContentType0": mime_type, "MessageType": kind}
         return self.message({"Body": body, **file}, wa_id)
 
@@ -312,7 +325,14 @@ class TwilioWebhooks:
         return self.sign(self.public_url + self.path, form | dict(fields))
 
     def status(
-        self, sid: str, status: str, wa_id: str = CUSTOMER, *, url: str = "", error_code: int = 0, **fields: str
+        self,
+        sid: str,
+        status: str,
+        wa_id: str = CUSTOMER,
+        *,
+        url: str = "",
+        error_code: int = 0,
+        **fields: str,
     ) -> Webhook:
         """One status callback, to `url` (our StatusCallback with its query) or the default address."""
         form = {
