@@ -1,0 +1,372 @@
+"""Reading one typed answer: tables of what people write, and that nothing ever raises."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answers import (
+    MAX_NAME_CHARS,
+    is_menu_word,
+    is_skip_word,
+    plain,
+    read_answer,
+    read_choice_key,
+    read_country,
+    read_date,
+    read_email,
+    read_name,
+    read_number,
+)
+from flow_files import EXPECTATIONS
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "menu", "Menu", "MENU!", " menu ", "menú", "Menú.", "/menu", "*menu*", "menuuu", "ver menu",
+        "main menu",
+        "menu principal", "Menú principal", "start", "START", "início", "inicio", "Iniciar", "começar",
+        "comenzar",
+        "empezar", "voltar ao menu", "volver al menú", "back to main menu", "options", "opções",
+        "opciones", "home",
+        "restart", "accueil", "commencer", "Hauptmenü", "menü", "inizio", "قائمة", "القائمة", "菜单",
+        "主菜单",
+        "メニュー", "메뉴", "시작",
+    ],
+)  # fmt: skip
+def test_menu_words_are_known_in_ten_languages(text: str):
+    assert is_menu_word(text) == "menu"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "back", "Back", "'back'", "go back", "voltar", "Voltar", "volta", "volver", "Volver!", "atrás",
+        "atras",
+        "regresar", "anterior", "previous", "retour", "zurück", "Zurueck".replace("ue", "ü"), "indietro",
+        "رجوع",
+        "返回", "戻る", "뒤로",
+    ],
+)  # fmt: skip
+def test_back_words_are_known_in_ten_languages(text: str):
+    assert is_menu_word(text) == "back"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oi", "Oi", "OI!", "oiii", "oie", "olá", "ola", "Olá!", "Olá, tudo bem?", "oi tudo bem",
+        "oi, bom dia", "bom dia",
+        "Boa tarde!", "boa noite", "e aí", "opa", "hi", "Hi there", "hello", "helloooo", "Hello!!!", "hey",
+        "good morning",
+        "Good evening", "hola", "Hola 👋", "holaaa", "buenas", "Buenos días", "buenas tardes",
+        "hola, ¿qué tal?",
+        "hola buenas tardes", "bonjour", "salut", "hallo", "Guten Tag", "ciao", "buongiorno", "مرحبا",
+        "السلام عليكم",
+        "你好", "こんにちは", "안녕하세요", "👋", "👋👋", "hi 👋",
+    ],
+)  # fmt: skip
+def test_greetings_are_known_in_ten_languages(text: str):
+    assert is_menu_word(text) == "greeting"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "oi, quanto custa?", "olá quero comprar", "hi I need help", "hola quiero un curso", "1",
+        "a", "menu de produtos?",
+        "voltar a comprar", "back pain", "starting", "tudo bem", "😀", "ok", "hello world",
+        "ciao bella vista",
+        "my order", "the menu is broken", "?", "...", "\x00",
+    ],
+)  # fmt: skip
+def test_other_words_are_no_menu_words(text: str):
+    assert is_menu_word(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "skip",
+        "Skip",
+        "pular",
+        "Pular!",
+        "omitir",
+        "saltar",
+        "no tengo",
+        "não tenho",
+        "não",
+        "no",
+        "-",
+        "n/a",
+        "none",
+    ],
+)
+def test_skip_words_leave_an_answer_out(text: str):
+    assert is_skip_word(text)
+
+
+@pytest.mark.parametrize("text", ["", "skip it all", "nothing works", "a-b", "pular corda"])
+def test_other_words_skip_nothing(text: str):
+    assert not is_skip_word(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("1", "1"), (" 1 ", "1"), ("1.", "1"), ("1)", "1"), ("(1)", "1"), ("#1", "1"), ("1️⃣", "1"),
+        ("6️⃣", "6"), ("🔟", "10"),
+        ("１", "1"), ("１２", "12"), ("٣", "3"), ("۴", "4"), ("२", "2"), ("①", "1"), ("➋", "2"),
+        ("²", "2"), ("03", "3"),
+        ("*2*", "2"), ("opção 3", "3"), ("Opcao 3", "3"), ("opción 4", "4"), ("option 5", "5"),
+        ("número 6", "6"),
+        ("number 2", "2"), ("item 3", "3"), ("a 2", "2"), ("la 2", "2"), ("the 3", "3"), ("quero a 2", "2"),
+        ("quero a opção 2", "2"), ("um", "1"), ("Dois", "2"), ("três", "3"), ("tres", "3"), ("four", "4"),
+        ("cinco", "5"),
+        ("seis", "6"), ("one", "1"), ("uno", "1"), ("deux", "2"), ("drei", "3"), ("primeira", "1"),
+        ("la primera", "1"),
+        ("the second", "2"), ("1st", "1"), ("1º", "1"), ("a", "a"), ("A", "a"), ("B.", "b"), ("c)", "c"),
+        ("letra D", "d"),
+        ("letter b", "b"), ("opção a", "a"), ("option C", "c"), ("Ａ", "a"), ("Ⓑ", "b"), ("ten", "10"),
+    ],
+)  # fmt: skip
+def test_a_key_is_read_however_it_is_typed(text: str, key: str):
+    assert read_choice_key(text) == key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "12345", "1 2", "ab", "hello", "-", "1,5", "one two", "150 mil", "quero", "😀", "opção"],
+)
+def test_other_texts_are_no_key(text: str):
+    assert read_choice_key(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ana Souza", "Ana Souza"), ("ana souza", "Ana Souza"), ("  Ana   Souza ", "Ana Souza"),
+        ("JOÃO", "JOÃO"),
+        ("maria da silva", "Maria da Silva"), ("Meu nome é Ana", "Ana"),
+        ("meu nome e joão silva", "João Silva"),
+        ("me chamo Pedro", "Pedro"), ("Eu sou a Carla", "Carla"), ("sou o Bruno", "Bruno"),
+        ("aqui é a Lu Reis", "Lu Reis"),
+        ("Olá, meu nome é Ana", "Ana"), ("My name is John O'Neil", "John O'Neil"),
+        ("I'm Bob Stone", "Bob Stone"),
+        ("this is Kate", "Kate"), ("Me llamo José Pérez", "José Pérez"), ("mi nombre es Luz", "Luz"),
+        ("soy Marta", "Marta"),
+        ("Nome: Ana", "Ana"), ("Jean-Luc Picard", "Jean-Luc Picard"), ("Dr. Ana", "Dr. Ana"), ("Li", "Li"),
+        ("王伟", "王伟"),
+        ("محمد علي", "محمد علي"), ("김민수", "김민수"), ("Ana 😀", "Ana"), ("Ana ❤️", "Ana"),
+        ("Ana.", "Ana"),
+        ("Zoë", "Zoë"), ("Zoe\u0308", "Zoë"), ("राम", "राम"),
+    ],
+)  # fmt: skip
+def test_a_name_is_read(text: str, name: str):
+    assert read_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "A", "1", "Ana 1", "ana@x.com", "https://x.com", "😀😀", "--", "oi", "hello", "menu",
+        "voltar", "x" * 81,
+        "one two three four five six seven eight nine", "R$ 10", "Ana; DROP TABLE", "<b>Ana</b>",
+        "{{ 7 }}", "\x00\x00",
+    ],
+)  # fmt: skip
+def test_what_is_no_name_is_not_taken(text: str):
+    assert read_name(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "email"),
+    [
+        ("ana@exemplo.com", "ana@exemplo.com"), (" Ana@Exemplo.COM ", "Ana@exemplo.com"),
+        ("meu email é ana@exemplo.com", "ana@exemplo.com"), ("ana@exemplo.com.", "ana@exemplo.com"),
+        ("<ana@exemplo.com>", "ana@exemplo.com"), ("mailto:ana@exemplo.com", "ana@exemplo.com"),
+        ("ana+promo@mail.exemplo.com.br", "ana+promo@mail.exemplo.com.br"),
+        ("it's ana@exemplo.com!", "ana@exemplo.com"),
+        ("josé@exemplo.com", "josé@exemplo.com"), ("ana＠exemplo.com", "ana@exemplo.com"),
+        ("*ana@exemplo.com*", "ana@exemplo.com"),
+        ("x@@y ana@exemplo.com", "ana@exemplo.com"),
+    ],
+)  # fmt: skip
+def test_an_email_is_found_in_the_answer(text: str, email: str):
+    assert read_email(text) == email
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ana", "ana@", "@x.com", "ana@x", "ana@@x.com", "ana at x.com", "ana@.com", "ana@x..com", "a b@c"],
+)
+def test_a_broken_email_is_not_taken(text: str):
+    assert read_email(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Portugal", "PT"), ("portugal", "PT"), ("PT", "PT"), ("pt", "PT"), ("Alemanha", "DE"),
+        ("Germany", "DE"),
+        ("Alemania", "DE"), ("Deutschland", "DE"), ("Allemagne", "DE"), ("Germania", "DE"), ("🇩🇪", "DE"),
+        ("DE", "DE"),
+        ("EUA", "US"), ("eeuu", "US"), ("EE. UU.", "US"), ("USA", "US"), ("u.s.a.", "US"), ("us", "US"),
+        ("Estados Unidos", "US"),
+        ("United States", "US"), ("the United States", "US"), ("uk", "GB"), ("UK", "GB"),
+        ("Inglaterra", "GB"),
+        ("Reino Unido", "GB"), ("Emirados Árabes Unidos", "AE"), ("emirados", "AE"), ("Dubai", "AE"),
+        ("UAE", "AE"),
+        ("Brasil", "BR"), ("brazil", "BR"), ("Espanha", "ES"), ("España", "ES"), ("spain please", "ES"),
+        ("na Itália", "IT"),
+        ("em Portugal", "PT"), ("in Canada", "CA"), ("Quero trabalhar na Irlanda", "IE"),
+        ("no Canadá", "CA"),
+        ("Japão", "JP"), ("Japón", "JP"), ("Suíça", "CH"), ("Suiza", "CH"), ("Holanda", "NL"),
+        ("Países Bajos", "NL"),
+        ("Coreia do Sul", "KR"), ("South Korea", "KR"), ("México", "MX"), ("Índia", "IN"), ("IN", "IN"),
+        ("NO", "NO"),
+        ("Noruega", "NO"), ("Dinamarca por favor", "DK"), ("Grécia", "GR"), ("New Zealand", "NZ"),
+        ("Nova Zelândia", "NZ"),
+    ],
+)  # fmt: skip
+def test_a_country_is_read_by_name_code_or_flag(text: str, code: str):
+    assert read_country(text) == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no",
+        "me",
+        "in",
+        "Atlantis",
+        "Europa",
+        "EU",
+        "ZZ",
+        "UN",
+        "🇪🇺",
+        "Berlin",
+        "x",
+        "12",
+        "to",
+        "so",
+        "Portugal Spain",
+        "🇩",
+        "🇩🇪🇫🇷",
+    ],
+)
+def test_what_is_no_country_is_not_taken(text: str):
+    assert read_country(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1), ("12", 12), ("２", 2), ("٣", 3), ("3️⃣", 3), ("2 unidades", 2), ("quero 4", 4),
+        ("dois", 2), ("just one", 1),
+        ("three", 3), ("x5", None), ("", None), ("1 ou 2", None), ("muitos", None), ("99999999999", None),
+        ("dez", 10),
+        ("-1", 1), ("me and one friend of mine", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_read(text: str, number: int | None):
+    assert read_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("150000", 150000), ("$150,000", 150000), ("150k", 150000), ("150 mil", 150000),
+        ("US$ 150.000", 150000),
+        ("150.000", 150000), ("1 million", 1000000), ("I have 200,000 dollars", 200000), ("abc", None),
+        ("", None), ("0", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["pt", "es", "en"])
+def test_a_budget_is_read_in_every_language(language: str, text: str, amount: int | None):
+    assert read_answer("money", text, language=language, now=NOW) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "day"),
+    [
+        ("2026-12-01", "pt", "2026-12-01"), ("25/12", "pt", "2026-12-25"),
+        ("25/12/2026", "pt", "2026-12-25"),
+        ("25.12.26", "pt", "2026-12-25"), ("01/02", "pt", "2027-02-01"), ("12/25", "en", "2026-12-25"),
+        ("hoje", "pt", "2026-11-20"), ("amanhã", "pt", "2026-11-21"), ("Amanhã às 15h", "pt", "2026-11-21"),
+        ("depois de amanhã", "pt", "2026-11-22"), ("hoy", "es", "2026-11-20"),
+        ("mañana", "es", "2026-11-21"),
+        ("pasado mañana", "es", "2026-11-22"), ("today", "en", "2026-11-20"),
+        ("tomorrow", "en", "2026-11-21"),
+        ("the day after tomorrow", "en", "2026-11-22"), ("segunda-feira", "pt", "2026-11-23"),
+        ("monday", "en", "2026-11-23"),
+        ("viernes", "es", "2026-11-27"), ("sábado", "pt", "2026-11-21"), ("31/02", "pt", None),
+        ("2026-13-01", "pt", None),
+        ("sometime", "en", None), ("", "pt", None), ("99/99/9999", "pt", None),
+    ],
+)  # fmt: skip
+def test_a_day_is_read(text: str, language: str, day: str | None):
+    assert read_date(text, language=language, now=NOW) == day
+
+
+def test_today_is_the_customers_today():
+    late = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
+    assert read_date("hoje", language="pt", now=late, time_zone="America/Sao_Paulo") == "2026-11-20"
+    assert read_date("hoje", language="pt", now=late, time_zone="Not/AZone") == "2026-11-21"
+
+
+def test_numbers_keep_to_their_range():
+    def read(text: str):
+        return read_answer("number", text, language="pt", now=NOW, minimum=1, maximum=99)
+
+    assert [read(text) for text in ("0", "1", "99", "100")] == [None, 1, 99, None]
+
+
+@pytest.mark.parametrize("kind", ["name", "text", "country", "date", "number", "money", "email"])
+@pytest.mark.parametrize("word", ["oi", "menu", "back", "hola", "hello"])
+def test_a_menu_word_is_never_taken_for_an_answer(kind: str, word: str):
+    assert read_answer(kind, word, language="pt", now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "answer"),
+    [
+        ("text", "Não abre", "Não abre"), ("text", "x", None), ("text", "??", None), ("text", "", None),
+        ("free", "👍", "👍"),
+        ("free", "", None), ("free", " \x00 ", None), ("text", "a\x00b", "ab"),
+    ],
+)  # fmt: skip
+def test_texts_are_taken_as_they_are(kind: str, text: str, answer: str | None):
+    assert read_answer(kind, text, language="pt", now=NOW) == answer
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from([kind for kind in EXPECTATIONS if kind != "choice"]),
+    st.text(max_size=200),
+    st.sampled_from(["pt", "es", "en", "fr", "ar", "zh"]),
+)
+def test_no_answer_ever_raises(kind: str, text: str, language: str):
+    answer = read_answer(kind, text, language=language, now=NOW)
+    assert answer is None or isinstance(answer, str | int | float)
+    is_menu_word(text)
+    is_skip_word(text)
+    read_choice_key(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=100))
+def test_plain_words_stay_plain(text: str):
+    assert plain(plain(text)) == plain(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200))
+def test_a_name_keeps_its_limits(text: str):
+    name = read_name(text)
+    assert name is None or 2 <= len(name) <= MAX_NAME_CHARS
