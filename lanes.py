@@ -8,14 +8,17 @@ worker which slept through its lease writes nothing. `claim` and `release` commi
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Insert, func, select, update
+from sqlalchemy import Float, Insert, bindparam, func, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from models import Base, Lane, Message, WebhookEvent, db, epoch_now
+from models import Base, Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
 
 LEASE_SECS = 30.0
 RECEIPTS_LANE = "receipts"
 DUE_LIMIT = 500
+
+_LANE = Lane.__table__.c
+_EVENT = WebhookEvent.__table__.c
 
 
 class LeaseLost(Exception):
@@ -28,6 +31,34 @@ class Lease:
 
     key: str
     token: int
+
+
+# Every turn runs these; statements that are built once cost a third of those built each time.
+_TAKE = (
+    update(Lane.__table__)
+    .where(_LANE.key == bindparam("lane"), _LANE.leased_until < epoch_now())
+    .values(
+        token=_LANE.token + 1,
+        leased_until=epoch_now() + bindparam("secs", type_=Float()),
+        holder=bindparam("holder_name"),
+    )
+)
+_TAKE_RETURNING = _TAKE.returning(_LANE.token)
+_TOKEN = select(_LANE.token).where(_LANE.key == bindparam("lane"))
+_CONFIRM = (
+    update(Lane.__table__)
+    .where(_LANE.key == bindparam("lane"), _LANE.token == bindparam("mine"))
+    .values(leased_until=epoch_now() + bindparam("secs", type_=Float()))
+)
+_PENDING = (
+    select(_EVENT.id)
+    .where(
+        _EVENT.state == "pending",
+        _EVENT.lane == bindparam("lane"),
+        _EVENT.due_at.is_(None) | (_EVENT.due_at <= bindparam("now", type_=UtcDateTime())),
+    )
+    .limit(1)
+)
 
 
 def inbound_lane(integration_id: int, person: str) -> str:
@@ -47,20 +78,18 @@ def claim(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None
 
 def take(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None:
     """Take the lease as part of the caller's transaction; the caller commits."""
-    return _take_over_expired(key, holder, lease_secs) or _open_lane(key, holder, lease_secs)
+    lease = _take_over_expired(key, holder, lease_secs)
+    if lease is None and _open_lane(key):
+        lease = _take_over_expired(key, holder, lease_secs)
+    return lease
 
 
 def confirm(lease: Lease, lease_secs: float = LEASE_SECS) -> None:
     """Prove, inside the caller's transaction, that the lease is still ours, and renew it.
 
-    Raises LeaseLost when the token has grown or the lease was let go; the caller must roll back.
+    Raises LeaseLost when the token has grown; the caller must roll back.
     """
-    changed = db.session.execute(
-        update(Lane)
-        .where(Lane.key == lease.key, Lane.token == lease.token)
-        .values(leased_until=epoch_now() + lease_secs)
-        .execution_options(synchronize_session=False)
-    )
+    changed = db.session.execute(_CONFIRM, {"lane": lease.key, "mine": lease.token, "secs": lease_secs})
     if changed.rowcount != 1:
         raise LeaseLost(lease.key)
 
@@ -87,16 +116,7 @@ def release(lease: Lease) -> None:
 
 def has_pending_events(lane: str, now: datetime) -> bool:
     """Tell whether the inbound lane has a row that is due."""
-    found = db.session.execute(
-        select(WebhookEvent.id)
-        .where(
-            WebhookEvent.state == "pending",
-            WebhookEvent.lane == lane,
-            (WebhookEvent.due_at.is_(None)) | (WebhookEvent.due_at <= now),
-        )
-        .limit(1)
-    )
-    return found.first() is not None
+    return db.session.execute(_PENDING, {"lane": lane, "now": now}).first() is not None
 
 
 def due_inbound(now: datetime) -> list[str]:
@@ -131,25 +151,24 @@ def due_outbound(now: datetime) -> list[int]:
 
 
 def _take_over_expired(key: str, holder: str, lease_secs: float) -> Lease | None:
-    statement = (
-        update(Lane)
-        .where(Lane.key == key, Lane.leased_until < epoch_now())
-        .values(token=Lane.token + 1, leased_until=epoch_now() + lease_secs, holder=holder)
-        .execution_options(synchronize_session=False)
-    )
+    values = {"lane": key, "secs": lease_secs, "holder_name": holder}
     if db.engine.dialect.update_returning:
-        token = db.session.execute(statement.returning(Lane.token)).scalar()
-    elif db.session.execute(statement).rowcount == 1:
-        token = db.session.execute(select(Lane.token).where(Lane.key == key)).scalar()
+        token = db.session.execute(_TAKE_RETURNING, values).scalar()
+    elif db.session.execute(_TAKE, values).rowcount == 1:
+        token = db.session.execute(_TOKEN, {"lane": key}).scalar()
     else:
         token = None
     return None if token is None else Lease(key, token)
 
 
-def _open_lane(key: str, holder: str, lease_secs: float) -> Lease | None:
-    # Free, then taken: the row count of an ignored INSERT means different things on the three databases.
-    db.session.execute(insert_or_ignore(Lane).values({"key": key, "token": 0, "leased_until": 0.0, "holder": ""}))
-    return _take_over_expired(key, holder, lease_secs)
+def _open_lane(key: str) -> bool:
+    """Make a lane that nobody holds; False when there is one. It is free, then taken: what the row count of an
+    ignored INSERT means differs between the databases."""
+    if db.session.execute(_TOKEN, {"lane": key}).first() is not None:
+        return False
+    row = {"key": key, "token": 0, "leased_until": 0.0, "holder": ""}
+    db.session.execute(insert_or_ignore(Lane).values(row))
+    return True
 
 
 def insert_or_ignore(table: type[Base]) -> Insert:

@@ -6,7 +6,7 @@ import pytest
 
 from config import Config
 from tests.fakes.graph import FakeGraph
-from tests.walking import META, WalkedDesk, walked_desk
+from tests.real_door import META, WalkedDesk, walked_desk
 
 NEXORA_MENU = (
     "👋 Welcome to Nexora Investments!\n\nPlease choose an option:\n\n"
