@@ -22,6 +22,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import conversations
+import tasks
 import whatsapp_service
 from conversations import OutsideServiceWindow
 from dashboard import threads
@@ -137,6 +138,7 @@ def _queue(found: Conversation, body: str, client_token: str) -> str | None:
     except LookupError:
         return str(_("This number is switched off."))
     db.session.commit()
+    tasks.wake_outbox(found.id)
     return None
 
 
