@@ -349,7 +349,8 @@ def _read_other(field: str, other: Any) -> Event:
         if isinstance(item := parts.get(name), dict) and (event := read(item)) is not None:
             return event
     data = parts or {"value": other}
-    found = errors_of(parts.get("errors")) or errors_of([parts["error"]] if "error" in parts else [])
+    listed = parts.get("errors") or loose.mapping(parts.get("history")).get("errors")
+    found = errors_of(listed) or errors_of([parts["error"]] if "error" in parts else [])
     return Notice(field or "unknown", data, found)
 
 

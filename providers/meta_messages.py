@@ -50,6 +50,9 @@ def fit(content: Content) -> tuple[Content, ...]:
     if isinstance(content, LinkButton):
         return fitting.fit_link(content, LIMITS)
     if isinstance(content, Media):
+        if content.link and not content.link.startswith("https://"):
+            # Meta fetches over https alone; the customer's phone may open the address all the same.
+            return fitting.fit_text(Text(f"{content.caption}\n{content.link}"), LIMITS)
         return fitting.fit_media(content, LIMITS)
     if isinstance(content, LocationRequest):
         return fitting.fit_location_request(content, LIMITS)

@@ -40,6 +40,8 @@ class Bearer(AuthBase):
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self._token.isprintable():
+            raise requests.exceptions.InvalidHeader("the token holds a line end")
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
@@ -150,9 +152,10 @@ def _session() -> requests.Session:
 
 
 def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
+    """Read what has come, again and again; `iter_content` would wait for a whole chunk of a trickling answer."""
     parts: list[bytes] = []
     size = 0
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
         parts.append(chunk)
         size += len(chunk)
         if size > max_bytes:

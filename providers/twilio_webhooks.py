@@ -241,7 +241,8 @@ def _read_content(form: _Form) -> tuple[str, dict[str, Any]]:
             return read(form, said)
     if form.get("Body", "").strip():
         return "text", {"text": form["Body"]}
-    return "unsupported", {"extra": {"unsupported_type": said} if said else {}}
+    is_named_type = said not in ("", "unsupported", "text")
+    return "unsupported", {"extra": {"unsupported_type": said} if is_named_type else {}}
 
 
 def _read_reaction(form: _Form, said: str) -> tuple[str, dict[str, Any]]:
