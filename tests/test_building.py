@@ -108,8 +108,8 @@ FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "hel
 # The plan has about thirty rooms; each one more must earn its place.
 MAX_ROOT_MODULES = 40
 MAX_FILE_LINES = 600
-# Every table stands in one room, as the plan wants it.
-MAX_LINES_OF = {"models": 900}
+# Every table stands in one room, as the plan wants it; tests have one file per room, and their tables are long.
+MAX_LINES_OF = {"models": 900, "tests": 1200}
 MAX_FUNCTION_LINES = 60
 NOT_ROOMS = {
     "tests",
@@ -440,7 +440,7 @@ def test_files_and_functions_stay_short() -> None:
     long_files = [
         f"{m.path.relative_to(ROOT)}: {m.lines} lines"
         for m in written
-        if m.lines > MAX_LINES_OF.get(m.name, MAX_FILE_LINES)
+        if m.lines > MAX_LINES_OF.get(m.room, MAX_FILE_LINES)
     ]
     long_functions = [
         f"{module.path.relative_to(ROOT)}:{node.lineno} {name}: {length} lines"
