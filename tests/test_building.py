@@ -108,7 +108,7 @@ FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "hel
 # The plan has about thirty rooms; each one more must earn its place.
 MAX_ROOT_MODULES = 40
 MAX_FILE_LINES = 600
-# Every table stands in one room, as the plan wants it; tests have one file per room, and their tables are long.
+# Every table stands in one room, as the plan wants it; a test file belongs to one room and holds its tables.
 MAX_LINES_OF = {"models": 900, "tests": 1200}
 MAX_FUNCTION_LINES = 60
 NOT_ROOMS = {
