@@ -542,6 +542,7 @@ def _shown_number(number: Integration) -> dict[str, Any]:
         "display_phone": number.display_phone,
         "greeting": SAMPLE_TEXTS.get(number.language, SAMPLE_TEXTS["pt"])["greeting"][0],
         "failure_code": FAILURE_CODES.get(number.shape, FAILURE_CODES["meta"]),
+        "time_zone": _config().time_zone,
         "acts": acts,
     }
 

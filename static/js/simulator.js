@@ -473,7 +473,9 @@
   });
 
   function tickClock() {
-    find("clock").textContent = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    const clock = find("clock");
+    const shape = { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone };
+    clock.textContent = new Date().toLocaleTimeString(document.documentElement.lang, shape);
   }
 
   // --- begin ---------------------------------------------------------------------------------------------
