@@ -47,7 +47,7 @@ def split(request: SignedRequest) -> list[Element]:
     elements: list[Element] = []
     for entry in loose.items(loose.mapping(body).get("entry")):
         _split_entry(entry, elements)
-    return elements or [_other(_Change("", None, None, None, None, {}), body)]
+    return elements or [_other(_Change("", None, None, None, None, {}, {}), body)]
 
 
 class _Change(NamedTuple):
@@ -59,6 +59,7 @@ class _Change(NamedTuple):
     metadata: Any
     number_id: str | None
     value: dict[str, Any]
+    contacts: dict[Any, dict[str, Any]]
 
 
 def _split_entry(entry: Any, elements: list[Element]) -> None:
@@ -68,21 +69,21 @@ def _split_entry(entry: Any, elements: list[Element]) -> None:
         for change in loose.items(entry.get("changes")):
             _split_change(change, waba, time, elements)
     if len(elements) == before:
-        elements.append(_other(_Change("", None, None, None, None, {}), entry))
+        elements.append(_other(_Change("", None, None, None, None, {}, {}), entry))
 
 
 def _split_change(change: Any, waba: str | None, time: Any, elements: list[Element]) -> None:
     value = change.get("value") if isinstance(change, dict) else None
     if not isinstance(value, dict):
         field = loose.text(loose.mapping(change).get("field"))
-        elements.append(_other(_Change(field, waba, time, None, None, {}), change))
+        elements.append(_other(_Change(field, waba, time, None, None, {}, {}), change))
         return
     metadata = value.get("metadata")
     number_id = loose.identifier(metadata.get("phone_number_id")) if isinstance(metadata, dict) else None
     # The seeds' sample has no field; only `messages` webhooks look like it.
     field = loose.text(change.get("field")) or "messages"
     before = len(elements)
-    shared = _Change(field, waba, time, metadata, number_id, value)
+    shared = _Change(field, waba, time, metadata, number_id, value, _contacts_by_id(value.get("contacts")))
     for name, make in _PARTS.get(field, {}).items():
         _split_part(shared, name, make, elements)
     if len(elements) == before:
@@ -112,7 +113,7 @@ def _split_part(
 def _message(change: _Change, message: Any) -> Element:
     if not isinstance(message, dict):
         return _other(change, {"message": message})
-    contact = _contact_of(change.value, message.get("from"), message.get("from_user_id"))
+    contact = _contact_of(change, message.get("from"), message.get("from_user_id"))
     external_id, person = loose.identifier(message.get("id")), sender_id(message, contact)
     if external_id is None or person is None:
         return _other(change, {"message": message})
@@ -142,7 +143,7 @@ def _status(change: _Change, status: Any) -> Element:
         None,
         loose.moment(status.get("timestamp")),
         {
-            "contact": _contact_of(change.value, status.get("recipient_id"), status.get("recipient_user_id")),
+            "contact": _contact_of(change, status.get("recipient_id"), status.get("recipient_user_id")),
             "status": status,
         },
     )
@@ -155,7 +156,7 @@ def _echo(change: _Change, message: Any) -> Element:
     person = bare(message.get("to_user_id")) or bare(message.get("to"))
     if external_id is None or person is None:
         return _other(change, {"echo": message})
-    contact = _contact_of(change.value, message.get("to"), message.get("to_user_id"))
+    contact = _contact_of(change, message.get("to"), message.get("to_user_id"))
     at = loose.moment(message.get("timestamp"))
     key = event_key("m", change.number_id, external_id)
     return _element("echo", change, key, person, at, {"contact": contact, "echo": message})
@@ -175,9 +176,7 @@ def _history(change: _Change, chunk: Any) -> Element | list[Element]:
 
 def _past_message(change: _Change, message: Any, thread: dict[str, Any]) -> Element:
     context = loose.mapping(thread.get("context"))
-    person = (
-        bare(context.get("user_id")) or bare(context.get("wa_id")) or bare(thread.get("id"))
-    )
+    person = bare(context.get("user_id")) or bare(context.get("wa_id")) or bare(thread.get("id"))
     external_id = loose.identifier(message.get("id")) if isinstance(message, dict) else None
     if external_id is None or person is None:
         return _other(change, {"history": message})
@@ -237,22 +236,28 @@ _PARTS: dict[str, dict[str, Callable[[_Change, Any], Element | list[Element]]]] 
 }
 
 
-def _contact_of(value: dict[str, Any], wa_id: Any, bsuid: Any) -> dict[str, Any] | None:
-    """Find the one contact that the element's ids name; a lone contact also when it does not contradict
-    them."""
-    contacts = value.get("contacts")
-    if not isinstance(contacts, list):
-        return None
-    for contact in contacts:
-        if isinstance(contact, dict) and (
-            (wa_id and contact.get("wa_id") == wa_id) or (bsuid and contact.get("user_id") == bsuid)
-        ):
-            return contact
+def _contacts_by_id(contacts: Any) -> dict[Any, dict[str, Any]]:
+    """Index `contacts[]` by both ids, once for all messages beside them; the first of equal ones counts."""
+    index: dict[Any, dict[str, Any]] = {}
+    for contact in loose.items(contacts):
+        if isinstance(contact, dict):
+            for name in ("wa_id", "user_id"):
+                if isinstance(found := contact.get(name), str):
+                    index.setdefault(found, contact)
+    return index
+
+
+def _contact_of(change: _Change, wa_id: Any, bsuid: Any) -> dict[str, Any] | None:
+    """Find the contact that the element's ids name; a lone contact also when it does not contradict them."""
+    for wanted in (bsuid, wa_id):
+        if isinstance(wanted, str) and wanted in change.contacts:
+            return change.contacts[wanted]
+    contacts = loose.items(change.value.get("contacts"))
     alone = contacts[0] if len(contacts) == 1 else None
     if not isinstance(alone, dict) or (wa_id and alone.get("wa_id")) or (bsuid and alone.get("user_id")):
         return None
     # With several messages beside one contact nobody can say whose it is.
-    sharers = len(loose.items(value.get("messages"))) + len(loose.items(value.get("statuses")))
+    sharers = len(loose.items(change.value.get("messages"))) + len(loose.items(change.value.get("statuses")))
     return alone if sharers <= 1 else None
 
 

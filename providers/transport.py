@@ -152,7 +152,8 @@ def _session() -> requests.Session:
 
 
 def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
-    """Read what has come, again and again; `iter_content` would wait for a whole chunk of a trickling answer."""
+    """Read what has come, again and again; `iter_content` would wait for a whole chunk of a trickling
+    answer."""
     parts: list[bytes] = []
     size = 0
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
