@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from answers import plain, read_choice_key
@@ -88,13 +89,13 @@ def match_exactly(scene: Scene, offered: Sequence[Item], text: str) -> Picked | 
     if not words:
         return None
     for option, option_key in zip(scene.choices, option_keys(scene), strict=True):
-        names = {plain(name) for name in (*option.title.values(), *option.also)}
+        names = {plain_name(name) for name in (*option.title.values(), *option.also)}
         if words in names or (key is not None and key == option_key.casefold()):
             return picked_option(option)
     if scene.listing is None:
         return None
     for number, item in enumerate(offered, start=1):
-        if key == str(number) or words == plain(item.title):
+        if key == str(number) or words == plain_name(item.title):
             return item.picked(scene.listing)
     return None
 
@@ -107,10 +108,12 @@ def _match_part(scene: Scene, offered: Sequence[Item], text: str) -> Picked | No
     found = [
         picked_option(option)
         for option in scene.choices
-        if any(wanted <= set(plain(name).split()) for name in (*option.title.values(), *option.also))
+        if any(wanted <= set(plain_name(name).split()) for name in (*option.title.values(), *option.also))
     ]
     if scene.listing:
-        found += [item.picked(scene.listing) for item in offered if wanted <= set(plain(item.title).split())]
+        found += [
+            item.picked(scene.listing) for item in offered if wanted <= set(plain_name(item.title).split())
+        ]
     return found[0] if len(found) == 1 else None
 
 
@@ -151,3 +154,9 @@ def list_of(value: object) -> Sequence[Any]:
 
 def _count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10_000 else 0
+
+
+@lru_cache(maxsize=8192)
+def plain_name(name: str) -> str:
+    """Give `plain` of a title; titles come again and again."""
+    return plain(name)

@@ -99,11 +99,7 @@ class Flow(_Part):
 
     def scene(self, position: str | None) -> Scene | None:
         """Give the scene at `position` ("step", or "step.outcome" after an action), or None."""
-        name, _, outcome = (position or "").partition(".")
-        step = self.steps.get(name)
-        if step is None:
-            return None
-        return step.outcomes.get(outcome) if outcome else step
+        return self.scenes.get(position or "")
 
     @cached_property
     def scenes(self) -> Mapping[str, Scene]:
