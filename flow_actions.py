@@ -405,7 +405,7 @@ def _total(order: Order, ctx: ActionContext) -> str:
 
 def _hand_over(args: Args, ctx: ActionContext) -> ActionResult:
     conversation = _conversation(ctx)
-    reason = _words(args, "reason")[:REASON_MAX_CHARS]
+    reason = _words(args, "reason").replace("_", " ")[:REASON_MAX_CHARS]
     conversations.take_over(conversation, None, now=ctx.now, reason=reason)
     _alert("waiting", f"waiting:{ctx.conversation_id}", f"A customer waits for a person: {reason}", ctx)
     return ActionResult("done")
