@@ -82,6 +82,11 @@ _THREAD = (
         _IDENTITY.account == bindparam("account"), _IDENTITY.value.in_(bindparam("values", expanding=True))
     )
 )
+_ADDRESS = (
+    select(_IDENTITY.kind, _IDENTITY.value)
+    .where(_IDENTITY.contact_id == bindparam("contact"), _IDENTITY.replaced_at.is_(None))
+    .order_by(_IDENTITY.id)
+)
 _SAVE_SESSION = (
     update(MenuSession.__table__)
     .where(_SESSION.conversation_id == bindparam("conversation"))
@@ -254,9 +259,10 @@ def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
     )
 
 
-def address(contact: Contact) -> Person:
-    """Give the identities under which a contact can be written to, exactly as the provider knows them."""
-    return Person(**{kind: contact.identity(kind) for kind in _IDENTITY_FIELDS}, name=contact.name or None)
+def address_of(contact_id: int) -> Person:
+    """Give the identities under which a contact can be written to, exactly as the provider knows them; the newest counts."""
+    rows = db.session.execute(_ADDRESS, {"contact": contact_id})
+    return Person(**{row.kind: row.value for row in rows})
 
 
 # --- consent ------------------------------------------------------------------------------------------------

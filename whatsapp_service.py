@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import bindparam, insert, select, update
 
 import alerts
 import conversations
@@ -22,9 +21,9 @@ from conversations import OutsideServiceWindow
 from integrations import Number
 from lanes import Lease, LeaseLost, insert_or_ignore
 from message_content import Content, Template, Text, from_json, to_json
-from models import Contact, Conversation, Integration, Message, Operator, StoredMedia, WebhookEvent, db
+from models import Conversation, Integration, Message, Operator, StoredMedia, UtcDateTime, WebhookEvent, db
 from providers import provider
-from providers.base import HistoryMessage, InboundMessage, Person, Receipt, SendError, Sent
+from providers.base import HistoryMessage, InboundMedia, InboundMessage, Person, Receipt, SendError, Sent
 from vocabulary import RECEIPT_STATUSES, statuses_before
 
 log = structlog.get_logger()
@@ -38,6 +37,56 @@ CREDENTIAL_PAUSE_SECS: Final = 60.0
 NUMBER_PAUSE_SECS: Final = 5.0
 UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
 OPT_OUT_CODES: Final = frozenset({131050, 21610})
+
+
+_MESSAGE = Message.__table__.c
+_CONVERSATION = Conversation.__table__.c
+
+# Every turn runs these; statements that are built once cost a third of those built each time.
+_INSERT = insert(Message.__table__)
+_HEAD = (
+    select(
+        _MESSAGE.id,
+        _MESSAGE.status,
+        _MESSAGE.content,
+        _MESSAGE.quotes_external_id,
+        _MESSAGE.send_due_at,
+        _MESSAGE.status_at,
+        _MESSAGE.attempts,
+        _MESSAGE.resent_count,
+        _CONVERSATION.contact_id,
+        _CONVERSATION.integration_id,
+        _CONVERSATION.last_inbound_at,
+        Integration.__table__.c.paused_until,
+    )
+    .select_from(Message.__table__)
+    .join(Conversation.__table__, _CONVERSATION.id == _MESSAGE.conversation_id)
+    .join(Integration.__table__, Integration.__table__.c.id == _CONVERSATION.integration_id)
+    .where(_MESSAGE.conversation_id == bindparam("conversation"), _MESSAGE.send_due_at.is_not(None))
+    .order_by(_MESSAGE.id)
+    .limit(1)
+)
+_MARK_SENDING = (
+    update(Message.__table__)
+    .where(_MESSAGE.id == bindparam("message"))
+    .values(
+        status="sending",
+        status_at=bindparam("now", type_=UtcDateTime()),
+        send_due_at=bindparam("left_behind_at", type_=UtcDateTime()),
+        attempts=bindparam("tries"),
+        resent_count=bindparam("resends"),
+    )
+)
+_SETTLE_SENT = (
+    update(Message.__table__)
+    .where(_MESSAGE.id == bindparam("message"), _MESSAGE.status.in_(statuses_before("sent")))
+    .values(
+        status="sent",
+        status_at=bindparam("now", type_=UtcDateTime()),
+        external_id=bindparam("wamid"),
+        send_due_at=None,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +105,15 @@ class _Head:
     id: int
     status: str
     content: dict[str, Any]
-    sender: str
     quotes: str | None
     send_due_at: datetime
     status_at: datetime | None
     attempts: int
     resent_count: int
+    contact_id: int
+    integration_id: int
+    last_inbound_at: datetime | None
+    paused_until: datetime | None
 
 
 # --- in -----------------------------------------------------------------------------------------------------
@@ -70,44 +122,52 @@ class _Head:
 def store_inbound(
     conversation_id: int, number: Number, message: InboundMessage, *, now: datetime, **columns: Any
 ) -> int:
-    """Write an inbound message and give its id; a file that came with it is queued for download. Idempotent by id."""
-    known = db.session.execute(
-        select(Message.id).where(
-            Message.integration_id == number.id, Message.external_id == message.external_id
-        )
-    ).scalar()
-    if known is not None:
-        return int(known)
-    row = Message(
-        conversation_id=conversation_id,
-        integration_id=number.id,
-        direction="in",
-        sender="customer",
-        kind=message.kind,
-        body=message.text,
-        content=_inbound_content(message),
-        external_id=message.external_id,
-        quotes_external_id=message.quotes or message.target,
-        provider_at=message.sent_at,
-        created_at=now,
+    """Write an inbound message and give its id; a file that came with it is queued for download.
+
+    Raises IntegrityError when the message is stored already.
+    """
+    stored = db.session.execute(
+        _INSERT,
+        {
+            "conversation_id": conversation_id,
+            "integration_id": number.id,
+            "direction": "in",
+            "sender": "customer",
+            "kind": message.kind,
+            "body": message.text,
+            "content": _inbound_content(message),
+            "external_id": message.external_id,
+            "quotes_external_id": message.quotes or message.target,
+            "provider_at": message.sent_at,
+            "created_at": now,
+            **columns,
+        },
     )
-    for name, value in columns.items():
-        setattr(row, name, value)
-    db.session.add(row)
-    db.session.flush()
+    message_id = int(stored.inserted_primary_key[0])
     if message.media is not None:
-        db.session.add(
-            StoredMedia(
-                message_id=row.id,
-                source=asdict(message.media),
-                media_kind=message.media.media_kind,
-                mime_type=message.media.mime_type[:120],
-                filename=message.media.filename[:255],
-                due_at=now,
-                created_at=now,
-            )
+        _queue_download(message_id, message.media, now)
+    return message_id
+
+
+def is_stored(number: Number, message: InboundMessage) -> bool:
+    """Tell whether a message of this id is there already (it may also come with the history)."""
+    where = (Message.integration_id == number.id, Message.external_id == message.external_id)
+    return db.session.execute(select(Message.id).where(*where)).first() is not None
+
+
+def _queue_download(message_id: int, media: InboundMedia, now: datetime) -> None:
+    db.session.add(
+        StoredMedia(
+            message_id=message_id,
+            source=asdict(media),
+            media_kind=media.media_kind,
+            mime_type=media.mime_type[:120],
+            filename=media.filename[:255],
+            due_at=now,
+            created_at=now,
         )
-    return row.id
+    )
+    db.session.flush()
 
 
 def apply_change(number: Number, message: InboundMessage) -> None:
@@ -235,7 +295,7 @@ def queue(
                 "client_token": client_token,
                 "created_at": now,
             }
-            result = db.session.execute(insert(Message).values(row))
+            result = db.session.execute(_INSERT, row)
             ids.append(int(result.inserted_primary_key[0]))
             client_token = None  # the first piece carries it
     return ids
@@ -356,56 +416,32 @@ def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Pa
 
 
 def _head(conversation_id: int) -> _Head | None:
-    row = db.session.execute(
-        select(
-            Message.id,
-            Message.status,
-            Message.content,
-            Message.sender,
-            Message.quotes_external_id,
-            Message.send_due_at,
-            Message.status_at,
-            Message.attempts,
-            Message.resent_count,
-        )
-        .where(Message.conversation_id == conversation_id, Message.send_due_at.is_not(None))
-        .order_by(Message.id)
-        .limit(1)
-    ).first()
+    row = db.session.execute(_HEAD, {"conversation": conversation_id}).first()
     return None if row is None else _Head(*row)
 
 
 def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datetime | None:
     """Make a message ready, or refuse it for good (None), or say when its number may send again."""
-    conversation = db.session.execute(
-        select(Conversation)
-        .where(Conversation.id == conversation_id)
-        .options(
-            joinedload(Conversation.integration),
-            joinedload(Conversation.contact).options(selectinload(Contact.identities)),
-        )
-    ).scalar_one()
-    paused_until = conversation.integration.paused_until
-    if paused_until is not None and paused_until > now:
-        return paused_until
-    number = integrations.number(conversation.integration_id)
+    if head.paused_until is not None and head.paused_until > now:
+        return head.paused_until
+    number = integrations.number(head.integration_id)
     if number is None:
         _fail(head.id, conversation_id, "number_off", "This number is switched off.", now)
         return None
     content = from_json(head.content)
-    is_open = conversations.is_window_open(conversation.last_inbound_at, now)
+    is_open = conversations.is_window_open(head.last_inbound_at, now)
     if not is_open and not isinstance(content, Template):
         text = "The 24-hour window was closed when this was about to be sent; only a template may be sent now."
         _fail(head.id, conversation_id, "window_closed", text, now)
         return None
-    to = conversations.address(conversation.contact)
+    to = conversations.address_of(head.contact_id)
     if not (to.wa_id or to.bsuid or to.parent_bsuid):
         _fail(head.id, conversation_id, "no_address", "The provider gave no address for this person.", now)
         return None
     return _Parcel(
         message_id=head.id,
         conversation_id=conversation_id,
-        contact_id=conversation.contact_id,
+        contact_id=head.contact_id,
         number=number,
         to=to,
         content=content,
@@ -416,26 +452,25 @@ def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datet
 
 
 def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> None:
-    _change(
-        head.id,
-        status="sending",
-        status_at=now,
-        # Whoever finds it after this was left behind by its worker.
-        send_due_at=now + timedelta(seconds=lease_secs),
-        attempts=head.attempts + 1,
-        resent_count=head.resent_count + (head.status == "uncertain"),
+    db.session.execute(
+        _MARK_SENDING,
+        {
+            "message": head.id,
+            "now": now,
+            # Whoever finds it after this was left behind by its worker.
+            "left_behind_at": now + timedelta(seconds=lease_secs),
+            "tries": head.attempts + 1,
+            "resends": head.resent_count + (head.status == "uncertain"),
+        },
     )
 
 
 def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:
     """Keep the provider's id. A receipt may have come first: then its status stands."""
-    changed = db.session.execute(
-        update(Message)
-        .where(Message.id == parcel.message_id, Message.status.in_(statuses_before("sent")))
-        .values(status="sent", status_at=now, external_id=sent.external_id, send_due_at=None)
-        .execution_options(synchronize_session=False)
+    settled = db.session.execute(
+        _SETTLE_SENT, {"message": parcel.message_id, "now": now, "wamid": sent.external_id}
     )
-    if changed.rowcount == 0:
+    if settled.rowcount == 0:
         _change(parcel.message_id, external_id=sent.external_id, send_due_at=None)
     taught = sent.person
     if taught is not None and any(
