@@ -134,13 +134,16 @@ class Twilio:
         reference).
         """
         found: list[ListedMessage] = []
+        since = since.astimezone(UTC).replace(microsecond=0)  # the list knows seconds
         for side in _sides(account):
-            for row in _rows(account, {**side, "DateSent>": since.astimezone(UTC).strftime("%Y-%m-%d")}):
+            for row in _rows(account, {**side, "DateSent>": since.strftime("%Y-%m-%d")}):
                 if isinstance(row, SendError):
                     return row
                 listed = _listed(account, row)
                 if listed and (listed.sent_at is None or listed.sent_at >= since):
                     found.append(listed)
+        # Newest comes first, and two of one second stay in that order when sorted.
+        found.reverse()
         return sorted(found, key=lambda one: one.sent_at or since)
 
 

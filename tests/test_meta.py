@@ -384,12 +384,13 @@ def test_marketing_preferences_are_read_and_others_left_alone():
 
 
 NOTICES = [
-    "account_alerts", "account_review_update", "account_update", "automatic_events", "business_capability_update",
-    "business_username_update", "business_username_updates", "calls", "flows", "group_lifecycle_update",
-    "group_participants_update", "group_settings_update", "group_status_update",
-    "message_template_components_update", "message_template_quality_update", "message_template_status_update",
-    "partner_solutions", "payment_configuration_update", "phone_number_name_update",
-    "phone_number_quality_update", "security", "template_category_update", "tracking_events",
+    "account_alerts", "account_review_update", "account_update", "automatic_events",
+    "business_capability_update", "business_username_update", "business_username_updates", "calls", "flows",
+    "group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update",
+    "message_template_components_update", "message_template_quality_update",
+    "message_template_status_update", "partner_solutions", "payment_configuration_update",
+    "phone_number_name_update", "phone_number_quality_update", "security", "template_category_update",
+    "tracking_events",
 ]  # fmt: skip
 
 
@@ -485,8 +486,8 @@ def test_a_thousand_updates_of_two_numbers_are_split_quickly_and_in_order():
         (1763712001999, datetime(2025, 11, 21, 8, 0, 1, tzinfo=UTC)),
         ("1763712001999", datetime(2025, 11, 21, 8, 0, 1, tzinfo=UTC)),
         (0, None), (-5, None), ("0", None), ("", None), ("ontem", None), (None, None), (True, None),
-        ([], None), ({}, None), (1e300, None), ("9" * 50, None), ("١٧٦٣٧١٢٠٠١", None), ("1_763_712_001", None),
-        ("--5", None), (10**18, None),
+        ([], None), ({}, None), (1e300, None), ("9" * 50, None), ("١٧٦٣٧١٢٠٠١", None),
+        ("1_763_712_001", None), ("--5", None), (10**18, None),
     ],
 )  # fmt: skip
 def test_timestamps_come_in_many_forms_and_garbage_is_none(timestamp, expected):
@@ -554,11 +555,12 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = st.sampled_from(
-    "id from from_user_id type text image interactive button_reply nfm_reply response_json order product_items "
-    "quantity item_price currency reaction emoji system wa_id user_id contacts messages statuses status errors code "
-    "timestamp context referral body title recipient_id pricing metadata phone_number_id history threads edit message "
-    "message_echoes to state_sync contact user_preferences category value user_id_update previous current profile "
-    "name username group_id audio voice sha256 location unsupported revoke original_message_id phones button payload"
+    "id from from_user_id type text image interactive button_reply nfm_reply response_json order "
+    "product_items quantity item_price currency reaction emoji system wa_id user_id contacts messages "
+    "statuses status errors code timestamp context referral body title recipient_id pricing metadata "
+    "phone_number_id history threads edit message message_echoes to state_sync contact user_preferences "
+    "category value user_id_update previous current profile name username group_id audio voice sha256 "
+    "location unsupported revoke original_message_id phones button payload"
     .split()
 )  # fmt: skip
 LIKELY = st.recursive(
@@ -915,8 +917,8 @@ def answer_of(status: int, body: Any = b"", **headers: str) -> Answer:
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
-    [(500, "uncertain"), (502, "uncertain"), (504, "uncertain"), (503, "retry"), (429, "retry"), (200, "uncertain"),
-     (408, "uncertain"), (404, "final"), (401, "final"), (302, "final"), (413, "final")],
+    [(500, "uncertain"), (502, "uncertain"), (504, "uncertain"), (503, "retry"), (429, "retry"),
+     (200, "uncertain"), (408, "uncertain"), (404, "final"), (401, "final"), (302, "final"), (413, "final")],
 )  # fmt: skip
 def test_an_answer_without_a_reason_is_judged_by_its_status(status, outcome):
     assert meta_errors.read_refusal(answer_of(status, b"<html>"), NOW).outcome == outcome
@@ -938,12 +940,12 @@ def test_the_providers_wish_to_wait_is_read_in_every_form():
         assert (refusal.outcome, refusal.scope, refusal.retry_after_secs) == ("retry", "number", expected)
 
 
-# WHATSAPP: every code that the providers' pages and the public clients list.
+# Every code that Meta's pages and the public clients list.
 CODES = [
-    0, 3, 10, 190, 200, 250, 299, 4, 80007, 130429, 131048, 131056, 133016, 131064, 368, 131031, 130497, 130472,
-    131008, 131009, 131021, 131026, 131030, 131037, 131042, 131045, 131047, 131049, 131050, 131051, 131052, 131053,
-    131057, 131060, 131062, 131063, 132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016, 132068, 132069,
-    133010, 135000, 131000, 131005, 131016, 100,
+    0, 3, 10, 190, 200, 250, 299, 4, 80007, 130429, 131048, 131056, 133016, 131064, 368, 131031, 130497,
+    130472, 131008, 131009, 131021, 131026, 131030, 131037, 131042, 131045, 131047, 131049, 131050, 131051,
+    131052, 131053, 131057, 131060, 131062, 131063, 132000, 132001, 132005, 132007, 132008, 132012, 132015,
+    132016, 132068, 132069, 133010, 135000, 131000, 131005, 131016, 100,
 ]  # fmt: skip
 
 
