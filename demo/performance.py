@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 import yaml
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 import ai_service
 import alerts
@@ -349,17 +349,17 @@ def _write_turn(stage: _Stage, decision: triage.Decision, reading: Reading | Non
     trace: dict[str, Any] = {"source": "demo"}
     if reading is not None:
         trace["analysis"] = reading.to_json()
-    result = db.session.execute(
-        insert(Turn).values(
-            conversation_id=stage.conversation_id,
-            responder=decision.responder,
-            reason=decision.reason,
-            language=stage.script.language,
-            trace=trace,
-            created_at=stage.at,
-        )
+    turn = Turn(
+        conversation_id=stage.conversation_id,
+        responder=decision.responder,
+        reason=decision.reason,
+        language=stage.script.language,
+        trace=trace,
+        created_at=stage.at,
     )
-    return int(result.inserted_primary_key[0])
+    db.session.add(turn)
+    db.session.flush()
+    return turn.id
 
 
 def _point(message_id: int, turn_id: int) -> None:
