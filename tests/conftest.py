@@ -24,10 +24,12 @@ import psycopg
 import pymysql
 import pytest
 import redis
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
 import config
+import operators
 from app import create_app
 from config import VARIABLES, Config
 from models import db
@@ -292,9 +294,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 # --- The application ----------------------------------------------------------------------------------------
 
 
+# As Argon2 costs on purpose, it would be most of the time of every test that signs somebody in.
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
 @pytest.fixture
-def app(load_config: Callable[..., Config]) -> Iterator[Flask]:
+def app(load_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Give the whole application on an empty SQLite database of its own."""
+    monkeypatch.setattr(operators, "_hasher", QUICK_HASHER)
+    monkeypatch.setattr(operators, "_nobodys_hash", QUICK_HASHER.hash("nobody"))
     application = create_app(load_config())
     with application.app_context():
         db.create_all()

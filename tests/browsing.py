@@ -1,0 +1,31 @@
+"""How tests browse: with a browser's headers, a signed-in session and the form's token."""
+
+import re
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.page_rows import PASSWORD
+
+AS_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
+    return client.get(path, headers=AS_BROWSER | headers)
+
+
+def token(client: FlaskClient, path: str = "/login") -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', get(client, path).text)
+    assert found is not None, f"no form on {path}"
+    return found[1]
+
+
+def post(client: FlaskClient, path: str, form_page: str, **fields: Any) -> TestResponse:
+    """Send a form as the page `form_page` would."""
+    data = {"csrf_token": token(client, form_page)} | fields
+    return client.post(path, data=data, headers=AS_BROWSER)
+
+
+def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, **fields: str) -> TestResponse:
+    return post(client, "/login", "/login", email=email, password=password, **fields)
