@@ -18,6 +18,8 @@ from flow_files.scenes import Flow
 FLOWS_DIR = Path(__file__).parent.parent / "flows"
 MAX_FILE_CHARS = 400_000
 MAX_DEPTH = 40
+# The safe loader in C where PyYAML has it: the same language, ten times as fast.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Pydantic names the branch of a union that it tried; people who edit flows need not read it.
 _PYDANTIC_BRANCHES = frozenset({"dict[str,str]", "str", "int", "float", "[key]"})
 
@@ -55,7 +57,7 @@ def read_flow(source: str, file_name: str) -> Flow:
         raise FlowError(f"{file_name}: a flow has at most {MAX_FILE_CHARS} characters")
     lines = _Lines(file_name, _compose(source, file_name))
     try:
-        flow = Flow.model_validate(yaml.safe_load(source))
+        flow = Flow.model_validate(yaml.load(source, Loader=_LOADER))
     except ValidationError as error:
         first = error.errors()[0]
         raise FlowError(lines.sentence(first["loc"], _reason(first))) from error
@@ -68,7 +70,7 @@ def read_flow(source: str, file_name: str) -> Flow:
 
 def _compose(source: str, file_name: str) -> yaml.Node:
     try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
+        node = yaml.compose(source, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise FlowError(f"{file_name}, line {line}: {error.problem}") from error

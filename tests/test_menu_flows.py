@@ -197,8 +197,9 @@ def test_a_list_is_chosen_from_what_the_session_remembers():
     "choice_id",
     [
         "", "x", "nexora", "nexora/", "nexora/menu", "nexora/menu:", "nexora/menu:gone",
-        "nexora/gone:programs", "nexora/@gone", "other/menu:programs", "nexora/consultant_name:x", "nexora/menu:@more",
-        "nexora/menu:=1", "nexora/categories:@more", "\x00", "nexora/programs:consultant", "/", ":", "nexora/jobs.found:=x",
+        "nexora/gone:programs", "nexora/@gone", "other/menu:programs", "nexora/consultant_name:x",
+        "nexora/menu:@more", "nexora/menu:=1", "nexora/categories:@more", "\x00",
+        "nexora/programs:consultant", "/", ":", "nexora/jobs.found:=x",
     ],
 )  # fmt: skip
 def test_a_button_that_means_nothing_here_is_read_as_its_words(choice_id: str):
