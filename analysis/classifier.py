@@ -36,6 +36,10 @@ class Classifier:
 
     def judge(self, features: Features) -> dict[str, float]:
         """Give the probability of each label."""
+        return dict(zip(self.labels, softmax(self.scores(features), self.temperature), strict=True))
+
+    def scores(self, features: Features) -> list[float]:
+        """Give the raw score of each label."""
         scores = list(self.bias)
         count = len(self.labels)
         for feature, value in features.items():
@@ -44,7 +48,12 @@ class Classifier:
             for index, weight in enumerate(self.weights[at : at + count]):
                 if weight:
                     scores[index] += weight * factor
-        return dict(zip(self.labels, softmax(scores, self.temperature), strict=True))
+        return scores
+
+    @staticmethod
+    def surprise(scores: list[float], label: int, temperature: float) -> float:
+        """Give the negative log likelihood of the right label."""
+        return -math.log(max(softmax(scores, temperature)[label], 1e-9))
 
     def to_bytes(self) -> bytes:
         """Give the shipped form; the same training gives the same bytes."""

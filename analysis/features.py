@@ -150,6 +150,8 @@ def _concepts_at(
         return [kind], 1
     if kind in {"number", "mark"}:
         return [], 1
+    if kind == "emoji":
+        return list(_lexicon(None, lexicon).exact.get(word, ())), 1
     names: list[str] = []
     width = 1
     for language in languages:
@@ -205,7 +207,7 @@ def _inside(run: str, table: _Lexicon) -> list[str]:
 
 
 @cache
-def _lexicon(language: str, name: str) -> _Lexicon:
+def _lexicon(language: str | None, name: str) -> _Lexicon:
     """Index a lexicon: `word`, `stem*`, `several words`; entries are separated by commas, one concept a line."""
     exact: dict[str, tuple[str, ...]] = {}
     stems: dict[str, tuple[str, ...]] = {}
