@@ -69,7 +69,7 @@ COUNTRIES: Final[Mapping[str, Country]] = {
     "BR-8": Country("558590000", 3, "pt", ("Marina Alves", "Caio Ribeiro", "Lívia Rocha")),
     "PT": Country("351930000", 3, "pt", ("Inês Carvalho", "Tiago Fonseca")),
     "ES": Country("34600000", 3, "es", ("Lucía Ferrer", "Javier Molina")),
-    "MX": Country("52155000000", 2, "es", ("Ximena Torres", "Diego Ramírez")),
+    "MX": Country("52155500000", 2, "es", ("Ximena Torres", "Diego Ramírez")),
     "AR": Country("5491150000", 3, "es", ("Sofía Acosta", "Martín Quiroga")),
     "US": Country("120255501", 2, "en", ("Emily Carter", "Marcus Hill")),
     "GB": Country("447700900", 3, "en", ("Olivia Bennett", "Harry Walsh")),
@@ -236,18 +236,23 @@ def invent(country: str, name: str, rng: Random) -> Customer:
     """Make up a customer of one of COUNTRIES, with a number that is nobody's. Raises KeyError for another."""
     kind = COUNTRIES[country]
     wa_id = kind.prefix + "".join(rng.choice("0123456789") for _ in range(kind.digits))
-    return Customer(name or rng.choice(kind.names), wa_id, bsuid_of(wa_id))
+    return Customer(name or rng.choice(kind.names), wa_id, bsuid_of(wa_id, country[:2]))
 
 
-def bsuid_of(wa_id: str) -> str:
+def bsuid_of(wa_id: str, region: str | None = None) -> str:
     """Give the business-scoped id of a simulated phone: always the same one, as at WhatsApp."""
     digits = int(hashlib.sha256(wa_id.encode()).hexdigest(), 16) % 10**BSUID_DIGITS
-    return f"{phone.country(wa_id) or 'ZZ'}.{digits:0{BSUID_DIGITS}d}"
+    return f"{region or phone.country(wa_id) or 'ZZ'}.{digits:0{BSUID_DIGITS}d}"
 
 
 def _customer(contact: Contact) -> Customer:
     wa_id = contact.identity("wa_id") or ""
-    return Customer(contact.name, wa_id, contact.identity("bsuid") or bsuid_of(wa_id), hides_phone=not wa_id)
+    return Customer(
+        contact.name,
+        wa_id,
+        contact.identity("bsuid") or bsuid_of(wa_id, contact.country),
+        hides_phone=not wa_id,
+    )
 
 
 def conversation_of(integration: Integration, customer: Customer) -> Conversation | None:

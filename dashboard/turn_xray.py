@@ -97,7 +97,7 @@ def latest_turns(account: Account, conversation: Conversation) -> tuple[TurnRead
         if message.turn_id is not None:
             by_turn[message.turn_id].append(message)
     events = _events_of(rows)
-    to = conversations.address(conversation.contact)
+    to = conversations.address_of(conversation.contact_id)
     return tuple(_turn(turn, by_turn[turn.id], events, account, to) for turn in rows)
 
 

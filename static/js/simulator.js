@@ -172,9 +172,9 @@
   }
 
   function showBubbles(screen) {
+    const isFirstLook = shown.size === 0;
     const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
     const keys = new Set(screen.bubbles.map((bubble) => bubble.key));
-    let hasNew = false;
     for (const [key, row] of [...log.querySelectorAll("[data-key]")].map((row) => [row.dataset.key, row])) {
       if (!keys.has(key)) {
         row.remove();
@@ -191,8 +191,6 @@
         if (existing) {
           row.classList.add("is-still");
           existing.replaceWith(row);
-        } else {
-          hasNew = true;
         }
         shown.set(bubble.key, bubble.html);
       }
@@ -210,7 +208,8 @@
     if (keys.size || drafts.size) empty.remove();
     else if (!empty.isConnected) log.append(empty);
     showTyping(screen.is_typing);
-    if (hasNew && (wasAtEnd || screen.bubbles.length === keys.size)) scrollToEnd();
+    // Somebody who reads further up is not pulled away.
+    if (isFirstLook || wasAtEnd) scrollToEnd();
   }
 
   function showTyping(isTyping) {
