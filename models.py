@@ -19,6 +19,7 @@ from sqlalchemy import (
     Boolean,
     DateTime,
     Dialect,
+    Double,
     Engine,
     Float,
     ForeignKey,
@@ -76,16 +77,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value as text. Escaped on the way in, so that NUL and lone surrogates pass PostgreSQL unharmed."""
 
-    impl = Text
+    impl = LongText
     cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        if dialect.name in ("mysql", "mariadb"):
-            return dialect.type_descriptor(mysql.LONGTEXT())
-        return dialect.type_descriptor(Text())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         return None if value is None else json.dumps(value, separators=(",", ":"))
@@ -95,7 +94,6 @@ class Json(TypeDecorator[Any]):
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")
-LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 
 
@@ -344,7 +342,7 @@ class Lane(Base):
 
     key: Mapped[str] = mapped_column(exact(200), primary_key=True)
     token: Mapped[int] = mapped_column(BigInteger, default=0)  # grows with each claim
-    leased_until: Mapped[float] = mapped_column(Float(53), default=0.0)  # epoch seconds, the database's clock
+    leased_until: Mapped[float] = mapped_column(Double, default=0.0)  # epoch seconds, the database's clock
     holder: Mapped[str] = mapped_column(String(120), default="")
 
 
@@ -413,7 +411,9 @@ class Message(Base):
     error_code: Mapped[str] = mapped_column(String(20), default="")
     error_text: Mapped[str] = mapped_column(String(255), default="")
     send_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    client_token: Mapped[str | None] = mapped_column(exact(64), unique=True)  # of a form: one click, one message
+    client_token: Mapped[str | None] = mapped_column(
+        exact(64), unique=True
+    )  # of a form: one click, one message
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     resent_count: Mapped[int] = mapped_column(
         Integer, default=0

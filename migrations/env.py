@@ -34,6 +34,8 @@ def run() -> None:
             compare_server_default=False,
             render_as_batch=engine.dialect.name == "sqlite",
             transaction_per_migration=True,
+            # SQLite keeps schema changes in a transaction too, now that we begin it ourselves.
+            transactional_ddl=engine.dialect.name != "mysql",
             render_item=render_item,
         )
         with context.begin_transaction():
