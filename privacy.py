@@ -176,7 +176,7 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     conversation_ids = _conversation_ids(contact_ids)
     messages = _message_ids(conversation_ids)
     media = StoredMedia.message_id.in_(messages)
-    paths = tuple(db.session.scalars(select(StoredMedia.path).where(media, StoredMedia.path != "")))
+    paths = _paths_of_nobody_else(messages)
     event_ids = [event.id for event in _events_of(contact_ids)]
     _delete(delete(StoredMedia).where(media))
     records = sum(_delete(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS)
@@ -194,6 +194,20 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     db.session.flush()
     db.session.expire_all()
     return Deleted(len(contact_ids), len(conversation_ids), message_count, records, len(event_ids), paths)
+
+
+def _paths_of_nobody_else(messages: Any) -> tuple[str, ...]:
+    """Files are kept once per content: one that somebody else sent too must stay."""
+    others = select(StoredMedia.path).where(StoredMedia.message_id.not_in(messages))
+    return tuple(
+        db.session.scalars(
+            select(StoredMedia.path)
+            .where(
+                StoredMedia.message_id.in_(messages), StoredMedia.path != "", StoredMedia.path.not_in(others)
+            )
+            .distinct()
+        )
+    )
 
 
 def _delete_contacts(contact_ids: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, Final
 
 import yaml
+from flask import current_app
 from sqlalchemy import delete, func, select, update
 
 import integrations
@@ -93,13 +94,14 @@ class Removed:
     media_paths: tuple[str, ...] = ()
 
 
-def seed_demo(config: Config, *, now: datetime, seed: int = DEFAULT_SEED) -> Seeded:
+def seed_demo(*, now: datetime, seed: int = DEFAULT_SEED) -> Seeded:
     """Write the demo set, unless it is there. Flushes. Idempotent."""
     program_count = programs.seed_programs(now=now)
     if _demo_numbers():
         return Seeded(is_new=False, programs=program_count)
     product_count = _seed_shop()
     numbers = {number.key: _add_number(number) for number in NUMBERS}
+    config: Config = current_app.config["BALCAO"]
     message_count = contact_count = 0
     rng = Random(seed)
     for script in _in_order(read_scripts()):

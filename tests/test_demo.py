@@ -42,23 +42,23 @@ def desk(tmp_path_factory):
     with application.app_context():
         db.create_all()
         began = perf_counter()
-        seeded = demo.seed_demo(config, now=NOW)
+        seeded = demo.seed_demo(now=NOW)
         took_secs = perf_counter() - began
         db.session.commit()
-        yield config, seeded, took_secs
+        yield seeded, took_secs
         db.session.remove()
         db.engine.dispose()
 
 
 @pytest.fixture(autouse=True)
-def config(desk):
-    yield desk[0]
+def _undo(desk):
+    yield
     db.session.rollback()
     integrations.forget()
 
 
 def test_it_is_written_in_seconds_and_has_everything(desk):
-    _, seeded, took_secs = desk
+    seeded, took_secs = desk
     assert took_secs < SECONDS_AT_MOST
     assert seeded.is_new
     assert (seeded.numbers, seeded.contacts) == (3, 39)
@@ -95,19 +95,19 @@ def test_nothing_happens_in_the_future_and_each_thread_is_in_order():
     assert all(a[1] <= b[1] for a, b in pairwise(rows) if a[0] == b[0])
 
 
-def test_seeding_twice_doubles_nothing(config):
+def test_seeding_twice_doubles_nothing():
     before = _counts()
-    assert not demo.seed_demo(config, now=NOW + timedelta(days=3)).is_new
+    assert not demo.seed_demo(now=NOW + timedelta(days=3)).is_new
     assert _counts() == before
 
 
-def test_it_can_be_removed_and_comes_back_the_same(config):
+def test_it_can_be_removed_and_comes_back_the_same():
     first = _said()
     assert demo.remove_demo().contacts == 39
     assert {name for name, count in _counts().items() if count} == {"investment_programs"}
     assert integrations.numbers() == ()
     assert demo.remove_demo().contacts == 0
-    assert demo.seed_demo(config, now=NOW).is_new
+    assert demo.seed_demo(now=NOW).is_new
     assert _said() == first
 
 

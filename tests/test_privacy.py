@@ -112,6 +112,15 @@ def test_a_number_that_somebody_else_wrote_about_stays(ana):
     assert privacy.delete_person(privacy.find_people(ANA)).webhook_events == 0
 
 
+def test_a_file_that_somebody_else_sent_too_stays(ana):
+    luis = make_conversation(LUIS, "Luis")
+    _fill(ana)
+    _fill(luis, LUIS, sku="b")
+    db.session.query(StoredMedia).update({"path": "ab/same.jpg"})
+    assert privacy.delete_person(privacy.find_people(ANA)).media_paths == ()
+    assert privacy.delete_person(privacy.find_people(LUIS)).media_paths == ("ab/same.jpg",)
+
+
 def test_a_merged_contact_goes_with_its_survivor(ana):
     other = Contact(name="Ana again", merged_into_id=ana.contact_id, created_at=NOW)
     db.session.add(other)
