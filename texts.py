@@ -26,7 +26,8 @@ FOREIGN_LANGUAGE = "en"
 
 def text(name: str, language: str | None, **values: object) -> str:
     """Give the fixed text `name` in `language` (or the nearest that ships). Raises KeyError if unknown."""
-    return _packaged(name, text_language(language)).render(values).strip()
+    reader = text_language(language)
+    return _packaged(name, reader).render({**values, "language": reader}).strip()
 
 
 def text_language(language: str | None) -> str:
