@@ -163,6 +163,15 @@ def _records(of: Conversation) -> None:
     _add(OrderItem(order_id=order.id, product_id=product.id, name="Curso", quantity=1, price_minor=149_700))
 
 
+def records(of: Conversation, number: int) -> None:
+    """Add one more lead, ticket and order of a conversation, and an event; flushes."""
+    about = {"contact_id": of.contact_id, "conversation_id": of.id}
+    _add(Lead(**about, name=""))
+    _add(Ticket(**about, number=f"T-x{number}"))
+    _add(Order(**about, number=f"P-x{number}", status="placed"))
+    _add(webhook_event("failed", b"{}", f"more-{number}"))
+
+
 def _add(row: Any) -> Any:
     db.session.add(row)
     db.session.flush()

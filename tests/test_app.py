@@ -127,7 +127,7 @@ def test_too_large_a_body_is_413(client: FlaskClient) -> None:
 
 
 def test_too_large_a_form_is_413(client: FlaskClient) -> None:
-    assert client.post("/login", data={"email": "x" * 1_000_000}).status_code == 413
+    assert client.post("/login", data={"email": "x" * MAX_REQUEST_BYTES}).status_code == 413
 
 
 # --- reading and writing ------------------------------------------------------------------------------------
