@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from message_content import Choice, Content, LinkButton, LocationRequest, Media, Menu, Text
 from providers.base import Limits
+from providers.loose import clean_text
 
 # A piece that would be shorter than this part of the limit is not worth a nicer end.
 _LEAST_PART = 0.4
@@ -29,7 +30,7 @@ def length(text: str) -> int:
 def split_text(text: str, limit: int) -> list[str]:
     """Cut a text at paragraph, line, sentence or word ends into pieces of at most `limit`; none is empty."""
     pieces = []
-    rest = text.replace("\0", "").strip()
+    rest = clean_text(text).strip()
     while length(rest) > limit:
         cut = _best_end(rest, _index_of(rest, limit))
         piece, rest = rest[:cut].rstrip(), rest[cut:].lstrip()
@@ -40,7 +41,7 @@ def split_text(text: str, limit: int) -> list[str]:
 
 def shorten(text: str, limit: int) -> str:
     """Cut a one-line text to `limit`, with an ellipsis when something is lost; line ends become spaces."""
-    line = " ".join(text.replace("\0", "").split())
+    line = " ".join(clean_text(text).split())
     if length(line) <= limit:
         return line
     return line[: _index_of(line, limit - 1)].rstrip() + _ELLIPSIS
@@ -71,7 +72,7 @@ def fit_media(content: Media, limits: Limits) -> tuple[Content, ...]:
     room = 0 if content.media_kind in _WITHOUT_CAPTION else limits.caption
     pieces = split_text(content.caption, room) if room else []
     caption = pieces[0] if pieces else ""
-    rest = content.caption.replace("\0", "").strip()[len(caption) :].strip()
+    rest = clean_text(content.caption).strip()[len(caption) :].strip()
     filename = shorten(content.filename, 240) if content.media_kind == "document" else ""
     after = tuple(Text(piece) for piece in split_text(rest, limits.text))
     if bool(content.link) == bool(content.media_id):
@@ -84,7 +85,7 @@ def fit_media(content: Media, limits: Limits) -> tuple[Content, ...]:
 def fit_link(content: LinkButton, limits: Limits) -> tuple[Content, ...]:
     """Keep the button when it can be one; else the address stands in the text."""
     address = content.url.strip()
-    if not address.startswith(("https://", "http://")) or any(c.isspace() for c in address):
+    if not address.startswith(("https://", "http://")) or any(c.isspace() or not c.isprintable() for c in address):
         return tuple(Text(piece) for piece in split_text(content.summary, limits.text))
     before, body = _last_body(content.body or content.header, limits)
     fitted = replace(
@@ -107,7 +108,7 @@ def fit_menu(content: Menu, limits: Limits) -> tuple[Content, ...]:
     """Make reply buttons or a list of the menu; numbered text when it is too long for both or its ids cannot
     be sent."""
     ids = [choice.id for choice in content.choices]
-    can_be_pressed = all(0 < length(id) <= limits.choice_id and id == id.strip() for id in ids)
+    can_be_pressed = all(0 < length(id) <= limits.choice_id and id == clean_text(id).strip() for id in ids)
     if not 0 < len(ids) <= limits.rows_count or len(set(ids)) < len(ids) or not can_be_pressed:
         return numbered(content, limits)
     before, body = _last_body(content.body or content.header, limits)
@@ -148,8 +149,8 @@ def _line(number: int, choice: Choice) -> str:
 
 
 def _one_line(choice: Choice) -> Choice:
-    title = " ".join(choice.title.replace("\0", "").split()) or choice.key or choice.id
-    return replace(choice, title=title, description=" ".join(choice.description.replace("\0", "").split()))
+    title = " ".join(clean_text(choice.title).split()) or choice.key or choice.id
+    return replace(choice, title=title, description=" ".join(clean_text(choice.description).split()))
 
 
 def _fit_choices(choices: list[Choice], limits: Limits) -> tuple[Choice, ...]:
@@ -176,7 +177,7 @@ def _last_body(body: str, limits: Limits) -> tuple[tuple[Content, ...], str]:
     pieces = split_text(body, limits.menu_body) or [_NO_BODY]
     if len(pieces) == 1:
         return (), pieces[0]
-    ahead = body.replace("\0", "").strip().removesuffix(pieces[-1])
+    ahead = clean_text(body).strip().removesuffix(pieces[-1])
     return tuple(Text(piece) for piece in split_text(ahead, limits.text)), pieces[-1]
 
 

@@ -209,8 +209,8 @@ def _download(account: Account, url: str, max_bytes: int) -> Answer | MediaError
 
 def may_see_token(account: Account, url: str) -> bool:
     """Tell whether our token may go to `url`: Meta's media hosts, and the host of the configured API."""
-    base, target = urlsplit(_base_url(account)), _split_url(url)
-    if target is None or target.username is not None or not target.hostname:
+    base, target = _split_url(_base_url(account)), _split_url(url)
+    if base is None or target is None or target.username is not None or not target.hostname:
         return False
     if (target.scheme, target.netloc.lower()) == (base.scheme, base.netloc.lower()):
         return True

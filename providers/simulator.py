@@ -88,11 +88,13 @@ class SimulatedEvent:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedRequest:
-    """A POST for the door: `path` with its query, exact bytes, and headers with the signature."""
+    """A POST for the door: `path` with its query, exact bytes, and headers with the signature; `external_id`
+    is the new message's (a status: of the message meant)."""
 
     path: str
     body: bytes
     headers: dict[str, str]
+    external_id: str = ""
 
 
 class Simulator:
@@ -171,13 +173,13 @@ def webhook(
     `public_base_url` is the origin under which the door knows itself: Twilio signs the whole address. An echo
     exists only at Meta: for a Twilio-shaped account it raises ValueError.
     """
-    at = event.at or now
+    event = replace(event, at=event.at or now)
+    event = replace(event, external_id=_external_id(event, is_twilio=account.shape == "twilio"))
     if account.shape == "twilio":
-        return _twilio_request(account, replace(event, at=at), public_base_url)
-    field_name, value = _META_VALUES.get(event.kind, _meta_message)(account, replace(event, at=at), at)
-    change = {"field": field_name, "value": value}
-    entry = {"id": account.business_id or "0", "time": int(at.timestamp()), "changes": [change]}
-    return sign_meta(account, {"object": "whatsapp_business_account", "entry": [entry]})
+        made = _twilio_request(account, event, public_base_url)
+    else:
+        made = _meta_request(account, event, event.at or now)
+    return replace(made, external_id=event.external_id)
 
 
 def sign_meta(account: Account, payload: Any) -> SimulatedRequest:
@@ -222,6 +224,13 @@ def _external_id(event: SimulatedEvent, *, is_twilio: bool) -> str:
 # --- Meta's shape -------------------------------------------------------------------------------------------
 
 
+def _meta_request(account: Account, event: SimulatedEvent, at: datetime) -> SimulatedRequest:
+    field_name, value = _META_VALUES.get(event.kind, _meta_message)(account, event, at)
+    change = {"field": field_name, "value": value}
+    entry = {"id": account.business_id or "0", "time": int(at.timestamp()), "changes": [change]}
+    return sign_meta(account, {"object": "whatsapp_business_account", "entry": [entry]})
+
+
 def _meta_message(account: Account, event: SimulatedEvent, at: datetime) -> tuple[str, dict[str, Any]]:
     who = event.person
     contact = {
@@ -233,7 +242,7 @@ def _meta_message(account: Account, event: SimulatedEvent, at: datetime) -> tupl
             **{"from": who.wa_id},
             from_user_id=who.bsuid,
             from_parent_user_id=who.parent_bsuid,
-            id=_external_id(event, is_twilio=False),
+            id=event.external_id,
             timestamp=str(int(at.timestamp())),
             referral=dict(event.referral) if event.referral else None,
         ),
@@ -311,7 +320,7 @@ def _meta_echo(account: Account, event: SimulatedEvent, at: datetime) -> tuple[s
     echo = {
         "from": _display(account),
         **_present(to=event.person.wa_id, to_user_id=event.person.bsuid),
-        "id": _external_id(event, is_twilio=False),
+        "id": event.external_id,
         "timestamp": str(int(at.timestamp())),
         "type": "text",
         "text": {"body": event.text},
@@ -351,7 +360,7 @@ def _twilio_request(account: Account, event: SimulatedEvent, public_base_url: st
 
 
 def _twilio_message(account: Account, event: SimulatedEvent) -> dict[str, str]:
-    sid, who = _external_id(event, is_twilio=True), event.person
+    sid, who = event.external_id, event.person
     form = {
         "SmsMessageSid": sid,
         "NumMedia": "0",

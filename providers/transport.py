@@ -4,6 +4,8 @@ Every provider module calls it. It knows no provider; it never follows a redirec
 """
 
 import contextlib
+import os
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -21,15 +23,13 @@ CONNECT_TIMEOUT_SECS = 5.0
 MAX_ANSWER_BYTES = 2 * 1024**2
 _CHUNK_BYTES = 64 * 1024
 _POOL_HOSTS, _POOL_CONNECTIONS = 16, 64
-# One pool for all threads (urllib3's pools are thread-safe); a Session's cookies and settings are not.
-_ADAPTER = HTTPAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS, max_retries=0)
-_local = threading.local()
 # Causes that end a request before its first byte left.
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
-    urllib3.exceptions.SSLError,
     urllib3.exceptions.ProxyError,
+    # Only a refused certificate: any other TLS error may come while the answer is read.
+    ssl.SSLCertVerificationError,
 )
 
 
@@ -92,7 +92,7 @@ def exchange(
     deadline = time.monotonic() + timeout_secs
     connect_secs = min(CONNECT_TIMEOUT_SECS, timeout_secs)
     try:
-        response = _session().request(
+        response = _pool.session().request(
             method,
             url,
             auth=auth,
@@ -134,21 +134,38 @@ _IMPOSSIBLE = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
     requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidJSONError,
     urllib3.exceptions.LocationValueError,
     UnicodeError,
 )
 
 
-def _session() -> requests.Session:
-    session: requests.Session | None = getattr(_local, "session", None)
-    if session is None:
-        session = requests.Session()
-        session.mount("https://", _ADAPTER)
-        session.mount("http://", _ADAPTER)
-        session.headers["User-Agent"] = "balcao"
-        _local.session = session
-    session.cookies.clear()
-    return session
+class _Pool:
+    """One process's connections: an adapter for all threads (urllib3's pools are thread-safe), and a Session
+    for each thread (its cookies and settings are not)."""
+
+    def __init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        """Begin anew; a forked child must not speak on its parent's connections."""
+        self._adapter = HTTPAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS)
+        self._local = threading.local()
+
+    def session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.mount("https://", self._adapter)
+            session.mount("http://", self._adapter)
+            session.headers["User-Agent"] = "balcao"
+            self._local.session = session
+        session.cookies.clear()
+        return session
+
+
+_pool = _Pool()
+os.register_at_fork(after_in_child=_pool.open)
 
 
 def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:

@@ -93,9 +93,12 @@ def address_of(to: Person) -> str | None:
 
 def callback_url(base: str, reference: str) -> str:
     """Put our message id into the status callback's query; whatever query it has stays."""
-    if not base:
+    try:
+        parts = urlsplit(base)
+    except ValueError:
         return ""
-    parts = urlsplit(base)
+    if not parts.netloc:
+        return ""
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != REFERENCE_PARAMETER]
     query = urlencode([*kept, (REFERENCE_PARAMETER, reference)]) if reference else parts.query
     return urlunsplit(parts._replace(query=query))

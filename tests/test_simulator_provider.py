@@ -45,6 +45,7 @@ def through_the_door(account: Account, event: SimulatedEvent) -> Any:
     parsed = provider(account.shape).parse(element.payload)
     assert provider("simulator").parse(element.payload) == parsed
     assert element.number_id == account.number_id
+    assert made.external_id == (parsed.message if isinstance(parsed, Echo) else parsed).external_id
     return element, parsed
 
 

@@ -329,7 +329,7 @@ def test_every_fitted_piece_has_at_most_1600_characters(text):
 
 
 def test_twiml_holds_every_piece_escaped():
-    answers = [
+    answers: list[Content] = [
         Text("a < b & ç"),
         Media("image", link="https://l/f.jpg", caption="foto"),
         Template("HX1", "pt"),
