@@ -1,4 +1,4 @@
-"""What the door is measured against: a Flask view that only checks the HMAC over the raw body and answers 200."""
+"""What the door is measured against: a view that only checks the HMAC over the raw body and answers 200."""
 
 import hashlib
 import hmac

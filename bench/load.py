@@ -1,7 +1,7 @@
 """A cheap load generator: prepared requests as raw bytes over kept-alive sockets, one selector, one thread.
 
-The generator shares two cores with the server that it measures, so it parses no more of an answer than its status and
-its length.
+The generator shares the cores with the server that it measures, so it parses no more of an answer than its
+status and its length.
 """
 
 import hashlib
@@ -84,7 +84,8 @@ class RequestMaker:
 
     def _raw(self, body: bytes, headers: dict[str, str]) -> bytes:
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        head = f"POST /webhook HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
+        first = f"POST /webhook HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(body)}\r\n"
+        head = f"{first}{''.join(lines)}\r\n"
         return head.encode() + body
 
 

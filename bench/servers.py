@@ -1,4 +1,4 @@
-"""The processes and databases that a bench needs: started for it, watched for their CPU time, ended by their ids."""
+"""The processes and databases that a bench needs: started for it, watched for their CPU time, ended by id."""
 
 import contextlib
 import os
@@ -95,7 +95,7 @@ class Site:
         return self.start(f"worker-{number}", [sys.executable, "main.py", "worker"])
 
     def start_graph(self, *options: str) -> str:
-        """Start the fake Graph API and point the desk at it; gives its URL. Before the desk's own processes."""
+        """Start the fake Graph API and point the desk at it, before its own processes; gives its URL."""
         command = [sys.executable, "-m", "tests.fakes.graph", "--journal", str(self.journal), *options]
         running = self.start("graph", command)
         deadline = time.monotonic() + START_SECS
@@ -130,7 +130,7 @@ class Site:
 
 @contextlib.contextmanager
 def site(database: str, *, with_redis: bool = False, **env: str) -> Iterator[Site]:
-    """Give a desk with an empty database and folder of its own; everything is ended and removed afterwards."""
+    """Give a desk with an empty database and folder of its own; all is ended and removed afterwards."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="balcao-bench-")))
         url = stack.enter_context(_database(database, folder))
@@ -253,7 +253,7 @@ def _cpu_of(pid: int) -> float:
 
 
 def _postgresql_cpu(database: str) -> float:
-    """CPU seconds of the server's processes for one database (its writers and checkpoints are not counted)."""
+    """CPU seconds of the server's processes for one database (writers and checkpoints not counted)."""
     total = 0.0
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""Takes one turn for each line on standard input (a wa_id) and writes its seconds; `bench.growth` owns the process.
+"""Takes one turn for each line on standard input (a wa_id) and writes its seconds; `bench.growth` owns it.
 
 The turn is the program's own code without a queue between: the door by WSGI, then the lane and its delivery.
 """
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _problem(app: object, status: int) -> str:
-    """Say what is wrong with a turn that was taken, so that a failing desk is never measured as a quick one."""
+    """Say what is wrong with a turn that was taken: a failing desk must not count as a quick one."""
     if status != 200:
         return f"the door answered {status}"
     with app.app_context():  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Whole menu turns per second: from the webhook's POST to the send that the fake Graph API accepted.
 
-A probe contact walks the same steps first; its answers are what every other contact must get, no more and no fewer.
+A probe contact walks the same steps first; its answers are what every other contact must get, no more, no
+fewer.
 """
 
 import json
@@ -24,7 +25,7 @@ RUN_SECS = 180.0
 
 
 def measure(database: str, *, with_redis: bool) -> dict[str, Any]:
-    """Post all webhooks at once; give turns per second until the journal has all answers, and CPU by process."""
+    """Post all webhooks at once; give turns per second until the journal has all answers, and CPU time."""
     with site(database, with_redis=with_redis) as desk:
         graph_url = desk.start_graph("--forget", "--receipts", "")
         desk.prepare()

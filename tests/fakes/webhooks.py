@@ -1,7 +1,7 @@
 """Builders of webhooks as the providers send them: exact bytes, signed, for a test client or a raw socket.
 
-Used by tests, benches and by the fakes themselves for their receipts. Meta escapes every non-ASCII character,
-`/` and `@`, so a receiver that serialises the body again cannot verify it; Twilio signs URL and sorted fields.
+Used by tests, benches and by the fakes themselves for their receipts. Meta escapes non-ASCII characters, `/`
+and `@`, so a receiver that serialises the body again cannot verify it; Twilio signs URL and sorted fields.
 """
 
 import hashlib
