@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import operators
 from models import (
@@ -33,6 +33,7 @@ ADMIN_EMAIL = "ana@loja.com.br"
 AGENT_EMAIL = "beto@loja.com.br"
 PASSWORD = "uma senha bem longa"
 EVIL = "<script>alert(1)</script>"
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def records(of: Conversation, number: int) -> None:
     _add(webhook_event("failed", b"{}", f"more-{number}"))
 
 
-def _add(row: Any) -> Any:
+def _add(row: Row) -> Row:
     db.session.add(row)
     db.session.flush()
     return row

@@ -74,7 +74,7 @@ def test_https_is_insisted_on_only_where_it_is_spoken(load_config: Callable[...,
 def test_programs_hear_errors_in_one_shape(client: FlaskClient, method: str, path: str, code: int) -> None:
     answer = getattr(client, method)(path)
     assert answer.status_code == code
-    assert set(answer.json["error"]) == {"code", "message"}
+    assert set(answer.get_json()["error"]) == {"code", "message"}
 
 
 def test_browsers_hear_errors_as_a_page_in_their_language(client: FlaskClient) -> None:
@@ -91,7 +91,7 @@ def test_a_refused_method_names_the_allowed_ones(client: FlaskClient) -> None:
 def test_the_api_always_hears_json(client: FlaskClient) -> None:
     answer = get(client, "/api/v1/nothing")
     assert answer.status_code == 404
-    assert answer.json["error"]["code"] == "not_found"
+    assert answer.get_json()["error"]["code"] == "not_found"
 
 
 @pytest.mark.parametrize("headers", [AS_BROWSER, {}])
@@ -160,9 +160,9 @@ def test_a_reading_mark_does_not_outlive_its_request(app: Flask) -> None:
 def test_the_front_page_tells_programs_the_state_of_the_service(client: FlaskClient) -> None:
     answer = client.get("/", headers={"Accept": "application/json"})
     assert answer.status_code == 200
-    assert answer.json["service"] == "balcao"
-    assert answer.json["status"] == "ok"
-    assert answer.json["version"]
+    assert answer.get_json()["service"] == "balcao"
+    assert answer.get_json()["status"] == "ok"
+    assert answer.get_json()["version"]
 
 
 def test_healthz_asks_the_database_nothing(load_config: Callable[..., Config]) -> None:
@@ -194,7 +194,7 @@ def test_there_is_one_head_of_migrations() -> None:
 
 def _reasons(client: FlaskClient) -> tuple[int, set[str]]:
     answer = client.get("/readyz")
-    return answer.status_code, {reason["code"] for reason in answer.json["reasons"]}
+    return answer.status_code, {reason["code"] for reason in answer.get_json()["reasons"]}
 
 
 def _beat(app: Flask, *, seconds_ago: int) -> None:

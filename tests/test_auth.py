@@ -87,7 +87,7 @@ def test_signing_in_leads_back_to_where_one_wanted_to_go(target: str) -> None:
 def test_programs_are_not_redirected_to_a_form(client: FlaskClient) -> None:
     answer = client.get("/inbox")
     assert answer.status_code == 401
-    assert answer.json["error"]["code"] == "unauthorized"
+    assert answer.get_json()["error"]["code"] == "unauthorized"
 
 
 # --- what ends a session ------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def test_a_list_costs_the_same_however_long_it_is(
     with counted(app) as short:
         get(admin, path)
     with app.app_context():
-        number = db.session.scalars(select(Integration)).first()
+        number = db.session.scalars(select(Integration)).one()
         for n in range(25):
             of = conversation(number, f"Pessoa {n}", f"55119000000{n:02d}", handler="human", unread_count=1)
             page_rows.records(of, n)
