@@ -15,6 +15,7 @@ from message_content import LinkButton, Media, Menu, Text
 from tests.walking import CONTEXT, FACTS, NOW, Customer
 from vocabulary import TEXT_LANGUAGES
 
+HANDBOOK = (FLOWS_DIR.parent / "docs" / "flows.md").read_text(encoding="utf-8")
 SMALL = """\
 name: small
 title: {pt: Pequeno, es: Pequeño, en: Small}
@@ -182,6 +183,19 @@ def test_the_action_list_is_closed_and_consistent():
         assert action.summary, name
         assert action.outcomes, name
         assert action.applies_on <= set(action.outcomes), name
+
+
+def test_the_handbook_shows_every_action_with_its_arguments_and_outcomes():
+    rows = {row.split("`")[1]: row for row in HANDBOOK.splitlines() if row.startswith("| `")}
+    for name, action in ACTIONS.items():
+        assert action.summary in rows[name]
+        for part in (*action.arguments, *action.outcomes):
+            assert part in rows[name]
+
+
+def test_the_handbooks_example_is_a_flow():
+    example = HANDBOOK.split("```yaml\n")[1].split("```")[0]
+    assert read_flow(example, "hello.yaml").name == "hello"
 
 
 def test_every_action_of_the_list_is_used_by_a_shipped_flow():
