@@ -85,7 +85,7 @@ def fit_media(content: Media, limits: Limits) -> tuple[Content, ...]:
 def fit_link(content: LinkButton, limits: Limits) -> tuple[Content, ...]:
     """Keep the button when it can be one; else the address stands in the text."""
     address = content.url.strip()
-    if not address.startswith(("https://", "http://")) or any(c.isspace() or not c.isprintable() for c in address):
+    if not address.startswith(("https://", "http://")) or " " in address or not address.isprintable():
         return tuple(Text(piece) for piece in split_text(content.summary, limits.text))
     before, body = _last_body(content.body or content.header, limits)
     fitted = replace(
