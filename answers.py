@@ -81,6 +81,11 @@ def is_skip_word(text: str) -> bool:
     return text.strip() in {"-", "--", "—", "."} or _squeezed(plain(text)) in _phrases("skip")
 
 
+def is_cancel_word(text: str) -> bool:
+    """Tell whether the customer gives up the question that she was asked."""
+    return _squeezed(plain(text)) in _phrases("cancel")
+
+
 def plain(text: str) -> str:
     """Give `text` lower-case, without accents, signs and emoji, with digits of every script as 0-9, words
     apart by one space."""
@@ -155,7 +160,7 @@ def read_name(text: str) -> str | None:
         return None
     if not all(c.isalpha() or unicodedata.category(c) in ("Mc", "Mn") or c in NAME_PUNCTUATION for c in name):
         return None
-    if sum(c.isalpha() for c in name) < MIN_NAME_CHARS or is_menu_word(name):
+    if sum(c.isalpha() for c in name) < MIN_NAME_CHARS or is_menu_word(name) or _is_no_name(name):
         return None
     return _capitalised(name) if name.islower() else name
 
@@ -223,6 +228,11 @@ def read_date(
 
 def _has_any(words: str, phrases: Iterable[str]) -> bool:
     return any(f" {plain(phrase)} " in words for phrase in phrases)
+
+
+def _is_no_name(name: str) -> bool:
+    words = _squeezed(plain(name))
+    return words in _phrases("not_whole_names") or not _phrases("not_names").isdisjoint(words.split())
 
 
 def _is_greeting(words: str) -> bool:

@@ -20,7 +20,16 @@ from typing import Any
 from jinja2 import TemplateError
 
 import texts
-from answers import Answer, MenuWord, is_menu_word, is_skip_word, plain, read_answer, read_choice_key
+from answers import (
+    Answer,
+    MenuWord,
+    is_cancel_word,
+    is_menu_word,
+    is_skip_word,
+    plain,
+    read_answer,
+    read_choice_key,
+)
 from flow_files import (
     ACTIONS,
     Action,
@@ -227,6 +236,8 @@ def _take_answer(walk: "_Walk", position: str, scene: Scene, text: str) -> Turn:
     rescued = _rescued(walk, scene, text)
     if rescued:
         return rescued
+    if is_cancel_word(text):
+        return walk.restart()
     if scene.optional and is_skip_word(text):
         return walk.keep(scene, "")
     region, time_zone = walk.context.get("region"), walk.context.get("time_zone")

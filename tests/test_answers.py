@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from answers import (
     MAX_NAME_CHARS,
+    is_cancel_word,
     is_menu_word,
     is_skip_word,
     plain,
@@ -110,6 +111,12 @@ def test_skip_words_leave_an_answer_out(text: str):
     assert is_skip_word(text)
 
 
+@pytest.mark.parametrize("text", ["cancel", "Cancelar!", "sair", "exit", "取消", "salir"])
+def test_cancel_words_give_a_question_up(text: str):
+    assert is_cancel_word(text)
+    assert not is_cancel_word(f"{text} pedido")
+
+
 @pytest.mark.parametrize("text", ["", "skip it all", "nothing works", "a-b", "pular corda"])
 def test_other_words_skip_nothing(text: str):
     assert not is_skip_word(text)
@@ -175,7 +182,8 @@ def test_a_name_is_read(text: str, name: str):
     [
         "", " ", "A", "1", "Ana 1", "ana@x.com", "https://x.com", "😀😀", "--", "oi", "hello", "menu",
         "voltar", "x" * 81,
-        "one two three four five six seven eight nine", "R$ 10", "Ana; DROP TABLE", "<b>Ana</b>",
+        "one two three four five six seven eight nine", "ok", "Sim", "não", "no", "quero falar com alguém",
+        "I need help", "obrigado", "cancelar", "quanto custa", "R$ 10", "Ana; DROP TABLE", "<b>Ana</b>",
         "{{ 7 }}", "\x00\x00",
     ],
 )  # fmt: skip

@@ -58,6 +58,14 @@ def test_a_greeting_resets_choices_but_not_questions(flow: str):
 
 
 @pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("word", ["cancelar", "cancel", "salir"])
+def test_a_question_can_be_given_up(flow: str, word: str):
+    for position, scene in shipped()[flow].scenes.items():
+        if scene.awaits and scene.awaits != "choice":
+            assert advance(shipped()[flow], position, {}, word, **OPTIONS).step == "menu"
+
+
+@pytest.mark.parametrize("flow", FLOWS)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_back_is_never_a_dead_end(flow: str, language: str):
     for position, scene in shipped()[flow].scenes.items():
