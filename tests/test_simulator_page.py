@@ -93,7 +93,7 @@ def _read(knock: Request) -> list[Any]:
     shape = "meta" if knock.path == "/webhook" else "twilio"
     form = () if shape == "meta" else tuple(knock.form.items(multi=True))
     url = f"{knock.root_url.rstrip('/')}{knock.full_path.rstrip('?')}"
-    signed = SignedRequest("POST", url, knock.headers, knock.get_data(cache=True), form)
+    signed = SignedRequest("POST", url, dict(knock.headers), knock.get_data(cache=True), form)
     assert provider(shape).verify(signed, SECRET), "the webhook is not signed with the number's secret"
     return [provider(shape).parse(element.payload) for element in provider(shape).split(signed)]
 
