@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,8 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=growth.MESSAGES_BIG, help="growth: the big database")
     parser.add_argument("--turns", type=int, default=growth.TURNS, help="growth: turns on each database")
     chosen = parser.parse_args()
+    # A polite end unwinds: processes are ended, databases dropped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     runs: dict[str, Callable[[str], dict[str, Any]]] = {
         "door": lambda kind: door.measure(
             kind, rounds=chosen.rounds, secs=chosen.secs, workers=chosen.workers
