@@ -1,7 +1,10 @@
-"""Understand a message and write a reply; always gives one, with or without a model. Never touches the database.
+"""Understand a message and write a reply; always gives one, with or without a model. Never touches the
+database.
 
-The pipeline calls `understand` for each message and `reply` when triage gives the answer to the AI. Without a key, replies
-are the fixed texts of templates/whatsapp in the customer's language, by what was wanted, with the way on as buttons.
+The pipeline calls `understand` for each message and `reply` when triage gives the answer to the AI. Without
+a key, replies
+are the fixed texts of templates/whatsapp in the customer's language, by what was wanted, with the way on as
+buttons.
 """
 
 from dataclasses import dataclass

@@ -5,12 +5,11 @@ one open row instead of filling the page. Flushes, never commits, tells nobody b
 """
 
 from datetime import datetime
-from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Update, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
-from lanes import insert_or_ignore
 from models import Alert, db
+from statements import changed_rows, insert_or_ignore
 
 KIND_MAX_CHARS = 40
 TOPIC_MAX_CHARS = 190
@@ -79,21 +78,22 @@ def open_count() -> int:
 
 
 def _count_again(topic: str, text: str, now: datetime) -> bool:
-    return _changes(
-        update(Alert)
-        .where(Alert.open_topic == topic)
-        .values(times=Alert.times + 1, last_at=now, text=text[:TEXT_MAX_CHARS])
+    return (
+        changed_rows(
+            update(Alert)
+            .where(Alert.open_topic == topic)
+            .values(times=Alert.times + 1, last_at=now, text=text[:TEXT_MAX_CHARS])
+        )
+        > 0
     )
 
 
 def _close(condition: ColumnElement[bool], now: datetime) -> bool:
-    return _changes(
-        update(Alert)
-        .where(condition, Alert.open_topic.is_not(None))
-        .values(open_topic=None, acknowledged_at=now)
+    return (
+        changed_rows(
+            update(Alert)
+            .where(condition, Alert.open_topic.is_not(None))
+            .values(open_topic=None, acknowledged_at=now)
+        )
+        > 0
     )
-
-
-def _changes(statement: Update) -> bool:
-    done = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast(CursorResult[Any], done).rowcount > 0

@@ -1,6 +1,7 @@
 """The words of an answer and the actions behind them: a flow's turn, a reply, or a fixed text.
 
-The pipeline calls `gather` outside any transaction and `complete` inside the turn's write transaction: an action that
+The pipeline calls `gather` outside any transaction and `complete` inside the turn's write transaction: an
+action that
 writes tells the number of what it wrote only there. Queues nothing and commits nothing.
 """
 
@@ -108,7 +109,8 @@ def _run_actions(
     now: datetime,
     message_id: int | None,
 ) -> None:
-    """Run the flow's actions in turn; without a `message_id` (outside the transaction) stop before one that writes."""
+    """Run the flow's actions in turn; without a `message_id` (outside the transaction) stop before one that
+    writes."""
     is_writing = message_id is not None
     ctx = _action_context(config, thread, understood, now, message_id)
     while answer.flow_turn is not None and answer.flow_turn.action is not None:

@@ -1,7 +1,9 @@
 """Contacts and their identities, conversations, menu sessions, consent, and hand-over to a person and back.
 
-The pipeline reads a `Thread` (a frozen snapshot) at the start of a turn and calls the verbs in its write transaction; pages
-call the hand-over verbs. Identities are kept exactly as the provider gave them; spellings of one number are matched, never
+The pipeline reads a `Thread` (a frozen snapshot) at the start of a turn and calls the verbs in its write
+transaction; pages
+call the hand-over verbs. Identities are kept exactly as the provider gave them; spellings of one number are
+matched, never
 rewritten. Verbs flush and never commit.
 """
 
@@ -10,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import selectinload
 
 import phone
 from integrations import Number
-from lanes import inbound_lane, insert_or_ignore
+from lanes import inbound_lane
 from models import (
     Alert,
     Appointment,
@@ -35,6 +37,7 @@ from models import (
     db,
 )
 from providers.base import Person
+from statements import changed_rows, insert_or_ignore, table
 
 SERVICE_WINDOW = timedelta(hours=24)
 # The provider's clock and ours differ, and a message needs time to travel.
@@ -46,10 +49,10 @@ _TELLING_KINDS = ("wa_id", "bsuid", "parent_bsuid")
 _RECORDS = (Lead, Ticket, Complaint, Appointment, Feedback, Order)
 
 
-_IDENTITY = ContactIdentity.__table__.c
-_CONTACT = Contact.__table__.c
-_CONVERSATION = Conversation.__table__.c
-_SESSION = MenuSession.__table__.c
+_IDENTITY = table(ContactIdentity).c
+_CONTACT = table(Contact).c
+_CONVERSATION = table(Conversation).c
+_SESSION = table(MenuSession).c
 
 # Every turn runs this; a statement that is built once costs a third of one built each time.
 _THREAD = (
@@ -71,13 +74,13 @@ _THREAD = (
         _SESSION.data,
         _SESSION.last_activity_at,
     )
-    .select_from(ContactIdentity.__table__)
-    .join(Contact.__table__, _CONTACT.id == _IDENTITY.contact_id)
+    .select_from(table(ContactIdentity))
+    .join(table(Contact), _CONTACT.id == _IDENTITY.contact_id)
     .join(
-        Conversation.__table__,
+        table(Conversation),
         (_CONVERSATION.contact_id == _CONTACT.id) & (_CONVERSATION.integration_id == bindparam("number")),
     )
-    .outerjoin(MenuSession.__table__, _SESSION.conversation_id == _CONVERSATION.id)
+    .outerjoin(table(MenuSession), _SESSION.conversation_id == _CONVERSATION.id)
     .where(
         _IDENTITY.account == bindparam("account"), _IDENTITY.value.in_(bindparam("values", expanding=True))
     )
@@ -88,9 +91,14 @@ _ADDRESS = (
     .order_by(_IDENTITY.id)
 )
 _SAVE_SESSION = (
-    update(MenuSession.__table__)
+    update(table(MenuSession))
     .where(_SESSION.conversation_id == bindparam("conversation"))
-    .values(flow=bindparam("flow"), step=bindparam("step"), data=bindparam("data"), last_activity_at=bindparam("now"))
+    .values(
+        flow=bindparam("flow"),
+        step=bindparam("step"),
+        data=bindparam("data"),
+        last_activity_at=bindparam("now"),
+    )
 )
 
 
@@ -143,7 +151,8 @@ class Thread:
 
 
 def find_thread(number: Number, person: Person) -> Thread | None:
-    """Give the thread when every identity of `person` is known, belongs to one contact and nothing is to be learnt."""
+    """Give the thread when every identity of `person` is known, belongs to one contact and nothing is to be
+    learnt."""
     wanted = _identities(person)
     values = [value for _, value in wanted]
     rows = db.session.execute(
@@ -171,7 +180,8 @@ def find_thread(number: Number, person: Person) -> Thread | None:
 
 
 def admit(number: Number, person: Person, *, now: datetime, is_demo: bool = False) -> Conversation:
-    """Make sure that the contact, all its identities and the conversation exist, and join contacts that turn out to be one.
+    """Make sure that the contact, all its identities and the conversation exist, and join contacts that
+    turn out to be one.
 
     Idempotent. Flushes; a second worker that admits the same new person meets the unique constraints.
     """
@@ -202,7 +212,8 @@ def rename(number: Number, person: Person, name: str) -> None:
 
 
 def change_identity(number: Number, old: Person, new: Person, *, now: datetime) -> Conversation:
-    """Keep the contact through a change of number or of business-scoped id: the old identity ends, the new is learnt."""
+    """Keep the contact through a change of number or of business-scoped id: the old identity ends, the new
+    is learnt."""
     known = Person(**{k: getattr(old, k) or getattr(new, k) for k in (*_IDENTITY_FIELDS, "name")})
     conversation = admit(number, old if _identities(old) else known, now=now)
     contact = db.session.get_one(Contact, conversation.contact_id)
@@ -219,7 +230,8 @@ def change_identity(number: Number, old: Person, new: Person, *, now: datetime) 
 
 
 def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
-    """Join two contacts that are one person: identities, threads, records, queued messages and open events follow."""
+    """Join two contacts that are one person: identities, threads, records, queued messages and open events
+    follow."""
     del now
     for identity in list(other.identities):
         identity.contact_id = survivor.id
@@ -241,26 +253,21 @@ def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
 
 def set_language(contact_id: int, language: str) -> None:
     """Remember the language in which a person writes."""
-    db.session.execute(
-        update(Contact)
-        .where(Contact.id == contact_id)
-        .values(language=language)
-        .execution_options(synchronize_session=False)
-    )
+    changed_rows(update(Contact).where(Contact.id == contact_id).values(language=language))
 
 
 def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
     """Keep the first ad that brought a person; it is never sent again."""
-    db.session.execute(
+    changed_rows(
         update(Contact)
         .where(Contact.id == contact_id, Contact.referral.is_(None))
         .values(referral=dict(referral))
-        .execution_options(synchronize_session=False)
     )
 
 
 def address_of(contact_id: int) -> Person:
-    """Give the identities under which a contact can be written to, exactly as the provider knows them; the newest counts."""
+    """Give the identities under which a contact can be written to, exactly as the provider knows them; the
+    newest counts."""
     rows = db.session.execute(_ADDRESS, {"contact": contact_id})
     return Person(**{row.kind: row.value for row in rows})
 
@@ -270,30 +277,25 @@ def address_of(contact_id: int) -> Person:
 
 def opt_out(contact_id: int, *, now: datetime) -> None:
     """Stop everything that we would send on our own; queued bot messages are cancelled. Idempotent."""
-    db.session.execute(
+    changed_rows(
         update(Contact)
         .where(Contact.id == contact_id, Contact.opted_out_at.is_(None))
         .values(opted_out_at=now)
-        .execution_options(synchronize_session=False)
     )
 
 
 def opt_in(contact_id: int) -> None:
-    db.session.execute(
-        update(Contact)
-        .where(Contact.id == contact_id)
-        .values(opted_out_at=None, refuses_marketing_at=None)
-        .execution_options(synchronize_session=False)
+    changed_rows(
+        update(Contact).where(Contact.id == contact_id).values(opted_out_at=None, refuses_marketing_at=None)
     )
 
 
 def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: datetime) -> None:
     """Keep the provider's own preference (Meta's user_preferences); it bars campaigns, not answers."""
-    db.session.execute(
+    changed_rows(
         update(Contact)
         .where(Contact.id == contact_id)
         .values(refuses_marketing_at=None if wants_marketing else now)
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -303,7 +305,8 @@ def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: dat
 def take_over(
     conversation: Conversation, operator: Operator | None, *, now: datetime, reason: str = "taken over"
 ) -> None:
-    """Give the conversation to a person: the bot is silent, and what it had not sent yet is cancelled. Flushes."""
+    """Give the conversation to a person: the bot is silent, and what it had not sent yet is cancelled.
+    Flushes."""
     conversation.handler = "human"
     conversation.handler_reason = reason
     conversation.operator_id = operator.id if operator else None
@@ -319,13 +322,15 @@ def hand_back(conversation: Conversation, *, now: datetime) -> None:
     conversation.handler_reason = ""
     conversation.operator_id = None
     conversation.handover_ends_at = None
-    db.session.execute(update(MenuSession).where(MenuSession.conversation_id == conversation.id).values(step=None))
+    db.session.execute(
+        update(MenuSession).where(MenuSession.conversation_id == conversation.id).values(step=None)
+    )
     db.session.flush()
 
 
 def cancel_unsent(conversation_id: int, *, now: datetime) -> int:
     """Cancel the bot's messages that have not left; gives how many."""
-    cancelled = db.session.execute(
+    return changed_rows(
         update(Message)
         .where(
             Message.conversation_id == conversation_id,
@@ -340,9 +345,7 @@ def cancel_unsent(conversation_id: int, *, now: datetime) -> int:
             error_text="A person took over before this was sent.",
             send_due_at=None,
         )
-        .execution_options(synchronize_session=False)
     )
-    return int(cancelled.rowcount)
 
 
 # --- windows and sessions -----------------------------------------------------------------------------------
@@ -361,7 +364,13 @@ def window_left(last_inbound_at: datetime | None, now: datetime) -> timedelta:
 
 
 def save_session(
-    conversation_id: int, *, is_known: bool, flow: str, step: str | None, data: Mapping[str, Any], now: datetime
+    conversation_id: int,
+    *,
+    is_known: bool,
+    flow: str,
+    step: str | None,
+    data: Mapping[str, Any],
+    now: datetime,
 ) -> None:
     """Keep where the conversation stands; `is_known` says that a row exists."""
     values = {"flow": flow, "step": step, "data": dict(data)}
@@ -373,13 +382,11 @@ def save_session(
 
 def end_silent_sessions(*, older_than: datetime) -> int:
     """Close the sessions that have been silent since `older_than`; gives how many."""
-    ended = db.session.execute(
+    return changed_rows(
         update(MenuSession)
         .where(MenuSession.last_activity_at < older_than, MenuSession.step.is_not(None))
         .values(step=None, data={})
-        .execution_options(synchronize_session=False)
     )
-    return int(ended.rowcount)
 
 
 # --- below --------------------------------------------------------------------------------------------------
@@ -390,7 +397,8 @@ def _identities(person: Person) -> list[tuple[str, str]]:
 
 
 def _contacts_of(number: Number, person: Person) -> list[Contact]:
-    """Find who `person` is, the oldest contact first: by exact identity, else by another spelling of the number."""
+    """Find who `person` is, the oldest contact first: by exact identity, else by another spelling of the
+    number."""
     telling = [(kind, value) for kind, value in _identities(person) if kind in _TELLING_KINDS]
     found = _contacts_by(number, ContactIdentity.value.in_([value for _, value in telling]))
     if not any(_has(contact, "wa_id", person.wa_id) for contact in found) and person.wa_id:
@@ -451,7 +459,9 @@ def _learn(account: str, contact: Contact, kind: str, value: str, now: datetime)
 def _end_identity(account: str, kind: str, value: str, now: datetime) -> None:
     db.session.execute(
         update(ContactIdentity)
-        .where(ContactIdentity.account == account, ContactIdentity.kind == kind, ContactIdentity.value == value)
+        .where(
+            ContactIdentity.account == account, ContactIdentity.kind == kind, ContactIdentity.value == value
+        )
         .values(replaced_at=now)
     )
 
@@ -473,23 +483,22 @@ def _conversation(number: Number, contact: Contact, now: datetime) -> Conversati
 
 
 def _conversations_of(contact: Contact) -> Iterable[Conversation]:
-    return db.session.execute(select(Conversation).where(Conversation.contact_id == contact.id)).scalars().all()
+    return (
+        db.session.execute(select(Conversation).where(Conversation.contact_id == contact.id)).scalars().all()
+    )
 
 
 def _join_conversations(kept: Conversation, other: Conversation) -> None:
-    for table in (Message, Turn, Alert, Lead, Ticket, Complaint, Appointment, Feedback):
-        db.session.execute(
-            update(table).where(table.conversation_id == other.id).values(conversation_id=kept.id)
-        )
+    for row in (Message, Turn, Alert, Lead, Ticket, Complaint, Appointment, Feedback):
+        changed_rows(update(row).where(row.conversation_id == other.id).values(conversation_id=kept.id))
     has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
-    cart = {} if has_cart else {"cart_of_conversation_id": kept.id}
-    db.session.execute(
-        update(Order).where(Order.cart_of_conversation_id == other.id).values(
-            **(cart or {"cart_of_conversation_id": None, "status": "cancelled"})
-        )
-    )
-    db.session.execute(update(Order).where(Order.conversation_id == other.id).values(conversation_id=kept.id))
-    db.session.execute(MenuSession.__table__.delete().where(MenuSession.conversation_id == other.id))
+    cart = update(Order).where(Order.cart_of_conversation_id == other.id)
+    if has_cart:
+        changed_rows(cart.values(cart_of_conversation_id=None, status="cancelled"))
+    else:
+        changed_rows(cart.values(cart_of_conversation_id=kept.id))
+    changed_rows(update(Order).where(Order.conversation_id == other.id).values(conversation_id=kept.id))
+    changed_rows(delete(MenuSession).where(MenuSession.conversation_id == other.id))
     kept.last_inbound_at = _latest(kept.last_inbound_at, other.last_inbound_at)
     kept.last_message_at = _latest(kept.last_message_at, other.last_message_at)
     kept.unread_count += other.unread_count
@@ -512,11 +521,10 @@ def _inherit(survivor: Contact, other: Contact) -> None:
 
 def move_open_events(number: Number, from_person: str, to_person: str) -> None:
     """Let the events that wait under a person's old lane follow into the new one."""
-    db.session.execute(
+    changed_rows(
         update(WebhookEvent)
         .where(WebhookEvent.state == "pending", WebhookEvent.lane == inbound_lane(number.id, from_person))
         .values(lane=inbound_lane(number.id, to_person))
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -526,5 +534,3 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
 
 def _clean_name(name: str) -> str:
     return "".join(c for c in name if c.isprintable()).strip()[:255]
-
-

@@ -1,7 +1,9 @@
 """Webhook elements into `webhook_events`: several requests of one process share one commit.
 
-Called by the door only. A commit waits for the disk; while one request's commit is on its way, the others that arrive
-queue up and go together in the next one (the first of them leads). Each caller returns only when its own rows are
+Called by the door only. A commit waits for the disk; while one request's commit is on its way, the others
+that arrive
+queue up and go together in the next one (the first of them leads). Each caller returns only when its own
+rows are
 committed, so a 200 means stored. This room commits: that is its meaning. It never reads a payload.
 """
 
@@ -176,4 +178,3 @@ def _naive(moment: datetime | None) -> datetime | None:
 def _sqlite_time(moment: datetime | None) -> str | None:
     """Write a time as SQLAlchemy's SQLite dialect does, to the microsecond."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-

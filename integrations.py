@@ -1,6 +1,7 @@
 """Our WhatsApp numbers: their credentials (sealed at rest), which one a webhook belongs to, and their health.
 
-Called by the door, by `whatsapp_service` and by pages. Reading the numbers for each webhook would cost a query, so each
+Called by the door, by `whatsapp_service` and by pages. Reading the numbers for each webhook would cost a
+query, so each
 process remembers them for a few seconds. Verbs flush and never commit.
 """
 

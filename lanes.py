@@ -1,24 +1,27 @@
 """Leases: one worker at a time per person and direction, and who is due.
 
-The inbox (`webhook_events`) and the outbox (`messages`) are the truth; a lease only says whose turn it is to work on one
-person's rows. `tasks` and `whatsapp_service` call this; every commit of a lane's work contains `confirm`, so that a
-worker which slept through its lease writes nothing. `claim` and `release` commit by themselves: their meaning is a commit.
+The inbox (`webhook_events`) and the outbox (`messages`) are the truth; a lease only says whose turn it is
+to work on one
+person's rows. `tasks` and `whatsapp_service` call this; every commit of a lane's work contains `confirm`,
+so that a
+worker which slept through its lease writes nothing. `claim` and `release` commit by themselves: their
+meaning is a commit.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Float, Insert, bindparam, func, select, update
-from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy import Float, bindparam, func, select, update
 
-from models import Base, Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
+from models import Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
+from statements import changed_rows, insert_or_ignore, table
 
 LEASE_SECS = 30.0
 RECEIPTS_LANE = "receipts"
 DUE_LIMIT = 500
 
-_LANE = Lane.__table__.c
-_EVENT = WebhookEvent.__table__.c
+_LANE = table(Lane).c
+_EVENT = table(WebhookEvent).c
 
 
 class LeaseLost(Exception):
@@ -35,7 +38,7 @@ class Lease:
 
 # Every turn runs these; statements that are built once cost a third of those built each time.
 _TAKE = (
-    update(Lane.__table__)
+    update(table(Lane))
     .where(_LANE.key == bindparam("lane"), _LANE.leased_until < epoch_now())
     .values(
         token=_LANE.token + 1,
@@ -46,7 +49,7 @@ _TAKE = (
 _TAKE_RETURNING = _TAKE.returning(_LANE.token)
 _TOKEN = select(_LANE.token).where(_LANE.key == bindparam("lane"))
 _CONFIRM = (
-    update(Lane.__table__)
+    update(table(Lane))
     .where(_LANE.key == bindparam("lane"), _LANE.token == bindparam("mine"))
     .values(leased_until=epoch_now() + bindparam("secs", type_=Float()))
 )
@@ -89,8 +92,7 @@ def confirm(lease: Lease, lease_secs: float = LEASE_SECS) -> None:
 
     Raises LeaseLost when the token has grown; the caller must roll back.
     """
-    changed = db.session.execute(_CONFIRM, {"lane": lease.key, "mine": lease.token, "secs": lease_secs})
-    if changed.rowcount != 1:
+    if changed_rows(_CONFIRM, {"lane": lease.key, "mine": lease.token, "secs": lease_secs}) != 1:
         raise LeaseLost(lease.key)
 
 
@@ -135,11 +137,12 @@ def due_inbound(now: datetime) -> list[str]:
         .order_by(oldest)
         .limit(DUE_LIMIT)
     )
-    return [lane for (lane,) in rows]
+    return [lane for (lane,) in rows if lane is not None]
 
 
 def due_outbound(now: datetime) -> list[int]:
-    """Give the conversations whose outbox has a due row, oldest first; a live lease is left to `take` to refuse."""
+    """Give the conversations whose outbox has a due row, oldest first; a live lease is left to `take` to
+    refuse."""
     rows = db.session.execute(
         select(Message.conversation_id)
         .where(Message.send_due_at.is_not(None), Message.send_due_at <= now)
@@ -154,7 +157,7 @@ def _take_over_expired(key: str, holder: str, lease_secs: float) -> Lease | None
     values = {"lane": key, "secs": lease_secs, "holder_name": holder}
     if db.engine.dialect.update_returning:
         token = db.session.execute(_TAKE_RETURNING, values).scalar()
-    elif db.session.execute(_TAKE, values).rowcount == 1:
+    elif changed_rows(_TAKE, values) == 1:
         token = db.session.execute(_TOKEN, {"lane": key}).scalar()
     else:
         token = None
@@ -162,21 +165,11 @@ def _take_over_expired(key: str, holder: str, lease_secs: float) -> Lease | None
 
 
 def _open_lane(key: str) -> bool:
-    """Make a lane that nobody holds; False when there is one. It is free, then taken: what the row count of an
+    """Make a lane that nobody holds; False when there is one. It is free, then taken: what the row count of
+    an
     ignored INSERT means differs between the databases."""
     if db.session.execute(_TOKEN, {"lane": key}).first() is not None:
         return False
     row = {"key": key, "token": 0, "leased_until": 0.0, "holder": ""}
     db.session.execute(insert_or_ignore(Lane).values(row))
     return True
-
-
-def insert_or_ignore(table: type[Base]) -> Insert:
-    """Give an INSERT that leaves an existing row alone, in the dialect of the database in use."""
-    dialect = db.engine.dialect.name
-    if dialect == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    key = next(iter(table.__table__.primary_key.columns))
-    return mysql.insert(table).on_duplicate_key_update({key.name: key})

@@ -1,4 +1,5 @@
-"""The way in. `main:app` for gunicorn (never starts a worker); `python main.py` serves web and one worker in one process;
+"""The way in. `main:app` for gunicorn (never starts a worker); `python main.py` serves web and one worker
+in one process;
 `python main.py worker` is a worker alone.
 """
 
@@ -52,7 +53,11 @@ def serve() -> None:
 def _welcome(config: Config, opened: Opened) -> str:
     """Say where everything is; a new admin's password is shown here and never again."""
     url = f"http://{config.host}:{config.port}"
-    lines = [f"Balcão is open: {url}", f"The phone emulator: {url}/simulator", f"Sign in as {opened.admin_email}"]
+    lines = [
+        f"Balcão is open: {url}",
+        f"The phone emulator: {url}/simulator",
+        f"Sign in as {opened.admin_email}",
+    ]
     if opened.new_password:
         lines.append(f"with the password {opened.new_password}  (shown only now; keep it)")
     return "\n".join(["", *lines, "Stop with Ctrl-C.", ""])

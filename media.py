@@ -1,6 +1,8 @@
-"""Files that came with messages, kept in a folder under their own hash. Called by `tasks` (to store) and pages (to read).
+"""Files that came with messages, kept in a folder under their own hash. Called by `tasks` (to store) and
+pages (to read).
 
-The type is checked by content's size cap and by the provider's word; files are only ever served as attachments.
+The type is checked by content's size cap and by the provider's word; files are only ever served as
+attachments.
 """
 
 import hashlib

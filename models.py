@@ -1,16 +1,21 @@
-"""Every table of the desk, and `db`. Nouns only: columns, constraints, relations, predicates over a row's own columns.
+"""Every table of the desk, and `db`. Nouns only: columns, constraints, relations, predicates over a row's
+own columns.
 
-Times are UTC and timezone-aware in Python. Ids of the outside world are compared byte for byte. JSON is kept as text, which
-holds every character on all three databases. How the databases are opened (SQLite's WAL and IMMEDIATE writes, MariaDB's
+Times are UTC and timezone-aware in Python. Ids of the outside world are compared byte for byte. JSON is
+kept as text, which
+holds every character on all three databases. How the databases are opened (SQLite's WAL and IMMEDIATE
+writes, MariaDB's
 isolation) is at the end; `reading()` marks a block that only reads.
 """
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -35,6 +40,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.sql.expression import FunctionElement
@@ -46,6 +52,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 SQLITE_BUSY_TIMEOUT_MS = 15_000
+# A connection that rested this long may have been cut; one that was used a moment ago need not be asked.
+PING_AFTER_SECS = 5.0
 
 
 class Base(DeclarativeBase):
@@ -81,7 +89,8 @@ LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
 
 class Json(TypeDecorator[Any]):
-    """A JSON value as text. Escaped on the way in, so that NUL and lone surrogates pass PostgreSQL unharmed."""
+    """A JSON value as text. Escaped on the way in, so that NUL and lone surrogates pass PostgreSQL
+    unharmed."""
 
     impl = LongText
     cache_ok = True
@@ -208,7 +217,8 @@ class Integration(Base):
 
 
 class Contact(Base):
-    """A person who writes to us; not its phone number. Merged contacts keep a row that points to the survivor."""
+    """A person who writes to us; not its phone number. Merged contacts keep a row that points to the
+    survivor."""
 
     __tablename__ = "contacts"
 
@@ -239,7 +249,8 @@ class Contact(Base):
 class ContactIdentity(Base):
     """One name under which a provider account knows a contact: verbatim, never rewritten.
 
-    `match_key` joins spellings of one number (Brazil's ninth digit, Mexico's 1, Argentina's 9); it is for finding only.
+    `match_key` joins spellings of one number (Brazil's ninth digit, Mexico's 1, Argentina's 9); it is for
+    finding only.
     """
 
     __tablename__ = "contact_identities"
@@ -313,8 +324,10 @@ class MenuSession(Base):
 class WebhookEvent(Base):
     """The inbox: one element of a signed webhook, as it came. The truth of what reached us.
 
-    state: pending (a lane or the receipts task will take it), unmatched (a receipt that came before its message is known),
-    done, ignored (stored and shown, nothing to do), failed (gave up; shown), unknown (signed, but no number of ours).
+    state: pending (a lane or the receipts task will take it), unmatched (a receipt that came before its
+    message is known),
+    done, ignored (stored and shown, nothing to do), failed (gave up; shown), unknown (signed, but no number
+    of ours).
     """
 
     __tablename__ = "webhook_events"
@@ -368,7 +381,8 @@ class Turn(Base):
 class Message(Base):
     """One message of a conversation, in or out; an outgoing one is also its own outbox row.
 
-    While `send_due_at` is set, delivery has work to do: send it (queued), or settle what became of it (sending, uncertain).
+    While `send_due_at` is set, delivery has work to do: send it (queued), or settle what became of it
+    (sending, uncertain).
     """
 
     __tablename__ = "messages"
@@ -680,10 +694,30 @@ def begin_writing() -> None:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Set each new connection of `engine` up for its database. Called once per engine by the composition root."""
+    """Set each new connection of `engine` up for its database. Called once per engine by the composition
+    root."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _open_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "checkin", _note_rest)
+        event.listen(engine, "checkout", partial(_ping_after_rest, engine.dialect))
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ping_after_rest(dialect: Dialect, connection: Any, record: Any, _proxy: Any) -> None:
+    """Replace a connection that was cut while it rested, as `pool_pre_ping` does, without asking each
+    time."""
+    rests_since = record.info.get("rests_since")
+    if rests_since is None or time.monotonic() - rests_since < PING_AFTER_SECS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except Exception as error:
+        raise DisconnectionError from error
 
 
 def _open_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,6 +1,8 @@
-"""Make a desk ready for its first customer: schema, the environment's numbers and product, the first admin, demo history.
+"""Make a desk ready for its first customer: schema, the environment's numbers and product, the first admin,
+demo history.
 
-Called by `main.serve` and by `cli init-db`. Idempotent: a second call changes nothing that people have changed. Commits.
+Called by `main.serve` and by `cli init-db`. Idempotent: a second call changes nothing that people have
+changed. Commits.
 """
 
 from dataclasses import dataclass

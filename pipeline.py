@@ -1,7 +1,10 @@
-"""One turn of one conversation, from inbox to outbox: the steps in order, nothing clever. The room to read first.
+"""One turn of one conversation, from inbox to outbox: the steps in order, nothing clever. The room to read
+first.
 
-`tasks` calls `work_inbound` with a lane. Each turn is *read*, *understood*, *answered*, and *applied* in one commit that also
-proves the lane's lease: analysis, menu step, records, queued messages and the events' end stand or fall together. A crash
+`tasks` calls `work_inbound` with a lane. Each turn is *read*, *understood*, *answered*, and *applied* in
+one commit that also
+proves the lane's lease: analysis, menu step, records, queued messages and the events' end stand or fall
+together. A crash
 before it leaves the events pending, and the turn is made again with nothing doubled.
 """
 
@@ -30,6 +33,7 @@ from lanes import Lease, LeaseLost
 from models import Conversation, Turn, UtcDateTime, WebhookEvent, db, reading
 from providers import provider
 from providers.base import InboundMessage
+from statements import changed_rows, inserted_id, table
 from understanding import Arrival, Understanding
 
 log = structlog.get_logger()
@@ -37,8 +41,8 @@ log = structlog.get_logger()
 EVENTS_PER_LOOK: Final = 50
 MAX_TRIES: Final = 5
 
-_EVENT = WebhookEvent.__table__.c
-_CONVERSATION = Conversation.__table__.c
+_EVENT = table(WebhookEvent).c
+_CONVERSATION = table(Conversation).c
 
 # Every turn runs these; statements that are built once cost a third of those built each time.
 _LOOK = (
@@ -56,13 +60,13 @@ _LOOK = (
     .limit(EVENTS_PER_LOOK)
 )
 _END = (
-    update(WebhookEvent.__table__)
+    update(table(WebhookEvent))
     .where(_EVENT.id.in_(bindparam("ids", expanding=True)))
     .values(state=bindparam("new_state"), due_at=None)
 )
-_WRITE_TURN = insert(Turn.__table__)
+_WRITE_TURN = insert(table(Turn))
 _CLAIM_CONVERSATION = (
-    update(Conversation.__table__)
+    update(table(Conversation))
     .where(_CONVERSATION.id == bindparam("conversation"), _CONVERSATION.handler == bindparam("seen_handler"))
     .values(
         last_inbound_at=bindparam("opened_at", type_=UtcDateTime()),
@@ -90,7 +94,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a look at a lane led to: whose outbox to deliver now, and when the lane wants to be looked at again."""
+    """What a look at a lane led to: whose outbox to deliver now, and when the lane wants to be looked at
+    again."""
 
     conversation_ids: tuple[int, ...] = ()
     look_again_at: datetime | None = None
@@ -118,7 +123,8 @@ class _Step:
 def work_inbound(lane: str, desk: Desk) -> Worked:
     """Answer everything that is due in one person's inbound lane, in order. Commits once per turn.
 
-    Gives up quietly when another worker holds the lane or took it over. Database failures are raised: nothing is lost,
+    Gives up quietly when another worker holds the lane or took it over. Database failures are raised:
+    nothing is lost,
     the rows stay pending.
     """
     touched: dict[int, None] = {}
@@ -143,7 +149,8 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
 
 
 def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> datetime | None:
-    """Take turns until nothing is due; ends with the lane let go. Gives when a waiting burst is to be looked at again."""
+    """Take turns until nothing is due; ends with the lane let go. Gives when a waiting burst is to be
+    looked at again."""
     outdated_count = 0
     while look.arrivals and not _rests(look.arrivals[0], desk.clock()):
         try:
@@ -176,7 +183,12 @@ def _look(lease: Lease) -> _Look:
         return _Look((), None)
     arrivals = tuple(
         Arrival(
-            row.id, number, provider(row.provider).parse(row.payload), row.received_at, row.attempts, row.due_at
+            row.id,
+            number,
+            provider(row.provider).parse(row.payload),
+            row.received_at,
+            row.attempts,
+            row.due_at,
         )
         for row in rows
     )
@@ -186,7 +198,8 @@ def _look(lease: Lease) -> _Look:
 
 
 def _set_aside(event_ids: Sequence[int]) -> None:
-    """Keep the events of a number that was switched off from coming up again; `replay-events` brings them back."""
+    """Keep the events of a number that was switched off from coming up again; `replay-events` brings them
+    back."""
     if event_ids:
         _end_events(event_ids, "unknown")
         db.session.commit()
@@ -238,11 +251,10 @@ def _admit(lease: Lease, desk: Desk, arrival: Arrival) -> Thread:
 
 
 def _wait(lease: Lease, arrivals: Sequence[Arrival], until: datetime) -> None:
-    db.session.execute(
+    changed_rows(
         update(WebhookEvent)
         .where(WebhookEvent.id.in_([arrival.event_id for arrival in arrivals]))
         .values(due_at=until)
-        .execution_options(synchronize_session=False)
     )
     lanes.let_go(lease)
     db.session.commit()
@@ -260,7 +272,8 @@ def _apply(
     now: datetime,
     times: dict[str, float],
 ) -> bool:
-    """Write the whole turn in one transaction that proves the lease, and let the lane go when nothing else waits.
+    """Write the whole turn in one transaction that proves the lease, and let the lane go when nothing else
+    waits.
 
     Gives whether it was let go. Raises LeaseLost and TurnOutdated.
     """
@@ -321,8 +334,10 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
     last = understood.burst[-1]
     opened_at = min(last.message.sent_at or last.received_at, last.received_at)
     contents = answer.contents
-    preview = contents[-1].summary.replace("\n", " ") if contents else whatsapp_service.preview_of(last.message)
-    claimed = db.session.execute(
+    preview = (
+        contents[-1].summary.replace("\n", " ") if contents else whatsapp_service.preview_of(last.message)
+    )
+    claimed = changed_rows(
         _CLAIM_CONVERSATION,
         {
             "conversation": thread.conversation_id,
@@ -333,7 +348,7 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
             "unread": len(understood.burst),
         },
     )
-    if claimed.rowcount != 1:
+    if claimed != 1:
         raise TurnOutdated
     if thread.handler == "human" and not thread.is_with_person(now):
         conversations.hand_back(db.session.get_one(Conversation, thread.conversation_id), now=now)
@@ -387,7 +402,7 @@ def _write_turn(
     times: dict[str, float],
 ) -> int:
     session = understood.session
-    written = db.session.execute(
+    return inserted_id(
         _WRITE_TURN,
         {
             "conversation_id": thread.conversation_id,
@@ -401,7 +416,6 @@ def _write_turn(
             "created_at": now,
         },
     )
-    return int(written.inserted_primary_key[0])
 
 
 def _complete_turn(
@@ -436,7 +450,7 @@ def _trace(
 
 
 def _end_events(event_ids: Sequence[int], state: str) -> None:
-    db.session.execute(_END, {"ids": list(event_ids), "new_state": state})
+    changed_rows(_END, {"ids": list(event_ids), "new_state": state})
 
 
 # --- events that ask for no answer, and failures ------------------------------------------------------------
@@ -455,11 +469,12 @@ def _record(lease: Lease, desk: Desk, arrival: Arrival) -> tuple[int, ...]:
 
 
 def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> None:
-    """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words are answered."""
+    """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words
+    are answered."""
     log.exception("turn_failed", event_id=arrival.event_id, lane=lease.key, error=type(error).__name__)
     now, attempts = desk.clock(), arrival.attempts + 1
     is_over = attempts >= MAX_TRIES
-    db.session.execute(
+    changed_rows(
         update(WebhookEvent)
         .where(WebhookEvent.id == arrival.event_id)
         .values(
@@ -468,7 +483,6 @@ def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) 
             due_at=None if is_over else now + timedelta(seconds=2.0**attempts),
             error=type(error).__name__[:255],
         )
-        .execution_options(synchronize_session=False)
     )
     if is_over:
         text = f"Message event {arrival.event_id} could not be worked on and was set aside."

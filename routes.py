@@ -1,7 +1,9 @@
 """The webhook door and nothing else: verify, store, answer 200.
 
-Meta posts to /webhook, Twilio to /whatsapp and /whatsapp/status. A signature is checked over the exact bytes, the body is
-split into its elements, each becomes one row of the inbox, and only then are lanes woken and 200 said. No network call
+Meta posts to /webhook, Twilio to /whatsapp and /whatsapp/status. A signature is checked over the exact
+bytes, the body is
+split into its elements, each becomes one row of the inbox, and only then are lanes woken and 200 said. No
+network call
 and no reading of meaning happens here. What is signed but not understood is stored and still answered 200.
 """
 
@@ -124,7 +126,7 @@ def _signed_request(shape: str) -> SignedRequest:
     body = request.get_data(cache=True)  # the exact bytes, before anything parses them
     if shape == "twilio":
         form = tuple(request.form.items(multi=True))
-    return SignedRequest(request.method, _public_url(), request.headers, body, form)
+    return SignedRequest(request.method, _public_url(), dict(request.headers), body, form)
 
 
 def _public_url() -> str:

@@ -1,6 +1,7 @@
 """Events that ask for no answer: reactions, edits, the owner's own words, history, new numbers, preferences.
 
-The pipeline calls `record` inside the write transaction of the person's lane. Nothing here answers, and nothing commits.
+The pipeline calls `record` inside the write transaction of the person's lane. Nothing here answers, and
+nothing commits.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +40,8 @@ def _quiet_message(number: Number, message: InboundMessage, now: datetime) -> in
 
 
 def _echo(number: Number, echo: Echo, now: datetime) -> int:
-    """The owner answered on her own phone: the conversation is hers, and the bot's unsent words are cancelled."""
+    """The owner answered on her own phone: the conversation is hers, and the bot's unsent words are
+    cancelled."""
     conversation = conversations.admit(number, echo.recipient, now=now)
     conversations.take_over(conversation, None, now=now, reason="answered on the owner's phone")
     whatsapp_service.store_echo(conversation, number, echo.message, now=now)

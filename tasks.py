@@ -1,6 +1,7 @@
 """Everything that happens in the background, and the whole schedule, on one screen.
 
-Huey carries wake-ups only; the tables are the truth. A task names a lane or a conversation, never a message; a lost one costs
+Huey carries wake-ups only; the tables are the truth. A task names a lane or a conversation, never a
+message; a lost one costs
 seconds, because each worker's sweeper finds what was left. Doors call `wake` after their commit.
 """
 
@@ -29,6 +30,7 @@ import integrations
 import lanes
 import media
 import pipeline
+import receipts
 import whatsapp_service
 from config import Config
 from lanes import RECEIPTS_LANE
@@ -36,6 +38,7 @@ from models import Message, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
 from providers import provider
 from providers.base import DownloadedMedia, InboundMedia
+from statements import changed_rows
 from whatsapp_service import DeliveryRules
 
 log = structlog.get_logger()
@@ -150,7 +153,7 @@ def _settle_receipts() -> None:
     while lease := lanes.claim(RECEIPTS_LANE, HOLDER):
         try:
             while events := _pending_receipts():
-                whatsapp_service.apply_receipts(events, now=_clock())
+                receipts.apply_receipts(events, now=_clock())
                 lanes.confirm(lease)
                 db.session.commit()
             lanes.release(lease)
@@ -276,12 +279,7 @@ def _retry_unmatched(now: datetime) -> None:
         found = db.session.execute(select(WebhookEvent.id).where(is_due).limit(1)).first()
         db.session.rollback()
     if found is not None:
-        db.session.execute(
-            update(WebhookEvent)
-            .where(is_due)
-            .values(state="pending")
-            .execution_options(synchronize_session=False)
-        )
+        changed_rows(update(WebhookEvent).where(is_due).values(state="pending"))
         db.session.commit()
 
 
@@ -289,7 +287,7 @@ def _beat() -> None:
     """Tell the web process that this worker lives."""
     now = _clock()
     beat = update(Worker).where(Worker.name == HOLDER).values(seen_at=now)
-    if db.session.execute(beat.execution_options(synchronize_session=False)).rowcount == 0:
+    if changed_rows(beat) == 0:
         db.session.add(Worker(name=HOLDER, started_at=now, seen_at=now))
     db.session.commit()
 

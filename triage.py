@@ -1,6 +1,8 @@
-"""Who answers a message (menu, shop, AI, a person, nobody) and why. Pure; `pipeline` calls it with all that it knows.
+"""Who answers a message (menu, shop, AI, a person, nobody) and why. Pure; `pipeline` calls it with all that
+it knows.
 
-The rules stand in order in `decide`; the first that fits wins, and its reason is stored on the turn and shown.
+The rules stand in order in `decide`; the first that fits wins, and its reason is stored on the turn and
+shown.
 """
 
 import unicodedata
@@ -12,11 +14,12 @@ OPT_OUT_WORDS: Final = (
     "stop|stop all|stopall|unsubscribe|opt out|optout|sair|parar|pare|para|descadastrar|descadastre|remover|"
     "me tire da lista|baja|dar de baja|darme de baja|cancelar suscripcion|no mas mensajes|arret|arreter|"
     "desabonner|me desabonner|stopp|abmelden|abbestellen|annulla iscrizione|cancellami|disiscrivimi|"
-    "ايقاف|إيقاف|توقف|الغاء الاشتراك|إلغاء الاشتراك|退订|退訂|取消订阅|停止|配信停止|配信解除|수신거부|수신 거부|중지"
+    "ايقاف|إيقاف|توقف|الغاء الاشتراك|إلغاء الاشتراك"
+    "|退订|退訂|取消订阅|停止|配信停止|配信解除|수신거부|수신 거부|중지"
 )
 OPT_IN_WORDS: Final = (
-    "start|unstop|subscribe|voltar|iniciar|comecar|quero receber|alta|suscribir|suscribirme|empezar|commencer|"
-    "reprendre|anmelden|starten|inizia|iscrivimi|ابدأ|ابدا|اشتراك|订阅|开始|開始|再開|수신동의|시작"
+    "start|unstop|subscribe|voltar|iniciar|comecar|quero receber|alta|suscribir|suscribirme|empezar|"
+    "commencer|reprendre|anmelden|starten|inizia|iscrivimi|ابدأ|ابدا|اشتراك|订阅|开始|開始|再開|수신동의|시작"
 )
 SHOP_WORDS: Final = (
     "comprar|quero comprar|produtos|produto|catalogo|loja|ver produtos|ver catalogo|carrinho|meu carrinho|"
@@ -60,7 +63,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who answers and the reason in plain words; `flow` where a flow begins anew, `effect` what it sets in motion."""
+    """Who answers and the reason in plain words; `flow` where a flow begins anew, `effect` what it sets in
+    motion."""
 
     responder: Responder
     reason: str

@@ -1,6 +1,8 @@
-"""What a message is taken for: which flow it belongs to, what it means, who answers it, and which fragments are one burst.
+"""What a message is taken for: which flow it belongs to, what it means, who answers it, and which fragments
+are one burst.
 
-The pipeline calls `understand` with what a lane holds and the thread as it was read. Reads no row and writes none.
+The pipeline calls `understand` with what a lane holds and the thread as it was read. Reads no row and
+writes none.
 """
 
 from collections.abc import Sequence
@@ -86,9 +88,7 @@ def understand(
     return (first if len(burst) == 1 else _understand(config, thread, burst, now)), None
 
 
-def _burst(
-    config: Config, thread: Thread, arrivals: Sequence[Arrival], now: datetime
-) -> tuple[Arrival, ...]:
+def _burst(config: Config, thread: Thread, arrivals: Sequence[Arrival], now: datetime) -> tuple[Arrival, ...]:
     """Take the run of free texts at the head of the lane; a menu word, digit or button ends it."""
     burst = [arrivals[0]]
     for arrival in arrivals[1:]:
@@ -100,7 +100,8 @@ def _burst(
 
 
 def _quiet_at(config: Config, burst: Sequence[Arrival], *, is_ended: bool) -> datetime:
-    """Give when the burst may be answered: quiet for a while, waited for long enough, or ended by something else."""
+    """Give when the burst may be answered: quiet for a while, waited for long enough, or ended by something
+    else."""
     first, last = min(a.received_at for a in burst), max(a.received_at for a in burst)
     if is_ended:
         return first
@@ -145,7 +146,8 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
 
 
 def _flow_of(message: InboundMessage, session: Session | None, number: Number) -> str:
-    """Name the flow that a message belongs to: of the button pressed, else the open one, else the number's start."""
+    """Name the flow that a message belongs to: of the button pressed, else the open one, else the number's
+    start."""
     flows = menu_flows.shipped()
     pressed = (message.choice_id or "").partition("/")[0]
     for name in (pressed, session.flow if session and session.step else "", number.start_flow):

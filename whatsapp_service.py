@@ -1,11 +1,14 @@
 """The phone line: stored events become messages and statuses; queued messages leave, in order, each once.
 
-The pipeline stores and queues through this room inside its turn; the worker calls `deliver` and `apply_receipts`. The outbox is
-the `messages` table itself: while `send_due_at` is set there is work to do. `deliver` commits by itself (its meaning is a
-commit: a send is marked before it leaves and settled after) and holds no transaction while it talks to a provider.
+The pipeline stores and queues through this room inside its turn; the worker calls `deliver` and
+`apply_receipts`. The outbox is
+the `messages` table itself: while `send_due_at` is set there is work to do. `deliver` commits by itself
+(its meaning is a
+commit: a send is marked before it leaves and settled after) and holds no transaction while it talks to a
+provider.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,11 +22,12 @@ import integrations
 import lanes
 from conversations import OutsideServiceWindow
 from integrations import Number
-from lanes import Lease, LeaseLost, insert_or_ignore
+from lanes import Lease, LeaseLost
 from message_content import Content, Template, Text, from_json, to_json
-from models import Conversation, Integration, Message, Operator, StoredMedia, UtcDateTime, WebhookEvent, db
+from models import Conversation, Integration, Message, Operator, StoredMedia, UtcDateTime, db
 from providers import provider
-from providers.base import HistoryMessage, InboundMedia, InboundMessage, Person, Receipt, SendError, Sent
+from providers.base import HistoryMessage, InboundMedia, InboundMessage, Person, SendError, Sent
+from statements import changed_rows, insert_or_ignore, inserted_id, table
 from vocabulary import RECEIPT_STATUSES, statuses_before
 
 log = structlog.get_logger()
@@ -35,21 +39,19 @@ LONGEST_RETRY_SECS: Final = 600.0
 PAIR_BACKOFF_BASE: Final = 4.0  # Meta: retry after 4^n seconds
 CREDENTIAL_PAUSE_SECS: Final = 60.0
 NUMBER_PAUSE_SECS: Final = 5.0
-UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
-OPT_OUT_CODES: Final = frozenset({131050, 21610})
 
 
-_MESSAGE = Message.__table__.c
-_CONVERSATION = Conversation.__table__.c
+_MESSAGE = table(Message).c
+_CONVERSATION = table(Conversation).c
 
 # Every turn runs these; statements that are built once cost a third of those built each time.
-_INSERT = insert(Message.__table__)
+_INSERT = insert(table(Message))
 _HEAD = (
     select(
         _MESSAGE.id,
         _MESSAGE.status,
         _MESSAGE.content,
-        _MESSAGE.quotes_external_id,
+        _MESSAGE.quotes_external_id.label("quotes"),
         _MESSAGE.send_due_at,
         _MESSAGE.status_at,
         _MESSAGE.attempts,
@@ -57,17 +59,17 @@ _HEAD = (
         _CONVERSATION.contact_id,
         _CONVERSATION.integration_id,
         _CONVERSATION.last_inbound_at,
-        Integration.__table__.c.paused_until,
+        table(Integration).c.paused_until,
     )
-    .select_from(Message.__table__)
-    .join(Conversation.__table__, _CONVERSATION.id == _MESSAGE.conversation_id)
-    .join(Integration.__table__, Integration.__table__.c.id == _CONVERSATION.integration_id)
+    .select_from(table(Message))
+    .join(table(Conversation), _CONVERSATION.id == _MESSAGE.conversation_id)
+    .join(table(Integration), table(Integration).c.id == _CONVERSATION.integration_id)
     .where(_MESSAGE.conversation_id == bindparam("conversation"), _MESSAGE.send_due_at.is_not(None))
     .order_by(_MESSAGE.id)
     .limit(1)
 )
 _MARK_SENDING = (
-    update(Message.__table__)
+    update(table(Message))
     .where(_MESSAGE.id == bindparam("message"))
     .values(
         status="sending",
@@ -78,7 +80,7 @@ _MARK_SENDING = (
     )
 )
 _SETTLE_SENT = (
-    update(Message.__table__)
+    update(table(Message))
     .where(_MESSAGE.id == bindparam("message"), _MESSAGE.status.in_(statuses_before("sent")))
     .values(
         status="sent",
@@ -126,7 +128,7 @@ def store_inbound(
 
     Raises IntegrityError when the message is stored already.
     """
-    stored = db.session.execute(
+    message_id = inserted_id(
         _INSERT,
         {
             "conversation_id": conversation_id,
@@ -143,7 +145,6 @@ def store_inbound(
             **columns,
         },
     )
-    message_id = int(stored.inserted_primary_key[0])
     if message.media is not None:
         _queue_download(message_id, message.media, now)
     return message_id
@@ -198,7 +199,8 @@ def store_echo(conversation: Conversation, number: Number, message: InboundMessa
 
 
 def store_history(conversation: Conversation, number: Number, past: HistoryMessage, *, now: datetime) -> None:
-    """Write a message from before we were connected, under its own time; it opens no window. Idempotent by id."""
+    """Write a message from before we were connected, under its own time; it opens no window. Idempotent by
+    id."""
     at = past.message.sent_at or now
     if past.is_ours:
         status = past.status if past.status in RECEIPT_STATUSES else "sent"
@@ -222,7 +224,9 @@ def _store_outside(
     at: datetime,
 ) -> bool:
     """Write a message that did not pass through us; False when it is known."""
-    inserted = db.session.execute(
+    if is_stored(number, message):
+        return False
+    db.session.execute(
         insert_or_ignore(Message).values(
             conversation_id=conversation_id,
             integration_id=number.id,
@@ -239,7 +243,7 @@ def _store_outside(
             created_at=at,
         )
     )
-    return bool(inserted.rowcount)
+    return True
 
 
 def preview_of(message: InboundMessage) -> str:
@@ -274,7 +278,8 @@ def queue(
     operator_id: int | None = None,
     client_token: str | None = None,
 ) -> list[int]:
-    """Put messages into the outbox, each fitted to the provider's limits; gives their ids in order of sending."""
+    """Put messages into the outbox, each fitted to the provider's limits; gives their ids in order of
+    sending."""
     fit = provider(number.account.provider, number.account.shape).fit
     ids = []
     for content in contents:
@@ -295,8 +300,7 @@ def queue(
                 "client_token": client_token,
                 "created_at": now,
             }
-            result = db.session.execute(_INSERT, row)
-            ids.append(int(result.inserted_primary_key[0]))
+            ids.append(inserted_id(_INSERT, row))
             client_token = None  # the first piece carries it
     return ids
 
@@ -344,7 +348,8 @@ def deliver(
 ) -> datetime | None:
     """Send what is due of one conversation, in order; give when more becomes due, None when nothing is left.
 
-    Commits. A message is marked `sending` in the commit that precedes its request, so that a crash in between is seen;
+    Commits. A message is marked `sending` in the commit that precedes its request, so that a crash in
+    between is seen;
     a lease that was lost meanwhile means that nothing is written.
     """
     lease = lanes.take(lanes.outbound_lane(conversation_id), holder, rules.lease_secs)
@@ -371,7 +376,11 @@ def _deliver_under(
         db.session.commit()
         rules.await_turn(ready.number.id)
         answer = provider(ready.number.account.provider).send(
-            ready.number.account, ready.to, ready.content, reference=str(ready.message_id), quotes=ready.quotes
+            ready.number.account,
+            ready.to,
+            ready.content,
+            reference=str(ready.message_id),
+            quotes=ready.quotes,
         )
         lanes.confirm(lease, rules.lease_secs)
         if isinstance(answer, Sent):
@@ -396,7 +405,8 @@ class _Parcel:
 
 
 def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Parcel | datetime | None:
-    """Settle what cannot or need not be sent, and mark the first message that can; else say when to come back."""
+    """Settle what cannot or need not be sent, and mark the first message that can; else say when to come
+    back."""
     while head := _head(conversation_id):
         if head.status == "sending":
             # Its worker died between marking and settling: whether it left, only a receipt can tell.
@@ -417,7 +427,7 @@ def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Pa
 
 def _head(conversation_id: int) -> _Head | None:
     row = db.session.execute(_HEAD, {"conversation": conversation_id}).first()
-    return None if row is None else _Head(*row)
+    return None if row is None else _Head(**row._mapping)
 
 
 def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datetime | None:
@@ -431,7 +441,9 @@ def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datet
     content = from_json(head.content)
     is_open = conversations.is_window_open(head.last_inbound_at, now)
     if not is_open and not isinstance(content, Template):
-        text = "The 24-hour window was closed when this was about to be sent; only a template may be sent now."
+        text = (
+            "The 24-hour window was closed when this was about to be sent; only a template may be sent now."
+        )
         _fail(head.id, conversation_id, "window_closed", text, now)
         return None
     to = conversations.address_of(head.contact_id)
@@ -467,10 +479,8 @@ def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> None:
 
 def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:
     """Keep the provider's id. A receipt may have come first: then its status stands."""
-    settled = db.session.execute(
-        _SETTLE_SENT, {"message": parcel.message_id, "now": now, "wamid": sent.external_id}
-    )
-    if settled.rowcount == 0:
+    values = {"message": parcel.message_id, "now": now, "wamid": sent.external_id}
+    if changed_rows(_SETTLE_SENT, values) == 0:
         _change(parcel.message_id, external_id=sent.external_id, send_due_at=None)
     taught = sent.person
     if taught is not None and any(
@@ -509,7 +519,7 @@ def _retry(parcel: _Parcel, error: SendError, now: datetime) -> None:
 
 
 def _postpone(parcel: _Parcel, wait_secs: float, error: SendError, now: datetime, *, attempts: int) -> None:
-    db.session.execute(
+    changed_rows(
         update(Message)
         .where(Message.id == parcel.message_id, Message.status == "sending")
         .values(
@@ -520,7 +530,6 @@ def _postpone(parcel: _Parcel, wait_secs: float, error: SendError, now: datetime
             error_code=error.code[:20],
             error_text=error.operator_message[:255],
         )
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -530,7 +539,7 @@ def _mark_uncertain(
     """Wait for a receipt; with `uncertain_resend_secs` 0 it is only shown and nothing waits behind it."""
     resend = rules.uncertain_resend_secs
     text = error.operator_message if error else "The connection ended before the provider answered."
-    db.session.execute(
+    changed_rows(
         update(Message)
         .where(Message.id == message_id, Message.status == "sending")
         .values(
@@ -540,7 +549,6 @@ def _mark_uncertain(
             error_code=(error.code if error else "cut_off")[:20],
             error_text=text[:255],
         )
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -564,114 +572,16 @@ def _fail(message_id: int, conversation_id: int, code: str, text: str, now: date
 
 
 def _pause(integration_id: int, wait_secs: float, now: datetime) -> None:
-    db.session.execute(
+    changed_rows(
         update(Integration)
         .where(Integration.id == integration_id)
         .values(paused_until=now + timedelta(seconds=wait_secs))
-        .execution_options(synchronize_session=False)
     )
 
 
 def _change(message_id: int, **values: Any) -> None:
-    db.session.execute(
-        update(Message)
-        .where(Message.id == message_id)
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    changed_rows(update(Message).where(Message.id == message_id).values(**values))
 
 
 def _alert(kind: str, topic: str, text: str, conversation_id: int | None, now: datetime) -> None:
     alerts.raise_alert(kind, f"{kind}:{topic}", text, conversation_id=conversation_id, now=now)
-
-
-# --- receipts -----------------------------------------------------------------------------------------------
-
-
-def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
-    """Move the statuses of our messages forward; a receipt whose message is unknown waits and is tried again. Flushes."""
-    for event in events:
-        parsed = provider(event.provider).parse(event.payload)
-        if not isinstance(parsed, Receipt):
-            event.state = "ignored"
-        elif _apply_receipt(event.integration_id, parsed, now):
-            event.state = "done"
-        else:
-            _wait_for_message(event, now)
-    db.session.flush()
-
-
-def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:
-    """Give False when the message is not known."""
-    if receipt.status not in RECEIPT_STATUSES:
-        return True
-    match = _match(integration_id, receipt)
-    values: dict[str, Any] = {"status": receipt.status, "status_at": receipt.at or now, "send_due_at": None}
-    error = receipt.errors[0] if receipt.errors else None
-    if receipt.status == "failed" and error is not None:
-        values |= {
-            "error_code": str(error.code)[:20],
-            "error_text": (error.details or error.title or "The provider could not deliver it.")[:255],
-        }
-    changed = db.session.execute(
-        update(Message)
-        .where(*match, Message.status.in_(statuses_before(receipt.status)))
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
-    is_known = changed.rowcount > 0 or db.session.execute(select(Message.id).where(*match)).first() is not None
-    if changed.rowcount and receipt.reference:
-        _keep_external_id(match, receipt)
-    if changed.rowcount and receipt.status == "failed":
-        _tell_of_failure(match, receipt, now)
-    return is_known
-
-
-def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
-    """Find our message by our own id where it came back, else by the provider's."""
-    ours = (Message.integration_id == integration_id, Message.direction == "out")
-    reference = receipt.reference or ""
-    if reference.isascii() and reference.isdigit() and len(reference) < 19:
-        # The id of another database's message must not be taken for ours: then the external id differs.
-        # A message that was sent twice has two external ids and answers to both.
-        same = (
-            Message.external_id.is_(None)
-            | (Message.external_id == receipt.external_id)
-            | (Message.resent_count > 0)
-        )
-        return (*ours, Message.id == int(reference), same)
-    return (*ours, Message.external_id == receipt.external_id)
-
-
-def _keep_external_id(match: tuple[Any, ...], receipt: Receipt) -> None:
-    db.session.execute(
-        update(Message)
-        .where(*match, Message.external_id.is_(None))
-        .values(external_id=receipt.external_id)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _tell_of_failure(match: tuple[Any, ...], receipt: Receipt, now: datetime) -> None:
-    row = db.session.execute(
-        select(Message.conversation_id, Message.error_text, Conversation.contact_id)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(*match)
-    ).first()
-    if row is None:
-        return
-    _alert("delivery_failed", f"conversation:{row[0]}", row[1] or "A message failed.", row[0], now)
-    if any(error.code in OPT_OUT_CODES for error in receipt.errors):
-        conversations.opt_out(row[2], now=now)
-
-
-def _wait_for_message(event: WebhookEvent, now: datetime) -> None:
-    """Our send may not have been stored yet; or the message was never ours (sent by another program)."""
-    event.attempts += 1
-    if event.attempts > UNMATCHED_TRIES:
-        event.state, event.error = "ignored", "no message of ours has this id"
-    else:
-        event.state = "unmatched"
-        event.due_at = now + timedelta(seconds=2.0 ** min(event.attempts, 9))
-
-

@@ -1,4 +1,5 @@
-"""How Alembic meets the application: its engine and its tables. Run through `cli.py init-db` or `flask --app main db upgrade`."""
+"""How Alembic meets the application: its engine and its tables. Run through `cli.py init-db` or `flask
+--app main db upgrade`."""
 
 from typing import Any, Literal
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 import opening
 from app import create_app
 from config import Config
-from models import Alert, ContactIdentity, Contact, Lane, Worker, db, epoch_now
+from models import Alert, Contact, ContactIdentity, Lane, Worker, db, epoch_now
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_times_come_back_to_the_microsecond(migrated: Flask) -> None:
 
 
 def test_a_time_without_a_zone_is_refused(migrated: Flask) -> None:
-    db.session.add(Worker(name="w", seen_at=datetime(2026, 11, 21)))
+    db.session.add(Worker(name="w", seen_at=datetime(2026, 11, 21)))  # noqa: DTZ001
     with pytest.raises(Exception, match="without a zone"):
         db.session.commit()
     db.session.rollback()

@@ -1,0 +1,112 @@
+"""What the provider says became of our messages: statuses move forward only, and settle sends whose fate
+was unknown.
+
+`tasks` calls `apply_receipts` under the lease of the receipts' lane. A receipt that comes before its
+message is known waits.
+Flushes and never commits.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select, update
+
+import alerts
+import conversations
+from models import Conversation, Message, WebhookEvent, db
+from providers import provider
+from providers.base import Receipt
+from statements import changed_rows
+from vocabulary import RECEIPT_STATUSES, statuses_before
+
+UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
+OPT_OUT_CODES: Final = frozenset({131050, 21610})
+
+
+def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
+    """Move the statuses of our messages forward; a receipt whose message is unknown waits and is tried
+    again. Flushes."""
+    for event in events:
+        parsed = provider(event.provider).parse(event.payload)
+        if not isinstance(parsed, Receipt):
+            event.state = "ignored"
+        elif _apply_receipt(event.integration_id, parsed, now):
+            event.state = "done"
+        else:
+            _wait_for_message(event, now)
+    db.session.flush()
+
+
+def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:
+    """Give False when the message is not known."""
+    if receipt.status not in RECEIPT_STATUSES:
+        return True
+    match = _match(integration_id, receipt)
+    values: dict[str, Any] = {"status": receipt.status, "status_at": receipt.at or now, "send_due_at": None}
+    error = receipt.errors[0] if receipt.errors else None
+    if receipt.status == "failed" and error is not None:
+        values |= {
+            "error_code": str(error.code)[:20],
+            "error_text": (error.details or error.title or "The provider could not deliver it.")[:255],
+        }
+    changed = changed_rows(
+        update(Message).where(*match, Message.status.in_(statuses_before(receipt.status))).values(**values)
+    )
+    is_known = changed > 0 or db.session.execute(select(Message.id).where(*match)).first() is not None
+    if changed and receipt.reference:
+        _keep_external_id(match, receipt)
+    if changed and receipt.status == "failed":
+        _tell_of_failure(match, receipt, now)
+    return is_known
+
+
+def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
+    """Find our message by our own id where it came back, else by the provider's."""
+    ours = (Message.integration_id == integration_id, Message.direction == "out")
+    reference = receipt.reference or ""
+    if reference.isascii() and reference.isdigit() and len(reference) < 19:
+        # The id of another database's message must not be taken for ours: then the external id differs.
+        # A message that was sent twice has two external ids and answers to both.
+        same = (
+            Message.external_id.is_(None)
+            | (Message.external_id == receipt.external_id)
+            | (Message.resent_count > 0)
+        )
+        return (*ours, Message.id == int(reference), same)
+    return (*ours, Message.external_id == receipt.external_id)
+
+
+def _keep_external_id(match: tuple[Any, ...], receipt: Receipt) -> None:
+    changed_rows(
+        update(Message).where(*match, Message.external_id.is_(None)).values(external_id=receipt.external_id)
+    )
+
+
+def _tell_of_failure(match: tuple[Any, ...], receipt: Receipt, now: datetime) -> None:
+    row = db.session.execute(
+        select(Message.conversation_id, Message.error_text, Conversation.contact_id)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(*match)
+    ).first()
+    if row is None:
+        return
+    alerts.raise_alert(
+        "delivery_failed",
+        f"delivery_failed:conversation:{row[0]}",
+        row[1] or "A message failed.",
+        conversation_id=row[0],
+        now=now,
+    )
+    if any(error.code in OPT_OUT_CODES for error in receipt.errors):
+        conversations.opt_out(row[2], now=now)
+
+
+def _wait_for_message(event: WebhookEvent, now: datetime) -> None:
+    """Our send may not have been stored yet; or the message was never ours (sent by another program)."""
+    event.attempts += 1
+    if event.attempts > UNMATCHED_TRIES:
+        event.state, event.error = "ignored", "no message of ours has this id"
+    else:
+        event.state = "unmatched"
+        event.due_at = now + timedelta(seconds=2.0 ** min(event.attempts, 9))
