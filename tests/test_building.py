@@ -27,7 +27,7 @@ ROOT = Path(config.__file__).resolve().parent
 # Highest floor first. Imports run downwards only.
 FLOORS: dict[int, tuple[str, ...]] = {
     6: ("main", "app"),
-    5: ("routes", "dashboard", "admin", "api", "cli", "auth"),
+    5: ("routes", "dashboard", "admin", "api", "cli", "setup_check", "auth"),
     4: ("tasks", "rehearsal", "opening", "demo", "pipeline", "answering", "understanding", "flow_actions"),
     3: (
         "whatsapp_service",
@@ -45,6 +45,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "privacy",
         "changes",
         "analytics",
+        "replay",
         "alerts",
         "operators",
         "simulated_phone",
@@ -77,7 +78,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "dashboard": ("auth",),
     "admin": ("auth",),
     "api": ("auth",),
-    "cli": ("auth",),
+    "cli": ("auth", "setup_check"),
     "tasks": ("pipeline",),
     "rehearsal": ("pipeline",),
     "opening": ("demo",),
@@ -86,6 +87,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "conversations": ("integrations", "lanes"),
     "alerts": ("lanes",),
     "analytics": ("privacy",),
+    "replay": ("integrations", "lanes"),
     "demo": ("flow_actions",),
     "simulated_phone": ("lanes",),
     "side_events": ("conversations", "integrations", "whatsapp_service"),

@@ -1,0 +1,524 @@
+"""The command line: `python cli.py COMMAND`, and the same commands as `flask --app main COMMAND`.
+
+A door like the others: each command reads its arguments, calls one verb, commits, wakes the workers and
+prints. Errors are one line and an exit code (1: it could not be done, 2: it was asked wrongly), never a
+traceback.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+from flask import current_app
+from flask.cli import ScriptInfo, with_appcontext
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+import analysis
+import analytics
+import conversations
+import demo
+import integrations
+import opening
+import operators
+import privacy
+import tasks
+import whatsapp_service
+from config import Config
+from crm import leads
+from message_content import Text
+from models import Base, Contact, Conversation, Lead, Message, db, reading
+from operators import OperatorRefused
+from replay import replay_events
+from setup_check import Finding, check_setup
+from shop import catalog, programs
+from vocabulary import ROLES
+
+APPLICATION: Final = "main:app"
+SHOWN_MESSAGES: Final = 20
+SHOWN_CHARS: Final = 100
+MAX_LISTED: Final = 10_000
+TEST_MESSAGE: Final = "✅ Balcão: test message. If you can read this, sending works."
+
+Command = Callable[..., Any]
+
+
+# --- how a command is made ----------------------------------------------------------------------------------
+
+
+def command(name: str) -> Callable[[Command], click.Command]:
+    """Make a click command inside an application context whose expected failures are one line."""
+
+    def wrap(function: Command) -> click.Command:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except SQLAlchemyError as error:
+                _refuse(_database_words(error))
+            except (OperatorRefused, conversations.OutsideServiceWindow) as error:
+                _refuse(str(error))
+
+        made = click.command(name)(with_appcontext(run))
+        COMMANDS.append(made)
+        return made
+
+    return wrap
+
+
+def _refuse(words: str) -> NoReturn:
+    click.echo(f"Error: {words}", err=True)
+    raise SystemExit(1)
+
+
+def _database_words(error: SQLAlchemyError) -> str:
+    """Give the first line of what the database said, and what to do about the two usual cases."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    line = next(iter(str(cause).strip().splitlines()), type(error).__name__)[:200]
+    if any(
+        words in line.lower()
+        for words in ("no such table", "does not exist", "doesn't exist", "no such column")
+    ):
+        return f"the database is not prepared ({line}); run: python cli.py init-db"
+    return f"the database: {line}"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _config() -> Config:
+    return current_app.config["BALCAO"]  # type: ignore[no-any-return]
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
+    lines = [tuple(header), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _people(written: str) -> list[Contact]:
+    people = privacy.find_people(written)
+    if not people:
+        _refuse(f"nobody is known by {written[:60]!r}")
+    return people
+
+
+COMMANDS: Final[list[click.Command]] = []
+as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+without_asking = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+# --- the database -------------------------------------------------------------------------------------------
+
+
+@command("init-db")
+def init_db() -> None:
+    """Bring the schema to the newest version, adopt the environment's numbers, make the first admin."""
+    opened = opening.prepare(_config(), with_demo=False)
+    click.echo("The database is ready.")
+    if opened.new_password:
+        click.echo(f"Sign in as {opened.admin_email} with {opened.new_password}  (shown only now)")
+
+
+@command("reset-db")
+@without_asking
+def reset_db(yes: bool) -> None:
+    """Delete ALL data and make an empty database."""
+    if not yes:
+        click.confirm(f"Delete everything in {_database_name()}?", abort=True)
+    db.session.remove()
+    Base.metadata.drop_all(db.engine)
+    with db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    opening.migrate()
+    click.echo(f"Empty. Stored files in {_config().media_dir} were left; next: python cli.py init-db")
+
+
+def _database_name() -> str:
+    return f"{db.engine.dialect.name} {db.engine.url.database}"
+
+
+@command("seed-programs")
+def seed_programs() -> None:
+    """Add the investment programmes that are missing, and the product of PRODUCT_NAME."""
+    count = programs.seed_programs(now=_now())
+    product = catalog.save_environment_product(_config())
+    db.session.commit()
+    click.echo(f"{count} programmes added.")
+    if product is not None:
+        click.echo(f"Product from the environment: {product.name}.")
+
+
+@command("seed-demo")
+@click.option("--seed", default=demo.DEFAULT_SEED, show_default=True, help="Another number, another demo.")
+def seed_demo(seed: int) -> None:
+    """Write the demo: three simulated numbers, a shop, and about forty conversations."""
+    seeded = demo.seed_demo(now=_now(), seed=seed)
+    db.session.commit()
+    if not seeded.is_new:
+        click.echo("The demo is there already; `remove-demo` takes it away.")
+        return
+    click.echo(
+        f"{seeded.contacts} contacts, {seeded.messages} messages, {seeded.products} products, "
+        f"{seeded.numbers} simulated numbers."
+    )
+
+
+@command("remove-demo")
+@without_asking
+def remove_demo(yes: bool) -> None:
+    """Delete the demo and everybody who wrote to its simulated numbers."""
+    if not yes:
+        click.confirm("Delete the demo's numbers, people, conversations and products?", abort=True)
+    removed = demo.remove_demo()
+    db.session.commit()
+    _remove_files(removed.media_paths)
+    click.echo(
+        f"{removed.contacts} contacts, {removed.messages} messages, {removed.products} products deleted."
+    )
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+@command("stats")
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, analytics.MAX_DAYS))
+@as_json
+def stats(days: int, wants_json: bool) -> None:
+    """Count messages, contacts and records of the last days."""
+    _print_days(days, wants_json)
+
+
+@command("roll-up")
+@click.option("--days", default=2, show_default=True, type=click.IntRange(1, analytics.MAX_DAYS))
+@as_json
+def roll_up(days: int, wants_json: bool) -> None:
+    """Count the last days again and show them.
+
+    Counts are made when asked; none are stored that could be stale.
+    """
+    _print_days(days, wants_json)
+
+
+def _print_days(days: int, wants_json: bool) -> None:
+    with reading():
+        counted = [asdict(day) for day in analytics.daily_counts(days, now=_now(), zone=_config().zone)]
+    names = list(counted[0])
+    total = {name: sum(day[name] for day in counted) for name in names if name != "day"}
+    if wants_json:
+        _print_json({"days": counted, "total": total})
+        return
+    rows = [[day[name] for name in names] for day in counted]
+    _table([*rows, ["total", *total.values()]], [name.replace("messages_", "msg_") for name in names])
+
+
+@command("list-leads")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LISTED))
+@as_json
+def list_leads(limit: int, wants_json: bool) -> None:
+    """List leads, the newest first."""
+    with reading():
+        rows = [_lead(lead) for lead in leads.newest_leads(limit)]
+    if wants_json:
+        _print_json(rows)
+    elif not rows:
+        click.echo("No leads yet.")
+    else:
+        header = ("created_at", "status", "name", "phone", "email", "interest", "budget_usd", "country")
+        _table([[str(row[name] or "")[:40] for name in header] for row in rows], header)
+
+
+def _lead(lead: Lead) -> dict[str, Any]:
+    names = ("id", "status", "name", "phone", "email", "interest", "budget_usd", "country", "source", "notes")
+    created_at = lead.created_at.isoformat(timespec="minutes")
+    return {"created_at": created_at, **{name: getattr(lead, name) for name in names}}
+
+
+@command("user-info")
+@click.argument("phone")
+@as_json
+def user_info(phone: str, wants_json: bool) -> None:
+    """Show one person: counts, where they stand, and the last messages."""
+    with reading():
+        people = _people(phone)
+        counts = analytics.person_counts(phone) or {}
+        messages = _last_messages(people)
+    if wants_json:
+        _print_json({**counts, "last_messages": messages})
+        return
+    for name, value in counts.items():
+        click.echo(f"{name.replace('_', ' ')}: {'' if value is None else value}")
+    for message in messages:
+        arrow = "→" if message["direction"] == "out" else "←"
+        body = " ".join(message["body"].split())[:SHOWN_CHARS]
+        click.echo(f"{message['at']} {arrow} {message['status'] or '':9} {body}")
+
+
+def _last_messages(people: Sequence[Contact]) -> list[dict[str, Any]]:
+    rows = db.session.scalars(
+        select(Message)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.contact_id.in_([person.id for person in people]))
+        .order_by(Message.id.desc())
+        .limit(SHOWN_MESSAGES)
+    ).all()
+    return [
+        {
+            "at": row.created_at.isoformat(timespec="seconds"),
+            "direction": row.direction,
+            "sender": row.sender,
+            "status": row.status,
+            "body": row.body,
+        }
+        for row in reversed(rows)
+    ]
+
+
+# --- one person's data --------------------------------------------------------------------------------------
+
+
+@command("export-user")
+@click.argument("phone")
+@click.option("--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="A file.")
+def export_user(phone: str, output: Path | None) -> None:
+    """Print everything that is kept of one person, as JSON."""
+    with reading():
+        export = privacy.export_person(_people(phone), now=_now())
+    if output is None:
+        _print_json(export)
+        return
+    try:
+        output.write_text(json.dumps(export, ensure_ascii=False, indent=2), encoding="utf-8")
+    except OSError as error:
+        _refuse(f"{output} cannot be written ({error.strerror})")
+    click.echo(f"Written to {output}.")
+
+
+@command("delete-user")
+@click.argument("phone")
+@without_asking
+def delete_user(phone: str, yes: bool) -> None:
+    """Delete one person's data for good: messages, records, files and raw webhooks."""
+    people = _people(phone)
+    if not yes:
+        names = ", ".join(person.name or f"contact {person.id}" for person in people)
+        db.session.rollback()  # nobody waits for our answer with a lock
+        click.confirm(f"Delete {names} and everything of theirs?", abort=True)
+        people = _people(phone)
+    deleted = privacy.delete_person(people)
+    db.session.commit()
+    _remove_files(deleted.media_paths)
+    click.echo(
+        f"Deleted: {deleted.contacts} contact(s), {deleted.messages} messages, {deleted.records} records, "
+        f"{deleted.webhook_events} raw webhooks, {len(deleted.media_paths)} files."
+    )
+
+
+def _remove_files(paths: Iterable[str]) -> None:
+    for path in paths:
+        try:
+            (_config().media_dir / path).unlink(missing_ok=True)
+        except OSError as error:
+            click.echo(f"Warning: {path} could not be removed ({error.strerror})", err=True)
+
+
+@command("test-message")
+@click.argument("phone")
+@click.option("--text", "words", default=TEST_MESSAGE, help="What to say.")
+def test_message(phone: str, words: str) -> None:
+    """Queue a text to somebody who has written in the last 24 hours."""
+    people, now = _people(phone), _now()
+    if any(person.has_opted_out for person in people):
+        _refuse("this person has opted out; nothing may be sent")
+    if not words.strip():
+        raise click.UsageError("--text is empty")
+    conversation = _latest_conversation(people)
+    if conversation is None or not conversations.is_window_open(conversation.last_inbound_at, now):
+        _refuse(
+            "the 24-hour window is closed: only an approved template may be sent until this person writes"
+        )
+    number = integrations.number(conversation.integration_id)
+    if number is None:
+        _refuse("the number that this person wrote to is switched off or its credentials cannot be opened")
+    conversation_id = conversation.id
+    ids = whatsapp_service.queue(conversation_id, number, [Text(words)], sender="operator", now=now)
+    db.session.commit()
+    tasks.wake_outbox(conversation_id)
+    click.echo(f"Queued as message {ids[0]}; a worker sends it.")
+
+
+def _latest_conversation(people: Sequence[Contact]) -> Conversation | None:
+    return db.session.scalars(
+        select(Conversation)
+        .where(
+            Conversation.contact_id.in_([person.id for person in people]),
+            Conversation.last_inbound_at.is_not(None),
+        )
+        .order_by(Conversation.last_inbound_at.desc())
+        .limit(1)
+    ).first()
+
+
+# --- operating ----------------------------------------------------------------------------------------------
+
+
+@command("cleanup-sessions")
+def cleanup_sessions() -> None:
+    """Close the menus of people who have been silent for SESSION_TIMEOUT_MINS."""
+    timeout = timedelta(minutes=_config().session_timeout_mins)
+    count = conversations.end_silent_sessions(older_than=_now() - timeout)
+    db.session.commit()
+    click.echo(f"{count} sessions closed.")
+
+
+@command("replay-events")
+def replay() -> None:
+    """Try webhooks again that failed, or whose number has been connected since."""
+    replayed = replay_events()
+    db.session.commit()
+    tasks.wake(replayed.lanes)
+    click.echo(
+        f"{replayed.failed} failed and {replayed.adopted} unknown events wait again; "
+        f"{replayed.still_unknown} belong to no number of ours."
+    )
+
+
+@command("create-operator")
+@click.option("--email", prompt=True)
+@click.option("--name", default="", help="Shown to colleagues.")
+@click.option("--role", type=click.Choice(ROLES), default="agent", show_default=True)
+@click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
+def create_operator(email: str, name: str, role: str, password: str) -> None:
+    """Add a person who may sign in."""
+    operator = operators.create_operator(email, name, password, role)
+    db.session.commit()
+    click.echo(f"{operator.email} may sign in as {operator.role}.")
+
+
+@command("create-api-key")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(operators.SCOPES), default=("read",))
+def create_api_key(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key for a program. It is shown once."""
+    made = operators.create_api_key(name, tuple(dict.fromkeys(scopes)))
+    db.session.commit()
+    click.echo(made.key)
+
+
+@command("check-setup")
+@as_json
+def check(wants_json: bool) -> None:
+    """Look whether everything is set up; the exit code is 1 when something has to be repaired."""
+    with reading():
+        findings = check_setup(_config(), now=_now())
+    if wants_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        _print_findings(findings)
+    if any(finding.level == "fail" for finding in findings):
+        raise SystemExit(1)
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        click.echo(f"{finding.level:5} {finding.subject.ljust(width)}  {finding.words}")
+
+
+# --- reading texts ------------------------------------------------------------------------------------------
+
+
+@click.command("analyze")
+@click.option(
+    "--jsonl", is_flag=True, help='Each line is JSON: {"text": ..., "now"?, "region"?, "language"?}.'
+)
+def analyze(jsonl: bool) -> None:
+    """Read texts from standard input, one a line, and print what they say, one JSON object a line."""
+    for line in _input_lines():
+        try:
+            answer = _read_line(line, jsonl)
+        except ValueError as error:
+            answer = {"error": str(error)}
+        sys.stdout.write(_one_line(answer) + "\n")
+        sys.stdout.flush()
+
+
+COMMANDS.append(analyze)
+
+
+def _input_lines() -> Iterator[bytes]:
+    """Give lines as bytes: a bad one must not end the others, and only a line feed ends a line."""
+    yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+
+
+def _read_line(line: bytes, jsonl: bool) -> dict[str, Any]:
+    try:
+        written = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError("the line is not UTF-8") from error
+    given = _given(written) if jsonl else {"text": written}
+    return analysis.read(
+        given["text"],
+        now=_moment(given.get("now")),
+        region=_word(given, "region"),
+        language=_word(given, "language"),
+    ).to_json()
+
+
+def _given(written: str) -> dict[str, Any]:
+    try:
+        given = json.loads(written)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the line is not JSON") from error
+    if not isinstance(given, dict) or not isinstance(given.get("text"), str):
+        raise ValueError("the line is not an object with a `text`")
+    return given
+
+
+def _moment(written: object) -> datetime:
+    """Read `now`; without a zone it is UTC, without a value it is the present."""
+    if written is None:
+        return _now()
+    try:
+        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise ValueError("`now` is not an ISO date and time")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _word(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"`{name}` is not a text")
+    return value or None
+
+
+def _one_line(answer: Mapping[str, Any]) -> str:
+    line = json.dumps(answer, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON may carry and UTF-8 may not
+        return json.dumps(answer)
+    return line
+
+
+# --- `python cli.py` ----------------------------------------------------------------------------------------
+
+desk = click.Group("cli.py", {made.name or "": made for made in COMMANDS}, help="The command line of Balcão.")
+
+if __name__ == "__main__":
+    desk.main(obj=ScriptInfo(app_import_path=APPLICATION), prog_name="cli.py")

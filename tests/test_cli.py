@@ -1,0 +1,410 @@
+"""Every command of the desk: what it prints, what it changes, and how it refuses."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+import cli
+import integrations
+from app import create_app
+from crm.leads import LeadWish, record_lead
+from models import (
+    ApiKey,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Integration,
+    InvestmentProgram,
+    MenuSession,
+    Message,
+    Operator,
+    StoredMedia,
+    WebhookEvent,
+    Worker,
+    db,
+)
+
+PHONE = "5581998765432"
+ROOT = Path(cli.__file__).parent
+
+
+@pytest.fixture
+def desk(load_config):
+    """A desk whose schema came from the migrations, on SQLite."""
+    application = create_app(load_config())
+    assert run(application, "init-db").exit_code == 0
+    yield application
+    with application.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def conversation(desk):
+    """Somebody who wrote to a number of ours a minute ago."""
+    with desk.app_context():
+        number = integrations.create(
+            provider="simulator", shape="meta", name="Loja", number_id="100200300", app_secret="s" * 20
+        )
+        contact = Contact(name="Ana Lima")
+        db.session.add(contact)
+        db.session.flush()
+        db.session.add(
+            ContactIdentity(contact_id=contact.id, account="simulator:100200300", kind="wa_id", value=PHONE)
+        )
+        thread = Conversation(
+            integration_id=number.id,
+            contact_id=contact.id,
+            last_inbound_at=datetime.now(UTC) - timedelta(minutes=1),
+        )
+        db.session.add(thread)
+        db.session.flush()
+        db.session.add(
+            Message(
+                conversation_id=thread.id,
+                integration_id=number.id,
+                direction="in",
+                sender="customer",
+                kind="text",
+                body="olá, tudo bem?",
+            )
+        )
+        db.session.commit()
+        return thread.id
+
+
+def run(application, *args, **given):
+    return application.test_cli_runner().invoke(args=args, **given)
+
+
+def said(result):
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+# --- the database -------------------------------------------------------------------------------------------
+
+
+def test_init_db_prepares_everything_once_and_shows_the_password_once(load_config):
+    application = create_app(load_config())
+    assert "shown only now" in said(run(application, "init-db"))
+    assert "shown only now" not in said(run(application, "init-db"))
+    with application.app_context():
+        assert db.session.query(InvestmentProgram).count() == 10
+        assert db.session.query(Operator).one().role == "admin"
+
+
+def test_a_database_that_is_not_prepared_is_said_in_one_line(load_config):
+    result = run(create_app(load_config()), "list-leads")
+    assert result.exit_code == 1
+    assert "init-db" in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_reset_db_asks_first(desk, conversation):
+    assert run(desk, "reset-db", input="n\n").exit_code == 1
+    with desk.app_context():
+        assert db.session.query(Contact).count() == 1
+    said(run(desk, "reset-db", "--yes"))
+    with desk.app_context():
+        assert db.session.query(Contact).count() == 0
+
+
+def test_programmes_and_the_environments_product_are_seeded(load_config):
+    application = create_app(load_config(PRODUCT_NAME="Curso", PRODUCT_PRICE="97"))
+    run(application, "init-db")
+    output = said(run(application, "seed-programs"))
+    assert "0 programmes added" in output
+    assert "Curso" in output
+
+
+def test_the_demo_is_seeded_once_and_can_be_removed(desk):
+    assert "39 contacts" in said(run(desk, "seed-demo"))
+    assert "already" in said(run(desk, "seed-demo"))
+    assert said(run(desk, "stats", "--days", "30")).count("\n") == 32
+    assert "39 contacts" in said(run(desk, "remove-demo", "--yes"))
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+def test_stats_are_a_table_or_json(desk, conversation):
+    table = said(run(desk, "stats", "--days", "3")).splitlines()
+    assert table[0].split()[:3] == ["day", "msg_in", "msg_out"]
+    assert len(table) == 5
+    counted = json.loads(said(run(desk, "stats", "--days", "2", "--json")))
+    assert counted["total"]["messages_in"] == 1
+    assert len(counted["days"]) == 2
+    assert said(run(desk, "roll-up")).startswith("day")
+
+
+@pytest.mark.parametrize("days", ["0", "367", "many"])
+def test_an_impossible_number_of_days_is_refused(desk, days):
+    result = run(desk, "stats", "--days", days)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+def test_leads_are_listed(desk, conversation):
+    assert "No leads yet" in said(run(desk, "list-leads"))
+    with desk.app_context():
+        contact = db.session.query(Contact).one()
+        record_lead(contact, LeadWish(name="Ana", interest="EB-5"), now=datetime.now(UTC))
+        db.session.commit()
+    assert "EB-5" in said(run(desk, "list-leads"))
+    assert json.loads(said(run(desk, "list-leads", "--json")))[0]["name"] == "Ana"
+
+
+@pytest.mark.parametrize("written", [PHONE, "+55 81 99876-5432", "(81) 99876-5432"])
+def test_a_person_is_shown_by_any_spelling(desk, conversation, written):
+    assert "olá, tudo bem?" in said(run(desk, "user-info", written))
+    shown = json.loads(said(run(desk, "user-info", written, "--json")))
+    assert shown["messages_in"] == 1
+    assert shown["last_messages"][0]["body"] == "olá, tudo bem?"
+
+
+@pytest.mark.parametrize("name", ["user-info", "export-user", "delete-user", "test-message"])
+def test_a_stranger_is_refused_in_one_line(desk, name):
+    result = run(desk, name, "34600999888")
+    assert (result.exit_code, len(result.output.strip().splitlines())) == (1, 1)
+    assert "nobody is known" in result.output
+
+
+# --- one person's data --------------------------------------------------------------------------------------
+
+
+def test_a_person_is_exported_to_standard_output_or_a_file(desk, conversation, tmp_path):
+    assert json.loads(said(run(desk, "export-user", PHONE)))["messages"][0]["body"] == "olá, tudo bem?"
+    target = tmp_path / "ana.json"
+    said(run(desk, "export-user", PHONE, "--output", str(target)))
+    assert json.loads(target.read_text())["contacts"][0]["name"] == "Ana Lima"
+    assert run(desk, "export-user", PHONE, "--output", str(tmp_path / "no" / "ana.json")).exit_code != 0
+
+
+def test_a_person_is_really_deleted_with_files_and_webhooks(desk, conversation):
+    media_dir = desk.config["BALCAO"].media_dir
+    media_dir.mkdir(parents=True, exist_ok=True)
+    (media_dir / "photo.jpg").write_bytes(b"x")
+    with desk.app_context():
+        message = db.session.query(Message).one()
+        db.session.add(StoredMedia(message_id=message.id, source={}, media_kind="image", path="photo.jpg"))
+        db.session.add(_event(f'{{"from": "{PHONE}"}}', "done"))
+        db.session.commit()
+    assert run(desk, "delete-user", PHONE, input="n\n").exit_code == 1
+    assert "1 raw webhooks, 1 files" in said(run(desk, "delete-user", "81 99876-5432", "--yes"))
+    with desk.app_context():
+        for table in (Contact, ContactIdentity, Conversation, Message, StoredMedia, WebhookEvent):
+            assert db.session.scalar(select(func.count()).select_from(table)) == 0
+    assert not (media_dir / "photo.jpg").exists()
+
+
+def test_a_test_message_is_queued_while_the_window_is_open(desk, conversation):
+    assert "Queued" in said(run(desk, "test-message", PHONE, "--text", "Olá!"))
+    with desk.app_context():
+        queued = db.session.query(Message).filter_by(direction="out").one()
+        assert (queued.body, queued.status) == ("Olá!", "queued")
+        assert queued.send_due_at is not None
+
+
+def test_a_test_message_is_refused_when_the_window_is_closed_or_the_person_opted_out(desk, conversation):
+    with desk.app_context():
+        db.session.query(Conversation).one().last_inbound_at = datetime.now(UTC) - timedelta(hours=25)
+        db.session.commit()
+    result = run(desk, "test-message", PHONE)
+    assert (result.exit_code, "window is closed" in result.output) == (1, True)
+    with desk.app_context():
+        db.session.query(Contact).one().opted_out_at = datetime.now(UTC)
+        db.session.commit()
+    assert "opted out" in run(desk, "test-message", PHONE).output
+
+
+# --- operating ----------------------------------------------------------------------------------------------
+
+
+def test_silent_sessions_are_closed(desk, conversation):
+    with desk.app_context():
+        for_ever_ago = datetime.now(UTC) - timedelta(hours=2)
+        db.session.add(
+            MenuSession(
+                conversation_id=conversation, flow="shop", step="menu", data={}, last_activity_at=for_ever_ago
+            )
+        )
+        db.session.commit()
+    assert "1 sessions closed" in said(run(desk, "cleanup-sessions"))
+    assert "0 sessions closed" in said(run(desk, "cleanup-sessions"))
+
+
+def test_failed_events_wait_again(desk, conversation):
+    with desk.app_context():
+        db.session.add(_event("{}", "failed", lane=f"in:1:{PHONE}", attempts=5))
+        db.session.commit()
+    assert "1 failed and 0 unknown" in said(run(desk, "replay-events"))
+    with desk.app_context():
+        event = db.session.query(WebhookEvent).one()
+        assert (event.state, event.attempts) == ("pending", 0)
+
+
+def test_unknown_events_are_adopted_once_their_number_is_ours(desk, conversation):
+    status = '{"metadata": {"phone_number_id": "777"}, "status": {"id": "w1", "status": "read"}}'
+    with desk.app_context():
+        db.session.add(_event(status, "unknown", kind="status", event_key="u:s:777:w1:read", lane=None))
+        db.session.commit()
+    assert "1 belong to no number" in said(run(desk, "replay-events"))
+    with desk.app_context():
+        integrations.create(provider="meta", name="New", number_id="777", app_secret="x" * 20)
+        db.session.commit()
+        integrations.forget()
+    assert "1 unknown events wait again" in said(run(desk, "replay-events"))
+    with desk.app_context():
+        event = db.session.query(WebhookEvent).one()
+        assert (event.state, event.event_key, event.lane) == ("pending", "s:777:w1:read", "receipts")
+
+
+def test_operators_are_created_and_bad_ones_refused(desk):
+    given = ("create-operator", "--email", "ana@example.com", "--role", "manager")
+    assert "may sign in as manager" in said(run(desk, *given, "--password", "long enough 123"))
+    for wrong in (given, ("create-operator", "--email", "no address")):
+        result = run(desk, *wrong, "--password", "long enough 123")
+        assert (result.exit_code, len(result.output.strip().splitlines())) == (1, 1)
+
+
+def test_a_key_is_shown_once_and_only_its_hash_is_kept(desk):
+    key = said(run(desk, "create-api-key", "monitor")).strip()
+    with desk.app_context():
+        row = db.session.query(ApiKey).one()
+    assert key.startswith("balcao_")
+    assert key not in (row.key_hash, row.prefix)
+
+
+# --- check-setup --------------------------------------------------------------------------------------------
+
+
+def test_a_fresh_desk_is_told_what_is_missing(desk):
+    result = run(desk, "check-setup")
+    assert result.exit_code == 0
+    assert re.search(r"^ok +database +sqlite", result.output, re.MULTILINE)
+    assert re.search(r"^ok +schema ", result.output, re.MULTILINE)
+    assert re.search(r"^warn +worker .*main.py worker", result.output, re.MULTILINE)
+    assert re.search(r"^warn +numbers ", result.output, re.MULTILINE)
+
+
+def test_a_desk_without_schema_fails_and_says_what_to_run(load_config):
+    result = run(create_app(load_config()), "check-setup")
+    assert result.exit_code == 1
+    assert re.search(r"^fail +schema .*init-db", result.output, re.MULTILINE)
+
+
+def test_a_database_that_is_away_fails_without_its_password(load_config):
+    application = create_app(load_config(DATABASE_URL="postgresql://u:hunter2@127.0.0.1:9/none"))
+    result = run(application, "check-setup")
+    assert result.exit_code == 1
+    assert re.search(r"^fail +database ", result.output, re.MULTILINE)
+    assert "hunter2" not in result.output
+
+
+def test_a_living_worker_and_a_mail_server_that_is_away_are_seen(load_config):
+    application = create_app(load_config(SMTP_URL="smtp://u:hunter2@127.0.0.1:9"))
+    run(application, "init-db")
+    with application.app_context():
+        db.session.add(Worker(name="w1", seen_at=datetime.now(UTC)))
+        db.session.commit()
+    result = run(application, "check-setup", "--json")
+    levels = {finding["subject"]: finding["level"] for finding in json.loads(result.output)}
+    assert (levels["worker"], levels["mail"], result.exit_code) == ("ok", "fail", 1)
+
+
+def test_a_number_whose_credentials_cannot_be_opened_fails(desk, conversation):
+    with desk.app_context():
+        db.session.query(Integration).one().app_secret = "not sealed by us"
+        db.session.commit()
+    result = run(desk, "check-setup")
+    assert re.search(r"^fail +number Loja .*SECRET_KEY", result.output, re.MULTILINE)
+
+
+# --- analyze ------------------------------------------------------------------------------------------------
+
+
+def test_every_line_gets_one_line(desk):
+    given = b"oi, tudo bem?\n\n\xff\xfe\nlast line without end"
+    result = run(desk, "analyze", input=given)
+    answers = [json.loads(line) for line in said(result).splitlines()]
+    assert len(answers) == 4
+    assert answers[2] == {"error": "the line is not UTF-8"}
+    assert {"language", "language_confidence", "intent", "intent_confidence", "entities"} <= set(answers[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "is_read"),
+    [
+        ('{"text": "hello"}', True),
+        ('{"text": "hi", "now": "2026-01-01T10:00:00Z", "region": "US", "language": "en"}', True),
+        ('{"text": "hi", "now": "2026-01-01", "region": null}', True),
+        ('{"text": "\\ud800"}', True),
+        ('{"text": ""}', True),
+        ('{"text": 3}', False),
+        ('{"text": "hi", "now": "soon"}', False),
+        ('{"text": "hi", "now": 17}', False),
+        ('{"text": "hi", "region": ["BR"]}', False),
+        ("[]", False),
+        ("not json", False),
+        ("", False),
+        ("[" * 5000, False),
+    ],
+)
+def test_a_line_of_json_is_read_or_refused(desk, line, is_read):
+    (answer,) = [
+        json.loads(out) for out in said(run(desk, "analyze", "--jsonl", input=line + "\n")).splitlines()
+    ]
+    assert ("error" not in answer) == is_read
+
+
+def test_a_days_date_follows_the_lines_own_now(desk):
+    line = '{"text": "amanhã às 15h", "now": "2026-03-10T12:00:00-03:00", "language": "pt", "region": "BR"}'
+    answer = json.loads(said(run(desk, "analyze", "--jsonl", input=line + "\n")))
+    assert "error" not in answer
+
+
+# --- both ways in -------------------------------------------------------------------------------------------
+
+
+def test_python_cli_and_flask_offer_the_same_commands(tmp_path):
+    wanted = {made.name for made in cli.COMMANDS}
+    for program in (["cli.py"], ["-m", "flask", "--app", "main"]):
+        ran = subprocess.run(
+            [sys.executable, *program, "--help"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        offered = set(re.findall(r"^  ([a-z][a-z-]+) ", ran.stdout, re.MULTILINE))
+        assert wanted <= offered, ran.stderr
+
+
+def test_a_bad_setting_is_one_line_and_no_traceback(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "cli.py", "stats"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PORT": "many", "INSTANCE_DIR": str(tmp_path), "PATH": ""},
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert ran.stderr.count("\n") == 1
+    assert "PORT" in ran.stderr
+
+
+def _event(payload, state, **given):
+    given = {"event_key": f"m:{state}", "kind": "message", "lane": None, **given}
+    return WebhookEvent(
+        provider="meta", state=state, payload=payload.encode(), received_at=datetime.now(UTC), **given
+    )
