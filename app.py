@@ -28,6 +28,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from xstatic.pkg import font_awesome
 
 import auth
+import cli
 import config as settings
 import logs
 import models
@@ -145,6 +146,8 @@ def create_app(config: Config | None = None) -> Flask:
     _install_request_life(app, config)
     _install_extensions(app, config)
     tasks.install(app, config)
+    for command in cli.COMMANDS:
+        app.cli.add_command(command)
     for door in DOORS:
         app.register_blueprint(door.blueprint)
         if not door.checks_csrf:
