@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
         money=money,
         span=span,
         whatsapp_text=whatsapp_text,
+        without_marks=without_marks,
         when=when,
         window_left=window_left,
     )
@@ -164,6 +165,13 @@ def whatsapp_text(text: str) -> Markup:
     for pattern, replacement in MARKS:
         shown = pattern.sub(replacement, shown)
     return Markup(shown)
+
+
+def without_marks(text: str) -> str:
+    """Give a message's text for one line of a list: WhatsApp's marks would only be noise there."""
+    for pattern, _replacement in MARKS:
+        text = pattern.sub(r"\1", text)
+    return text
 
 
 def kind_word(kind: str) -> str:

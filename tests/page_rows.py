@@ -177,3 +177,7 @@ def _add(row: Row) -> Row:
     db.session.add(row)
     db.session.flush()
     return row
+
+
+def contact_of(of: Conversation) -> Contact:
+    return db.session.get_one(Contact, of.contact_id)
