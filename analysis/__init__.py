@@ -6,12 +6,20 @@ reads the packaged data files and never a database, and it learns nothing while 
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from .buying_signal import read_buying_signal
 from .entities import Entity, find_entities
+from .intent import read_intent
+from .judging import Models, prepare
 from .language import identify
+from .sentiment import read_sentiment
+from .urgency import LOW, read_urgency
 
-__all__ = ["Entity", "Reading", "read"]
+__all__ = ["Entity", "Models", "Reading", "read"]
+
+MAX_CHARACTERS: Final = 4096  # WhatsApp's own limit for a text
+SPAM: Final = "spam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +46,41 @@ class Reading:
         return plain
 
 
-def read(text: str, *, now: datetime, region: str | None = None, language: str | None = None) -> Reading:
+def read(
+    text: str,
+    *,
+    now: datetime,
+    region: str | None = None,
+    language: str | None = None,
+    models: Models | None = None,
+) -> Reading:
     """Read one message.
 
     `now` is timezone-aware and settles "tomorrow"; `region` is a country code and settles "$" and 03/04;
-    `language` is the conversation's language so far, believed when the text itself says little.
+    `language` is the conversation's language so far, believed when the text itself says little; `models` are a
+    business's own, trained on its examples, in place of the shipped ones.
     """
+    text = text[:MAX_CHARACTERS]
+    models = models or Models()
     found, confidence = identify(text, prior=language)
+    message = prepare(text, found, prior=language)
+    intent, intent_confidence = read_intent(message, models)
+    signal, signal_confidence = read_buying_signal(message, models)
+    sentiment, sentiment_confidence, score = read_sentiment(message, models)
+    urgency, urgency_confidence = read_urgency(message, models)
+    if intent == SPAM:
+        signal, urgency = None, LOW
     return Reading(
         language=found,
         language_confidence=confidence,
-        intent="other",
-        intent_confidence=0.5,
-        buying_signal=None,
-        buying_signal_confidence=0.5,
-        sentiment="neutral",
-        sentiment_confidence=0.5,
-        sentiment_score=0.0,
-        urgency="low",
-        urgency_confidence=0.5,
+        intent=intent,
+        intent_confidence=intent_confidence,
+        buying_signal=signal,
+        buying_signal_confidence=signal_confidence,
+        sentiment=sentiment,
+        sentiment_confidence=sentiment_confidence,
+        sentiment_score=score,
+        urgency=urgency,
+        urgency_confidence=urgency_confidence,
         entities=find_entities(text, now=now, region=region, language=found),
     )

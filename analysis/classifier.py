@@ -11,6 +11,7 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 from .features import HASH_BITS
@@ -40,15 +41,16 @@ class Classifier:
 
     def scores(self, features: Features) -> list[float]:
         """Give the raw score of each label."""
-        scores = list(self.bias)
         count = len(self.labels)
-        for feature, value in features.items():
-            at = feature * count
-            factor = value * self.step
-            for index, weight in enumerate(self.weights[at : at + count]):
-                if weight:
-                    scores[index] += weight * factor
-        return scores
+        rows = [self.weights[feature * count : (feature + 1) * count] for feature in features]
+        values = list(features.values())
+        if not rows:
+            return list(self.bias)
+        columns = zip(*rows, strict=True)
+        return [
+            bias + self.step * sum(map(mul, column, values))
+            for bias, column in zip(self.bias, columns, strict=True)
+        ]
 
     @staticmethod
     def surprise(scores: list[float], label: int, temperature: float) -> float:
