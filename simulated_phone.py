@@ -396,14 +396,14 @@ def _waiting_events(integration: Integration, customer: Customer) -> list[Webhoo
 
 def _facts(customer: Customer, conversation: Conversation | None, now: datetime) -> Facts:
     if conversation is None:
-        return Facts(customer.name, phone.display(customer.wa_id), customer.bsuid, customer.hides_phone)
+        return Facts(customer.name, shown_phone(customer.wa_id), customer.bsuid, customer.hides_phone)
     ends_at = conversation.last_inbound_at and conversation.last_inbound_at + SERVICE_WINDOW
     session = db.session.execute(
         select(MenuSession).where(MenuSession.conversation_id == conversation.id)
     ).scalar_one_or_none()
     return Facts(
         name=conversation.contact.name,
-        phone=phone.display(customer.wa_id),
+        phone=shown_phone(customer.wa_id),
         bsuid=customer.bsuid,
         hides_phone=customer.hides_phone,
         conversation_id=conversation.id,
@@ -413,6 +413,12 @@ def _facts(customer: Customer, conversation: Conversation | None, now: datetime)
         step=(session.step or "") if session else "",
         has_opted_out=conversation.contact.has_opted_out,
     )
+
+
+def shown_phone(wa_id: str) -> str:
+    """Give the number as people read it; a wa_id of Mexico has a 1 that no phone book knows."""
+    spellings = (f"+{spelling}" for spelling in phone.variants(wa_id) if wa_id)
+    return next((phone.display(s) for s in spellings if phone.normalise(s)), wa_id)
 
 
 def _thread(stored: Sequence[Message], shape: str) -> list[Bubble]:

@@ -140,7 +140,10 @@ def simulator() -> ResponseReturnValue:
         return render_template("simulator/no_number.html", flows=sorted(flow_files.shipped()))
     wanted = request.args.get("number", type=int)
     chosen = next((n for n in numbers if n.id == wanted), numbers[0])
-    customers = simulated_phone.customers(chosen) or [_first_customer(chosen)]
+    first = _first_customer(chosen)
+    known = simulated_phone.customers(chosen)
+    # Somebody who has not written yet comes first, so that a newcomer finds an empty phone.
+    customers = known if any(one.bsuid == first.bsuid for one in known) else [first, *known]
     return render_template(
         "simulator/index.html",
         numbers=numbers,
@@ -522,7 +525,7 @@ def _read_customer(given: Any) -> Customer:
 
 
 def _customer_json(customer: Customer) -> dict[str, Any]:
-    shown = phone.display(customer.wa_id) if customer.wa_id else customer.bsuid
+    shown = simulated_phone.shown_phone(customer.wa_id) or customer.bsuid
     return {
         "name": customer.name,
         "wa_id": customer.wa_id,
