@@ -191,6 +191,8 @@
         if (existing) {
           row.classList.add("is-still");
           existing.replaceWith(row);
+        } else if (!isFirstLook) {
+          announce(row);
         }
         shown.set(bubble.key, bubble.html);
       }
@@ -210,6 +212,12 @@
     showTyping(screen.is_typing);
     // Somebody who reads further up is not pulled away.
     if (isFirstLook || wasAtEnd) scrollToEnd();
+  }
+
+  // A tick that changes makes a bubble anew; only a new one is read aloud.
+  function announce(row) {
+    const text = row.querySelector(".bubble-text");
+    if (row.classList.contains("is-theirs") && text) find("announce").textContent = text.textContent;
   }
 
   function showTyping(isTyping) {
