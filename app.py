@@ -15,7 +15,8 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
-from flask import Blueprint, Flask, Response, g, jsonify, render_template, request
+from flask import Blueprint, Flask, Request, Response, g, jsonify, render_template, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
@@ -106,6 +107,34 @@ class Door:
     checks_csrf: bool = True
 
 
+class DeskSessions(SecureCookieSessionInterface):
+    """Sessions for people; providers have none."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if _is_webhook(request) else super().open_session(app, request)
+
+
+class DeskFlask(Flask):
+    """Flask with a short way for webhooks: what pages need (sessions, forms, throttles, headers for browsers)
+    costs more than all that the door itself does.
+    """
+
+    session_interface = DeskSessions()
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        if not _is_webhook(request):
+            return super().preprocess_request()
+        models.begin_writing()
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        return response if _is_webhook(request) else super().process_response(response)
+
+
+def _is_webhook(request: Request) -> bool:
+    return request.method == "POST" and request.path in routes.POST_PATHS
+
+
 bootstrap = Bootstrap5()
 migrate = Migrate()
 csrf = CSRFProtect()
@@ -137,7 +166,7 @@ def create_app(config: Config | None = None) -> Flask:
     """Make the application. Opens no connection and starts no thread."""
     config = config or settings.load()
     logs.configure(config.log_level, config.log_format)
-    app = Flask(__name__)
+    app = DeskFlask(__name__)
     app.config.update(_flask_settings(config))
     if config.proxy_hops:
         hops = config.proxy_hops
@@ -194,7 +223,6 @@ def _engine_options(config: Config) -> dict[str, Any]:
     if config.is_sqlite:
         return options
     return options | {
-        "pool_pre_ping": True,
         "pool_recycle": DATABASE_RECYCLE_SECS,
         "isolation_level": "READ COMMITTED",
         "connect_args": {"connect_timeout": DATABASE_CONNECT_TIMEOUT_SECS},

@@ -9,8 +9,8 @@ import threading
 from typing import Any, NoReturn
 
 import structlog
-import waitress
 from flask import Flask
+from waitress.server import create_server
 
 import config as settings
 import opening
@@ -32,7 +32,7 @@ def serve() -> None:
     with app.app_context():
         opened = opening.prepare(config)
     worker = tasks.DeskWorker(config.worker_threads)
-    server = waitress.create_server(
+    server = create_server(
         app,
         host=config.host,
         port=config.port,

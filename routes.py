@@ -8,10 +8,10 @@ and no reading of meaning happens here. What is signed but not understood is sto
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -35,6 +35,7 @@ log = structlog.get_logger()
 bp = Blueprint("door", __name__)
 
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024 + 64 * 1024  # Meta's batches reach 3 MB
+POST_PATHS: Final = frozenset({"/webhook", "/whatsapp", "/whatsapp/status"})
 EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 OK: Final = "EVENT_RECEIVED"
 
@@ -126,7 +127,9 @@ def _signed_request(shape: str) -> SignedRequest:
     body = request.get_data(cache=True)  # the exact bytes, before anything parses them
     if shape == "twilio":
         form = tuple(request.form.items(multi=True))
-    return SignedRequest(request.method, _public_url(), dict(request.headers), body, form)
+    url = _public_url() if shape == "twilio" else ""  # only Twilio signs it
+    headers = cast(Mapping[str, str], request.headers)
+    return SignedRequest(request.method, url, headers, body, form)
 
 
 def _public_url() -> str:

@@ -51,6 +51,7 @@ RECEIPTS_PER_COMMIT: Final = 200
 # With this many wake-ups waiting, what is due is already named in the queue.
 BUSY_QUEUE: Final = 200
 QUEUE_POLL_SECS: Final = 0.05
+GATHER_WAKES_SECS: Final = 0.01
 
 huey = Huey("balcao", storage_class=MemoryStorage, results=False)
 
@@ -104,9 +105,45 @@ def fetch_media(media_id: int) -> None:
 
 def wake(lane_keys: Collection[str]) -> None:
     """Tell the workers that these lanes have rows. Never fails: the sweeper finds what could not be told."""
-    keys = sorted(lane_keys)
-    for start in range(0, len(keys), LANES_PER_WAKE):
-        _enqueue(run_lanes, keys[start : start + LANES_PER_WAKE])
+    _waker.add(lane_keys)
+
+
+class _Waker:
+    """Gathers the wake-ups of a few milliseconds: telling the queue costs a door more than storing the rows.
+
+    Its thread starts with the first wake-up of a process, so that a server that forks first keeps its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: dict[str, None] = {}
+        self._has_keys = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, keys: Collection[str]) -> None:
+        if not keys:
+            return
+        with self._lock:
+            self._keys.update(dict.fromkeys(keys))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._tell, name="waker", daemon=True)
+                self._thread.start()
+        self._has_keys.set()
+
+    def _tell(self) -> None:
+        while True:
+            self._has_keys.wait()
+            self._has_keys.clear()
+            with self._lock:
+                keys, self._keys = list(self._keys), {}
+            for start in range(0, len(keys), LANES_PER_WAKE):
+                _enqueue(run_lanes, keys[start : start + LANES_PER_WAKE])
+            self._rest.wait(GATHER_WAKES_SECS)
+
+    _rest = threading.Event()
+
+
+_waker = _Waker()
 
 
 def wake_outbox(conversation_id: int) -> None:
