@@ -14,7 +14,7 @@ from flask import (
     redirect,
     render_template,
     request,
-    send_from_directory,
+    send_file,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -22,6 +22,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import conversations
+import media
 import tasks
 import whatsapp_service
 from conversations import OutsideServiceWindow
@@ -154,13 +155,11 @@ def mark_read(conversation_id: int) -> ResponseReturnValue:
 def download(media_id: int) -> ResponseReturnValue:
     """Give a stored file, always as a download: it comes from a stranger."""
     found = db.session.get(StoredMedia, media_id)
-    if found is None or found.state != "stored" or not found.path:
+    path = media.path_of(found, current_app.config["BALCAO"].media_dir) if found else None
+    if found is None or path is None:
         abort(404)
-    folder = current_app.config["BALCAO"].media_dir
-    name = found.filename or f"{found.media_kind}-{found.id}"
-    return send_from_directory(
-        folder, found.path, mimetype="application/octet-stream", as_attachment=True, download_name=name
-    )
+    name = found.filename or f"{found.media_kind}-{found.id}{path.suffix}"
+    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
 
 
 def _find(conversation_id: int) -> Conversation:

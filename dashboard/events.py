@@ -1,13 +1,16 @@
-"""Webhook events that nobody could use, for admins: what came and why it was left. Reads only."""
+"""Webhook events that nobody could use, for admins: what came, why it was left, and trying them again."""
 
 import json
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select
 
+import tasks
 from models import WebhookEvent, db
+from replay import replay_events
 
 PAGE_SIZE = 30
 PAYLOAD_MAX_CHARS = 20_000
@@ -37,6 +40,16 @@ def events() -> ResponseReturnValue:
         state=state if state in STATES else "",
         states=STATES,
     )
+
+
+@bp.post("/events/replay")
+def replay() -> ResponseReturnValue:
+    """Put back to work what failed, and what came for a number that is connected by now."""
+    replayed = replay_events()
+    db.session.commit()
+    tasks.wake(replayed.lanes)
+    flash(_("Events that wait again: %(count)d.", count=replayed.failed + replayed.adopted), "success")
+    return redirect(url_for("events.events"), 303)
 
 
 def _read(states: tuple[str, ...], before: int | None) -> list[WebhookEvent]:

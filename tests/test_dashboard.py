@@ -1,7 +1,7 @@
 """The operators' pages: they render empty and filled in each language, escape, stay cheap, and do as told."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,10 +16,12 @@ from sqlalchemy import event, select
 
 import config
 import conversations
+from app import create_app
+from config import Config
 from dashboard import inbox_lists, languages
 from dashboard.inbox_lists import Place
 from dashboard.templating import initials, span, whatsapp_text
-from models import Alert, Contact, Conversation, Integration, Message, StoredMedia, db, utc_now
+from models import Alert, Contact, Conversation, Integration, Message, StoredMedia, WebhookEvent, db, utc_now
 from tests import page_rows
 from tests.browsing import get, post, sign_in
 from tests.page_rows import ADMIN_EMAIL, EVIL, Desk, conversation, message
@@ -95,6 +97,23 @@ def test_every_page_renders_filled_and_escaped(admin: FlaskClient, desk: Desk, l
         answer = get(admin, path)
         assert answer.status_code == 200, path
         assert EVIL not in answer.text, path
+
+
+def test_every_page_renders_on_every_database(load_config: Callable[..., Config], database_url: str) -> None:
+    app = create_app(load_config(DATABASE_URL=database_url))
+    with app.app_context():
+        db.create_all()
+        page_rows.people()
+        desk = page_rows.fill()
+    admin = app.test_client()
+    sign_in(admin, ADMIN_EMAIL)
+    thread = f"/inbox/{desk.waiting_id}"
+    for path in (*PAGES, thread, f"{thread}/thread", "/inbox?after=1700000000000000-1", "/inbox?q=%2B5511"):
+        assert get(admin, path).status_code == 200, path
+    assert _write(admin, desk.bot_id, "Bom dia! 👋", "token-db").status_code == 303
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
 
 
 @pytest.mark.parametrize("path", ["/", "/inbox", "/leads", "/tickets", "/orders", "/events"])
@@ -480,6 +499,15 @@ def test_events_show_what_came_whatever_it_was(app: Flask, admin: FlaskClient) -
     assert page.count("<pre") == len(payloads)
     assert "&#34;a&#34;: &#34;ç&#34;" in page
     assert "\x00" not in page
+
+
+def test_events_are_tried_again(app: Flask, admin: FlaskClient, desk: Desk) -> None:
+    with app.app_context():
+        failed = db.session.query(WebhookEvent).filter_by(state="failed").one()
+        failed.lane = "in:1:someone"
+        db.session.commit()
+    assert post(admin, "/events/replay", "/events").status_code == 303
+    assert "Eventos que esperam de novo: 1." in get(admin, "/events").text
 
 
 def test_events_of_one_state_alone(admin: FlaskClient, desk: Desk) -> None:
