@@ -241,7 +241,8 @@ def _install_extensions(app: Flask, config: Config) -> None:
     languages.install(app, config)
     templating.install(app)
     csrf.init_app(app)
-    auth.login_manager.init_app(app)
+    # Error pages must not ask who reads them: the database may be what failed.
+    auth.login_manager.init_app(app, add_context_processor=False)
     auth.limiter.init_app(app)
 
 

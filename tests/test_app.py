@@ -10,13 +10,16 @@ from flask import Blueprint, Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 import app as composition
 import models
 from app import GUARDS, MAX_REQUEST_BYTES, OPEN_ENDPOINTS, create_app
 from config import Config
 from models import Worker, db, utc_now
-from tests.browsing import AS_BROWSER, get
+from tests import page_rows
+from tests.browsing import AS_BROWSER, get, sign_in
+from tests.page_rows import ADMIN_EMAIL
 
 
 def test_every_rule_has_a_guard(app: Flask) -> None:
@@ -119,6 +122,22 @@ def test_a_database_that_is_away_is_503(
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "Traceback" not in answer.text
+
+
+def test_somebody_signed_in_hears_of_it_too(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app.app_context():
+        page_rows.people()
+    client = app.test_client()
+    sign_in(client, ADMIN_EMAIL)
+
+    def refuse(*_about: object, **_more: object) -> None:
+        raise OperationalError("SELECT secret", {}, ConnectionError("gone"))
+
+    monkeypatch.setattr(db.session, "get", refuse)
+    answer = get(client, "/inbox")
+    assert answer.status_code == 503
+    assert "O balcão está fora do ar" in answer.text
+    assert "secret" not in answer.text
 
 
 def test_too_large_a_body_is_413(client: FlaskClient) -> None:
