@@ -1,5 +1,6 @@
 """The actions of the flows: their outcomes and facts, and when they read and write."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from flask import current_app
 import flow_actions
 import flow_files
 import providers.base
-from flow_actions import ActionContext, apply, gather, writes
+from flow_actions import FAILED, ActionContext, gather, writes
 from models import (
     Alert,
     Appointment,
@@ -30,6 +31,16 @@ def ctx(app):
     with app.app_context():
         yield context(make_conversation())
         db.session.rollback()
+
+
+def apply(name, args, ctx, gathered=None):
+    """Apply, and hold the answer to what is documented of the action."""
+    result = flow_actions.apply(name, args, ctx, gathered)
+    outcomes = flow_files.ACTIONS[name].outcomes
+    assert result.outcome in (*outcomes, FAILED)
+    assert set(outcomes.get(result.outcome, ())) <= set(result.facts)
+    json.dumps(dict(result.facts))
+    return result
 
 
 def context(conversation, language="pt", **given):
