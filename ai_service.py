@@ -23,8 +23,8 @@ from triage import CLEAR_INTENT
 DOORS_BY_INTENT: Final = {
     "support_ticket": ("desk", "support"),
     "complaint": ("desk", "complaint"),
-    "order_inquiry": ("desk", "order"),
-    "payment_inquiry": ("desk", "payment"),
+    "order_inquiry": ("desk", "orders"),
+    "payment_inquiry": ("desk", "payments"),
     "appointment_request": ("desk", "appointment"),
     "feedback": ("desk", "feedback"),
 }
