@@ -475,13 +475,23 @@ def _mark(message: Message) -> str:
 def _shown_content(message: Message, shape: str) -> dict[str, Any]:
     """Give the fields of a bubble that come from what the message holds."""
     if message.is_inbound or message.sender == "owner":
-        return {"file": File(message.kind, "")} if message.kind in FILE_KINDS else {}
+        return _inbound_content(message)
     content = _content(message.content)
     if content is not None and shape == "twilio":
         # Twilio sends menus and links as text: the phone must show what would really arrive.
         content = next(iter(twilio_messages.fit(content)), None)
     show = _SHOWN.get(type(content))
     return show(content) if show else {}
+
+
+def _inbound_content(message: Message) -> dict[str, Any]:
+    if message.kind in FILE_KINDS:
+        return {"file": File(message.kind, "")}
+    content = message.content if isinstance(message.content, dict) else {}
+    if message.kind == "order" and not message.body:
+        lines = [line for line in content.get("order_items", ()) if isinstance(line, dict)]
+        return {"text": "\n".join(f"{line.get('quantity')} × {line.get('retailer_id')}" for line in lines)}
+    return {}
 
 
 def _show_text(content: Text) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from providers.base import Account, InboundMedia
 from providers.simulator import SimulatedEvent, webhook
 from simulated_phone import COUNTRIES, Bubble, Customer, NotSimulated
 
+EVERYWHERE: Final = ("", "0.0.0.0", "::")
 DOOR_TIMEOUT_SECS: Final = (2.0, 10.0)
 AGED_BY: Final = timedelta(hours=25)
 MAX_TEXT_CHARS: Final = 4096
@@ -480,9 +481,10 @@ def _post(letter: Letter) -> Post:
 
 def _door_base() -> str:
     """Give this process's own address: what the server listens on, not what a proxy calls it."""
+    host = "127.0.0.1" if _config().host in EVERYWHERE else _config().host
     before_proxy = request.environ.get("werkzeug.proxy_fix.orig") or {}
     port = before_proxy.get("SERVER_PORT") or request.environ.get("SERVER_PORT") or _config().port
-    return f"http://127.0.0.1:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _public_base_url() -> str:

@@ -558,6 +558,17 @@ def test_a_reaction_sits_on_the_bubble_that_it_means(open_desk: Desk) -> None:
     assert "bubble-reaction" in bubbles[1]["html"]
 
 
+def test_an_order_shows_its_lines_and_is_answered(open_desk: Desk) -> None:
+    with open_desk.app.app_context():
+        make_product("curso-1", 9700)
+        db.session.commit()
+    open_desk.act("order")
+    open_desk.work()
+    bubbles = [bubble for bubble in open_desk.screen()["bubbles"] if "external_id" in bubble]
+    assert "1 × curso-1" in bubbles[0]["html"]
+    assert "R$" in bubbles[-1]["html"]
+
+
 def test_nothing_to_react_to_is_said(desk: Desk) -> None:
     assert desk.act("reaction").status_code == 409
 
