@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import waitress
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import select
+from waitress.server import create_server
 
 import config as settings
 import integrations
@@ -61,7 +61,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         }
         db.session.commit()
     worker = tasks.DeskWorker(2)
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
+    server = create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
     thread = threading.Thread(target=server.run, daemon=True)
     worker.start()
     thread.start()
