@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, CursorResult, Delete, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import selectinload
 
 import phone
+from lanes import inbound_lane, outbound_lane
 from models import (
     Alert,
     Appointment,
@@ -38,6 +39,7 @@ from models import (
     WebhookEvent,
     db,
 )
+from statements import changed_rows
 
 # A number written without a country code is tried in the countries of our own numbers, and in this one.
 HOME_REGION: Final = "BR"
@@ -178,18 +180,20 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     media = StoredMedia.message_id.in_(messages)
     paths = _paths_of_nobody_else(messages)
     event_ids = [event.id for event in _events_of(contact_ids)]
-    _delete(delete(StoredMedia).where(media))
-    records = sum(_delete(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS)
-    _delete(delete(OrderItem).where(OrderItem.order_id.in_(_order_ids(contact_ids))))
-    records += _delete(delete(Order).where(Order.contact_id.in_(contact_ids)))
+    changed_rows(delete(StoredMedia).where(media))
+    records = sum(
+        changed_rows(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS
+    )
+    changed_rows(delete(OrderItem).where(OrderItem.order_id.in_(_order_ids(contact_ids))))
+    records += changed_rows(delete(Order).where(Order.contact_id.in_(contact_ids)))
     for table in (Alert, MenuSession):
-        _delete(delete(table).where(table.conversation_id.in_(conversation_ids)))
-    message_count = _delete(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
-    _delete(delete(Turn).where(Turn.conversation_id.in_(conversation_ids)))
-    _delete(delete(Conversation).where(Conversation.id.in_(conversation_ids)))
+        changed_rows(delete(table).where(table.conversation_id.in_(conversation_ids)))
+    message_count = changed_rows(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
+    changed_rows(delete(Turn).where(Turn.conversation_id.in_(conversation_ids)))
+    changed_rows(delete(Conversation).where(Conversation.id.in_(conversation_ids)))
     for chunk in _chunks(event_ids):
-        _delete(delete(WebhookEvent).where(WebhookEvent.id.in_(chunk)))
-    _delete(delete(Lane).where(Lane.key.in_(_lane_keys(contact_ids, conversation_ids))))
+        changed_rows(delete(WebhookEvent).where(WebhookEvent.id.in_(chunk)))
+    changed_rows(delete(Lane).where(Lane.key.in_(_lane_keys(contact_ids, conversation_ids))))
     _delete_contacts(contact_ids)
     db.session.flush()
     db.session.expire_all()
@@ -211,19 +215,9 @@ def _paths_of_nobody_else(messages: Any) -> tuple[str, ...]:
 
 
 def _delete_contacts(contact_ids: Sequence[int]) -> None:
-    _delete(delete(ContactIdentity).where(ContactIdentity.contact_id.in_(contact_ids)))
-    db.session.execute(
-        update(Contact)
-        .where(Contact.id.in_(contact_ids))
-        .values(merged_into_id=None)
-        .execution_options(synchronize_session=False)
-    )
-    _delete(delete(Contact).where(Contact.id.in_(contact_ids)))
-
-
-def _delete(statement: Delete) -> int:
-    done = db.session.execute(statement.execution_options(synchronize_session=False))
-    return cast(CursorResult[Any], done).rowcount
+    changed_rows(delete(ContactIdentity).where(ContactIdentity.contact_id.in_(contact_ids)))
+    changed_rows(update(Contact).where(Contact.id.in_(contact_ids)).values(merged_into_id=None))
+    changed_rows(delete(Contact).where(Contact.id.in_(contact_ids)))
 
 
 def _with_merged(people: Sequence[Contact]) -> list[int]:
@@ -254,8 +248,8 @@ def _order_ids(contact_ids: Sequence[int]) -> Any:
 
 def _lane_keys(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> list[str]:
     numbers = list(db.session.scalars(select(Integration.id)))
-    inbound = [f"in:{number}:{value}" for number in numbers for value in _identity_values(contact_ids)]
-    return [*inbound, *(f"out:{conversation_id}" for conversation_id in conversation_ids)]
+    inbound = [inbound_lane(number, value) for number in numbers for value in _identity_values(contact_ids)]
+    return [*inbound, *(outbound_lane(conversation_id) for conversation_id in conversation_ids)]
 
 
 def _identity_values(contact_ids: Sequence[int]) -> list[str]:

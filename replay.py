@@ -5,9 +5,9 @@ The command `replay-events` calls it. Flushes, never commits; the caller wakes t
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 
 import integrations
 from integrations import Number
@@ -15,6 +15,7 @@ from lanes import RECEIPTS_LANE, inbound_lane
 from models import WebhookEvent, db
 from providers import provider
 from providers.base import Echo, Event, HistoryMessage, InboundMessage, Person
+from statements import changed_rows
 
 # The door keeps a stranger's element under this prefix, so that it cannot take the key of one of ours.
 UNKNOWN_PREFIX: Final = "u:"
@@ -32,7 +33,7 @@ class Replayed:
 
 
 def replay_events() -> Replayed:
-    """Put failed events back to pending, and unknown ones whose number is ours by now. Flushes; idempotent."""
+    """Put failed events back to pending, and unknown ones whose number is ours now. Flushes, idempotent."""
     lanes = set(
         db.session.scalars(
             select(WebhookEvent.lane)
@@ -40,15 +41,13 @@ def replay_events() -> Replayed:
             .distinct()
         )
     )
-    done = db.session.execute(
+    failed = changed_rows(
         update(WebhookEvent)
         .where(WebhookEvent.state == "failed", WebhookEvent.lane.is_not(None))
         .values(state="pending", attempts=0, due_at=None, error="")
-        .execution_options(synchronize_session=False)
     )
     adopted, still_unknown = _adopt_unknown(lanes)
     db.session.flush()
-    failed = cast(CursorResult[Any], done).rowcount
     return Replayed(failed, adopted, still_unknown, tuple(sorted(lane for lane in lanes if lane)))
 
 
