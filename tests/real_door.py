@@ -1,24 +1,39 @@
-"""A desk to walk through: webhooks through the real door, lanes worked on in this thread, a fake Graph API at the end."""
+"""A desk to walk through: webhooks through the real door, lanes worked on in this thread, a fake Graph API.
 
-from collections.abc import Iterator
+Time is ours: `desk.clock.advance(60)` ages everything that the workers judge by the clock. Leases are on the
+database's clock, which nobody can move; tests of leases end them in the table.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import integrations
 import lanes
 import tasks
 from app import create_app
 from config import Config
-from models import Conversation, Message, db
+from models import Base, Conversation, Lane, Message, WebhookEvent, db
+from pipeline import Desk
 from shop import programs
-from models import utc_now
 from tests.fakes.graph import FakeGraph, SentMessage
-from tests.fakes.webhooks import ACCESS_TOKEN, APP_SECRET, CUSTOMER, PHONE_NUMBER_ID, MetaWebhooks, Webhook
+from tests.fakes.webhooks import (
+    ACCESS_TOKEN,
+    ACCOUNT_SID,
+    APP_SECRET,
+    AUTH_TOKEN,
+    CUSTOMER,
+    PHONE_NUMBER_ID,
+    TWILIO_NUMBER,
+    MetaWebhooks,
+    Webhook,
+)
 
 META = {
     "WHATSAPP_ACCESS_TOKEN": ACCESS_TOKEN,
@@ -27,6 +42,26 @@ META = {
     "WHATSAPP_VERIFY_TOKEN": "a-verify-token",
     "QUIET_SECS": "0",
 }
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+    "TWILIO_PHONE_NUMBER": TWILIO_NUMBER,
+    "QUIET_SECS": "0",
+}
+ROUNDS_MAX = 200
+
+
+@dataclass
+class Clock:
+    """The workers' clock: real time, moved ahead by as much as a test wants."""
+
+    ahead: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def advance(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -37,6 +72,7 @@ class WalkedDesk:
     client: FlaskClient
     graph: FakeGraph
     meta: MetaWebhooks = field(default_factory=MetaWebhooks)
+    clock: Clock = field(default_factory=Clock)
 
     def post(self, webhook: Webhook) -> int:
         response = self.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
@@ -44,9 +80,9 @@ class WalkedDesk:
 
     def work(self) -> None:
         """Do what is due, as the workers would, until nothing is."""
-        for _ in range(200):
+        for _ in range(ROUNDS_MAX):
             with self.app.app_context():
-                now = utc_now()
+                now = self.clock()
                 inbound, outbound = lanes.due_inbound(now), lanes.due_outbound(now)
                 db.session.rollback()
             if not inbound and not outbound:
@@ -64,34 +100,71 @@ class WalkedDesk:
         return self.hears(self.meta.list_reply(choice_id, title, wa_id))
 
     def hears(self, webhook: Webhook) -> list[SentMessage]:
+        """Post one webhook, work, and give what was sent because of it."""
         before = len(self.graph.sent)
         assert self.post(webhook) == 200
         self.work()
         return self.graph.sent[before:]
 
-    def messages(self, wa_id: str | None = None) -> list[Message]:
+    def rows(self, model: type[Base], *where: Any) -> list[Any]:
+        """Give the rows of a table in the order of their ids, loaded and detached."""
         with self.app.app_context():
-            rows = list(db.session.execute(select(Message).order_by(Message.id)).scalars())
+            query = select(model).where(*where).order_by(*model.__table__.primary_key)  # type: ignore[attr-defined]
+            rows = list(db.session.execute(query).scalars())
             db.session.expunge_all()
+            db.session.rollback()
             return rows
 
+    def messages(self, *where: Any) -> list[Message]:
+        return self.rows(Message, *where)
+
+    def outgoing(self) -> list[Message]:
+        return self.messages(Message.direction == "out")
+
+    def events(self, *where: Any) -> list[WebhookEvent]:
+        return self.rows(WebhookEvent, *where)
+
+    def states(self) -> list[str]:
+        """Give the states of all events, in order of arrival."""
+        return [event.state for event in self.events()]
+
     def conversation(self) -> Conversation:
+        first: Conversation = self.rows(Conversation)[0]
+        return first
+
+    def change(self, model: type[Base], *where: Any, **values: Any) -> None:
+        """Set columns behind everybody's back."""
         with self.app.app_context():
-            row = db.session.execute(select(Conversation).order_by(Conversation.id)).scalars().first()
-            assert row is not None
-            db.session.expunge_all()
-            return row
+            db.session.execute(update(model).where(*where).values(**values))
+            db.session.commit()
+
+    def end_leases(self) -> None:
+        """Let every lease expire now, as if its worker had slept too long."""
+        self.change(Lane, leased_until=0.0)
+
+    def pipeline_desk(self, holder: str = "a test", lease_secs: float = lanes.LEASE_SECS) -> Desk:
+        return Desk(self.app.config["BALCAO"], self.clock, holder, lease_secs)
 
 
 @contextmanager
 def walked_desk(config: Config, graph: FakeGraph) -> Iterator[WalkedDesk]:
+    """Open a desk on an empty database, with the numbers that `config` names."""
     app = create_app(config)
     with app.app_context():
         db.create_all()
         integrations.adopt_environment(config)
-        programs.seed_programs(now=utc_now())
+        programs.seed_programs(now=datetime.now(UTC))
         db.session.commit()
-    yield WalkedDesk(app, app.test_client(), graph)
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+    desk = WalkedDesk(app, app.test_client(), graph)
+    real_clock, tasks._clock = tasks._clock, desk.clock
+    try:
+        yield desk
+    finally:
+        tasks._clock = real_clock
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+def texts_of(sent: Sequence[SentMessage]) -> list[str]:
+    return [message.text for message in sent]
