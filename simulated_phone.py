@@ -510,13 +510,18 @@ def _show_menu(content: Menu) -> dict[str, Any]:
 
 
 def _show_link(content: LinkButton) -> dict[str, Any]:
-    return {"text": content.body, "header": content.header, "footer": content.footer, "link": content}
+    link = content if _is_web(content.url) else None
+    return {"text": content.body, "header": content.header, "footer": content.footer, "link": link}
 
 
 def _show_media(content: Media) -> dict[str, Any]:
     name = content.filename or content.link.rsplit("/", 1)[-1]
-    link = content.link if content.link.startswith(("https://", "http://")) else ""
+    link = content.link if _is_web(content.link) else ""
     return {"text": content.caption, "file": File(content.media_kind, name, link)}
+
+
+def _is_web(url: str) -> bool:
+    return url.startswith(("https://", "http://"))
 
 
 def _show_template(content: Template) -> dict[str, Any]:

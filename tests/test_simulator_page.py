@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -20,7 +20,9 @@ import lanes
 import phone
 import simulated_phone
 import tasks
+import whatsapp_service
 from dashboard import simulator as page
+from message_content import Choice, Content, LinkButton, LocationRequest, Media, Menu, Template, Text
 from models import Conversation, Integration, Message, Operator, WebhookEvent, Worker, db, utc_now
 from providers import provider
 from providers.base import InboundMessage, SignedRequest
@@ -567,6 +569,44 @@ def test_an_order_shows_its_lines_and_is_answered(open_desk: Desk) -> None:
     bubbles = [bubble for bubble in open_desk.screen()["bubbles"] if "external_id" in bubble]
     assert "1 × curso-1" in bubbles[0]["html"]
     assert "R$" in bubbles[-1]["html"]
+
+
+CHOICES = tuple(Choice(f"f/s:{n}", f"Opção {n}", str(n), "com detalhe") for n in range(1, 5))
+SHOWN = [
+    (Text("*forte* e https://a.example/x"), [r"<strong>forte</strong>", r'href="https://a.example/x"']),
+    (
+        Menu("Escolha", tuple(replace(choice, description="") for choice in CHOICES[:3])),
+        [r'(data-choice="button".*){3}'],
+    ),
+    (Menu("Escolha", CHOICES, button="Ver"), ["data-list", r'(data-choice="list".*){4}', "com detalhe"]),
+    (LinkButton("Agende", "Abrir", "https://a.example/book"), [r'class="bubble-action" href="https://a']),
+    (LinkButton("Agende", "Abrir", "javascript:alert(1)"), ["^(?!.*href)"]),
+    (
+        Media("document", link="https://a.example/f.pdf", filename="folheto.pdf"),
+        ["folheto.pdf", "fa-file-lines"],
+    ),
+    (Media("image", link="javascript:alert(1)", caption="foto"), ["^(?!.*href)"]),
+    (Template("boas_vindas", "pt_BR", preview="Olá!"), ["boas_vindas", "Olá!"]),
+    (LocationRequest("Onde você está?"), [r'data-act="location"']),
+]
+
+
+@pytest.mark.parametrize(("content", "patterns"), SHOWN, ids=lambda value: getattr(value, "KIND", ""))
+def test_each_kind_of_message_looks_as_on_a_phone(
+    open_desk: Desk, content: Content, patterns: list[str]
+) -> None:
+    open_desk.act("text", text="oi")
+    open_desk.work()
+    with open_desk.app.app_context():
+        number = integrations.number(open_desk.numbers["meta"])
+        assert number is not None
+        conversation = db.session.execute(select(Conversation)).scalar_one()
+        whatsapp_service.queue(conversation.id, number, [content], sender="bot", now=utc_now())
+        db.session.commit()
+    open_desk.work()
+    html = open_desk.screen()["bubbles"][-1]["html"]
+    for pattern in patterns:
+        assert re.search(pattern, html, re.S), pattern
 
 
 def test_nothing_to_react_to_is_said(desk: Desk) -> None:
