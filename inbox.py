@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
 import structlog
@@ -67,15 +68,25 @@ class InboxUnavailable(Exception):
     """The database did not take the rows; the provider must send them again."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    rows: Sequence[InboxRow]
-    is_stored: bool = False
-    error: Exception | None = None
+class _Delivery:
+    """The rows of one request, and the lock that its thread waits on until they are committed or refused."""
+
+    __slots__ = ("error", "rows", "settled")
+
+    def __init__(self, rows: Sequence[InboxRow]) -> None:
+        self.rows = rows
+        self.error: Exception | None = None
+        self.settled = Lock()
+        self.settled.acquire()
 
 
 class Inbox:
-    """The inbox table of one process, with its shared commits."""
+    """The inbox table of one process: one thread of its own writes what all requests bring.
+
+    A thread of its own, because requests that take turns as writers wait for each other twice: for the lock
+    and
+    for the interpreter.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -83,45 +94,54 @@ class Inbox:
             "sqlite": self._store_sqlite,
             "postgresql": self._store_postgresql,
         }.get(engine.dialect.name, self._store_mariadb)
-        self._arrivals: list[_Waiting] = []
-        self._arrivals_lock = Lock()
-        self._commit_lock = Lock()
+        self._arrivals: SimpleQueue[_Delivery] = SimpleQueue()
+        self._starting = Lock()
+        self._writer: Thread | None = None
 
     def store(self, rows: Sequence[InboxRow]) -> None:
         """Insert `rows`, leaving those whose key is known alone, and return when they are committed.
 
         Raises InboxUnavailable; then none of `rows` may be taken for stored.
         """
-        mine = _Waiting(rows)
-        with self._arrivals_lock:
-            self._arrivals.append(mine)
-        with self._commit_lock:
-            # The one who led the last commit may have taken ours along.
-            if not mine.is_stored and mine.error is None:
-                self._commit_together(self._take_arrivals())
-        if mine.error is not None:
-            raise InboxUnavailable from mine.error
+        delivery = _Delivery(rows)
+        self._ensure_writer()
+        self._arrivals.put(delivery)
+        delivery.settled.acquire()
+        if delivery.error is not None:
+            raise InboxUnavailable from delivery.error
 
-    def _take_arrivals(self) -> list[_Waiting]:
-        with self._arrivals_lock:
-            taken, self._arrivals = self._arrivals, []
-        return taken
+    def _ensure_writer(self) -> None:
+        # Started by the first request, not at import: a server that forks would leave the thread behind.
+        if self._writer is None or not self._writer.is_alive():
+            with self._starting:
+                if self._writer is None or not self._writer.is_alive():
+                    self._writer = Thread(target=self._write, name="inbox", daemon=True)
+                    self._writer.start()
 
-    def _commit_together(self, waiting: list[_Waiting]) -> None:
-        rows = [row for one in waiting for row in one.rows]
-        try:
-            self._insert(rows)
-        except Exception as error:
-            if len(waiting) == 1:
-                log.error("inbox_unavailable", rows=len(rows), error=type(error).__name__)
-                waiting[0].error = error
+    def _write(self) -> None:
+        while True:
+            self._commit_together([self._arrivals.get(), *self._take_arrived()])
+
+    def _take_arrived(self) -> Iterator[_Delivery]:
+        while True:
+            try:
+                yield self._arrivals.get_nowait()
+            except Empty:
                 return
-            # One bad row, or a deadlock between two processes' repeats, must not refuse the neighbours.
-            for one in waiting:
-                self._commit_together([one])
-            return
-        for one in waiting:
-            one.is_stored = True
+
+    def _commit_together(self, deliveries: list[_Delivery]) -> None:
+        try:
+            self._insert([row for delivery in deliveries for row in delivery.rows])
+        except Exception as error:
+            if len(deliveries) > 1:
+                # One bad row, or a deadlock between two processes' repeats, must not refuse the neighbours.
+                for delivery in deliveries:
+                    self._commit_together([delivery])
+                return
+            log.error("inbox_unavailable", rows=len(deliveries[0].rows), error=type(error).__name__)
+            deliveries[0].error = error
+        for delivery in deliveries:
+            delivery.settled.release()
 
     def _insert(self, rows: Sequence[InboxRow]) -> None:
         for start in range(0, len(rows), MAX_ROWS_PER_COMMIT):
