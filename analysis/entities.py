@@ -1,12 +1,16 @@
 """Phones, e-mails, links, sums and dates in a text, with code-point spans.
 
-Called by `analysis.read`. It resolves, it never judges: a number that is no phone is not called one.
+Called by `analysis.read`. It puts the readers' findings together and settles who keeps a span that two claim; it
+judges no message.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
-from .folding import fold_with_offsets
+from .contacts import read_emails, read_links, read_phones
+from .dates import read_dates
+from .folding import Folded, fold_with_offsets
 from .money import read_money
 
 Value = str | dict[str, str | None]
@@ -26,11 +30,35 @@ class Entity:
 def find_entities(
     text: str, *, now: datetime, region: str | None = None, language: str | None = None
 ) -> tuple[Entity, ...]:
-    """Find every entity, left to right."""
+    """Find every entity, left to right; no two overlap. An earlier kind below keeps what a later one claims too."""
     folded = fold_with_offsets(text)
-    entities = []
+    found: list[Entity] = []
+    mail = read_emails(folded.text)
+    for contact in mail + read_links(folded.text, folded.text):
+        _keep(found, folded, contact.type, contact.start, contact.end, contact.value)
     for money in read_money(folded.text, region=region, language=language):
-        start, end = folded.span(money.start, money.end)
-        value: Value = {"amount": str(money.amount), "currency": money.currency}
-        entities.append(Entity("money", text[start:end], start, end, value))
-    return tuple(sorted(entities, key=lambda entity: entity.start))
+        value: Value = {"amount": _plain(money.amount), "currency": money.currency}
+        _keep(found, folded, "money", money.start, money.end, value)
+    for day in read_dates(folded.text, now=now, region=region, language=language):
+        _keep(found, folded, "date", day.start, day.end, day.value(now))
+    for phone in read_phones(folded.text, region=region, language=language):
+        _keep(found, folded, "phone", phone.start, phone.end, phone.value)
+    return tuple(sorted(found, key=lambda entity: entity.start))
+
+
+def _keep(found: list[Entity], folded: Folded, kind: str, start: int, end: int, value: Value) -> None:
+    first, last = folded.span(start, end)
+    if last <= first or any(first < other.end and other.start < last for other in found):
+        return
+    if kind == "url":
+        value = folded.original[first:last]
+    found.append(Entity(kind, folded.original[first:last], first, last, value))
+
+
+def _plain(amount: Decimal) -> str:
+    """Write an amount without an exponent or trailing noise: "1234.56", "500000"."""
+    if amount == amount.to_integral_value():
+        return str(amount.quantize(Decimal(1)))
+    text = f"{amount.normalize():f}"
+    whole, fraction = text.split(".")
+    return f"{whole}.{fraction:0<2}"

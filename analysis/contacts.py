@@ -1,0 +1,184 @@
+"""Phones, e-mail addresses (also spelled out) and links in a text.
+
+Called by `entities`. Spans and values only; nothing is looked up and nobody is called.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import phonenumbers
+
+from .folding import fold
+from .lexicons import load
+
+PHONE_DIGITS_MIN: Final = 7
+PHONE_DIGITS_MAX: Final = 15
+# Where a number without a country code may belong, when nobody says: the languages' largest countries.
+_HOMES: Final = {
+    "pt": ("BR", "PT"),
+    "es": ("MX", "ES", "AR", "CO"),
+    "en": ("US", "GB"),
+    "fr": ("FR", "BE"),
+    "de": ("DE", "AT", "CH"),
+    "it": ("IT",),
+    "ar": ("SA", "EG", "AE"),
+    "zh": ("CN", "TW", "HK"),
+    "ja": ("JP",),
+    "ko": ("KR",),
+}
+_PHONE: Final = re.compile(
+    r"(?<![\w+$€£¥#/.,:=-])(?:\+|\(\+?\d|\d)[\d ().\-–/]{4,22}\d(?:\s?(?:ext|x|ramal|anexo|int)\.?\s?\d{1,5})?"
+    r"(?![\w%$€£¥°]|[.,:/-]\d)"
+)
+_PHONE_IN_CJK: Final = re.compile(r"(?<![\d+.,-])\+?\d[\d\-() ]{5,18}\d(?![\d.,-])")
+_NOT_PHONE: Final = re.compile(
+    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|protocolo|ticket|tracking|"
+    r"rastreio|isbn|cep|numero de serie|serial|订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
+    r"\W{0,3}(?:n[ro°º]?\.?|num\w*|numero|is|e|es|est|ist|رقم|:|#)?\W{0,3}$"
+)
+_PHONE_WORD: Final = re.compile(
+    r"(?:tel\w*|phone\w*|cel\w*|fone|whats\w*|zap\w*|wpp|mobile|movil|call|ligar?|llam\w*|numero|number|num|contato|contacto|"
+    r"handy\w*|nummer|portable|cellulare|fax|电话|手机|号码|电話|電話|携帯|番号|전화\w*|번호\w*|연락처|هاتف|جوال|رقم\w*|واتس\w*|اتصل\w*|me at)"
+    r"\W{0,4}(?:is|e|es|est|ist|é|是|は|로|no|em|al|on|at|me)?\W{0,3}$"
+)
+_DATE_LIKE: Final = re.compile(
+    r"\(?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?:19|20)\d{2}\s?[-–]\s?(?:19|20)\d{2})\)?(?:\s\d{1,2})?"
+)
+_GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3})+|\d{1,3}(?: \d{3})+|\d+\.\d+")
+_EMAIL: Final = re.compile(r"(?<![\w.+-])[a-z0-9](?:[\w.+%-]*[\w+-])?@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?![\w-]|@)", re.ASCII)
+_TRAILING: Final = re.compile(r"[.,;:!?'\"»”’…。、，！？）)\]}>*_]+$")
+_URL_BODY: Final = r"[a-z0-9\-._~%!$&'*+,;=:@/?#\[\]()\u00c0-\u024f]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A phone, email or url in a folded text."""
+
+    type: str
+    start: int
+    end: int
+    value: str
+
+
+def read_links(folded: str, original: str) -> list[Contact]:
+    """Find links, with a scheme, with www, or bare with a known ending."""
+    found = []
+    for match in _url_pattern().finditer(folded):
+        text = _trim(match.group())
+        if "." not in text:
+            continue
+        found.append(Contact("url", match.start(), match.start() + len(text), original[match.start() : match.start() + len(text)]))
+    return found
+
+
+def read_emails(folded: str) -> list[Contact]:
+    """Find addresses, also "ana arroba loja ponto com"."""
+    found = [Contact("email", match.start(), match.end(), match.group()) for match in _EMAIL.finditer(folded)]
+    for match in _spelled_pattern().finditer(folded):
+        if all(match.end() <= one.start or match.start() >= one.end for one in found):
+            found.append(Contact("email", match.start(), match.end(), _unspell(match)))
+    return found
+
+
+def read_phones(folded: str, *, region: str | None = None, language: str | None = None) -> list[Contact]:
+    """Find numbers that somebody could call; the value is E.164 when the country is known."""
+    pattern = _PHONE_IN_CJK if language in {"zh", "ja", "ko"} else _PHONE
+    found = []
+    for match in pattern.finditer(folded):
+        text = match.group().rstrip(" -.(/")
+        if value := _phone(text, folded[: match.start()], region, language):
+            found.append(Contact("phone", match.start(), match.start() + len(text), value))
+    return found
+
+
+def _phone(text: str, before: str, region: str | None, language: str | None) -> str | None:
+    digits = re.sub(r"\D", "", re.split(r"ext|x|ramal|anexo|int", text)[0])
+    if not PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX or _DATE_LIKE.fullmatch(text):
+        return None
+    if text.count("(") != text.count(")") or _NOT_PHONE.search(before):
+        return None
+    known = _international(text, region, language)
+    named = bool(_PHONE_WORD.search(before))
+    if known and (named or text.startswith("+") or len(digits) >= 8) and not (_GROUPED.fullmatch(text) and not named):
+        return known
+    shaped = bool(re.search(r"\d[ ()\-./]+\d", text)) and not _GROUPED.fullmatch(text)
+    if text.startswith("+") or named or (shaped and len(digits) >= 7 and _looks_grouped(text)):
+        return f"+{digits}" if text.startswith("+") else digits
+    return digits if 10 <= len(digits) <= 13 and text.isdigit() else None
+
+
+def _looks_grouped(text: str) -> bool:
+    """Phones are written in groups of two to five digits, not as a row of single figures or years."""
+    groups = re.findall(r"\d+", text)
+    return len(groups) >= 2 and all(len(group) <= 6 for group in groups) and sum(len(group) == 1 for group in groups) <= 1
+
+
+def _international(text: str, region: str | None, language: str | None) -> str | None:
+    homes = ((region.upper(),) if region else ()) + _HOMES.get(language or "", ("US",))
+    for home in homes:
+        try:
+            number = phonenumbers.parse(text, home)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(number):
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None
+
+
+def _trim(text: str) -> str:
+    """Leave out the sentence's own marks; a bracket that the link opened stays."""
+    while match := _TRAILING.search(text):
+        tail = match.group()
+        if tail[-1] in ")]" and text.count("([" [tail[-1] == "]"]) >= text.count(tail[-1]):
+            break
+        text = text[:-1]
+    return text
+
+
+def _unspell(match: re.Match[str]) -> str:
+    data = load("contact")
+    text = match.group()
+    for name, mark in (("underscore", "_"), ("dash", "-"), ("dot", "."), ("at", "@"), ("weak_at", "@")):
+        for word in sorted((fold(one) for one in data[name]), key=len, reverse=True):
+            if mark == "@" and "@" in text:
+                break
+            text = re.sub(rf"\s*{_bound(word)}\s*", mark, text)
+    return re.sub(r"\s+", "", text)
+
+
+@cache
+def _url_pattern() -> re.Pattern[str]:
+    tlds = "|".join(sorted(load("contact")["tlds"], key=len, reverse=True))
+    label = r"[a-z0-9_\u00c0-\u024f](?:[a-z0-9_\-\u00c0-\u024f]*[a-z0-9_\u00c0-\u024f])?"
+    host = rf"(?:{label}\.)+(?:{tlds})(?![a-z0-9_@-])(?!\.[a-z0-9])"
+    return re.compile(
+        rf"(?<![a-z0-9@._/-])(?:(?:https?|ftp)://[^\s<>\"，。、！？）】」]+|www\.[a-z0-9]{_URL_BODY}"
+        rf"|{host}(?::\d{{2,5}})?(?:[/?#]{_URL_BODY})?)"
+    )
+
+
+@cache
+def _spelled_pattern() -> re.Pattern[str]:
+    data = load("contact")
+
+    def words(*names: str) -> str:
+        found = sorted((fold(word) for name in names for word in data[name]), key=len, reverse=True)
+        return "|".join(_bound(word) for word in found)
+
+    name = r"[a-z0-9][a-z0-9_.+-]*"
+    joint = rf"(?:\s*(?:{words('dot', 'dash', 'underscore')}|\.)\s*{name})"
+    spelled_dot = rf"(?:\s*(?:{words('dot')}|\.)\s*[a-z0-9-]+)"
+    providers = "|".join(data["providers"])
+    return re.compile(
+        rf"(?<![\w.@])(?:{name}{joint}*\s*(?:{words('at')})\s*[a-z0-9-]+{spelled_dot}+"
+        rf"|{name}{joint}*\s*(?:{words('at')})\s*(?:{providers})(?![\w])"
+        rf"|{name}{joint}*\s+(?:{words('weak_at')})\s+(?:[a-z0-9-]+(?:\s+(?:{words('dot')})\s+[a-z0-9-]+)+|(?:{providers})(?:\.|\s+(?:{words('dot')})\s+)[a-z.]+))"
+        r"(?![a-z0-9_@])"
+    )
+
+
+def _bound(word: str) -> str:
+    escaped = re.escape(word)
+    return rf"(?<![^\W_]){escaped}(?![^\W_])" if word.isascii() and word.isalpha() else escaped
