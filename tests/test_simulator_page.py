@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -21,12 +22,15 @@ import phone
 import simulated_phone
 import tasks
 import whatsapp_service
+from app import create_app
+from config import Config
 from dashboard import simulator as page
+from dashboard import turn_xray
 from message_content import Choice, Content, LinkButton, LocationRequest, Media, Menu, Template, Text
 from models import Conversation, Integration, Message, Operator, WebhookEvent, Worker, db, utc_now
 from providers import provider
 from providers.base import InboundMessage, SignedRequest
-from tests.records import make_product
+from tests.records import make_conversation, make_product
 
 SECRET = "a-simulated-secret"
 ANA = {"name": "Ana Souza", "wa_id": "5511900000123", "bsuid": "BR.1234567890123456", "hides_phone": False}
@@ -684,3 +688,25 @@ def test_twilio_shows_menus_as_the_text_that_it_sends(open_desk: Desk) -> None:
     assert stored["Body"] == ["oi"]
     with open_desk.app.app_context():
         assert db.session.execute(select(WebhookEvent.provider)).scalar_one() == "twilio"
+
+
+def test_the_phone_is_read_on_every_database(load_config: Callable[..., Config], database_url: str) -> None:
+    app = create_app(load_config(DATABASE_URL=database_url))
+    with app.app_context():
+        db.create_all()
+        conversation = make_conversation("5581998765432", "Ana Lima")
+        conversation.last_inbound_at = utc_now()
+        db.session.commit()
+        number = simulated_phone.number(conversation.integration_id)
+        (ana,) = simulated_phone.customers(number)
+        assert ana.wa_id == "5581998765432"
+        before = simulated_phone.screen(number, ana, utc_now())
+        assert before.facts.window_ends_at is not None
+        simulated_phone.age(conversation, timedelta(hours=25))
+        db.session.commit()
+        after = simulated_phone.screen(number, ana, utc_now())
+        assert after.facts.window_ends_at is None
+        assert after.revision != before.revision
+        assert turn_xray.latest_turns(integrations.account(number), conversation) == ()
+        db.session.remove()
+        db.engine.dispose()
