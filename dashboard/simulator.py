@@ -35,6 +35,7 @@ from models import Integration, db, utc_now
 from providers.base import Account, InboundMedia
 from providers.simulator import SimulatedEvent, webhook
 from simulated_phone import COUNTRIES, Bubble, Customer, NotSimulated
+from vault import SealBroken
 
 EVERYWHERE: Final = ("", "0.0.0.0", "::")
 DOOR_TIMEOUT_SECS: Final = (2.0, 10.0)
@@ -128,6 +129,12 @@ def refuse(refused: Refused) -> ResponseReturnValue:
 def refuse_real_number(_error: NotSimulated) -> ResponseReturnValue:
     message = _("Only a simulated number can be played with.")
     return jsonify(error={"code": "not_simulated", "message": message}), 403
+
+
+@bp.errorhandler(SealBroken)
+def refuse_broken_seal(_error: SealBroken) -> ResponseReturnValue:
+    message = _("This number's secrets cannot be opened: SECRET_KEY was changed.")
+    return jsonify(error={"code": "seal_broken", "message": message}), 409
 
 
 # --- the page -----------------------------------------------------------------------------------------------
@@ -437,7 +444,7 @@ def _message(play: Play, label: str, **fields: Any) -> Letter:
 
 def _receipt(play: Play, external_id: str, message_id: int, status: str) -> Letter:
     """Build what the provider tells of a message of the desk, with the desk's own id in it."""
-    error = FAILURE_CODES[play.account.shape] if status == "failed" else 0
+    error = _failure_code(play.account.shape) if status == "failed" else 0
     letter = _letter(
         play,
         _("receipt: %(status)s", status=status),
@@ -507,8 +514,9 @@ def _json_body() -> Mapping[str, Any]:
 
 
 def _text(wishes: Mapping[str, Any], name: str) -> str:
+    """Read a text as WhatsApp would carry it: without NUL and without halves of characters."""
     value = wishes.get(name)
-    return value.replace("\x00", "") if isinstance(value, str) else ""
+    return value.encode("utf-8", "ignore").decode().replace("\x00", "") if isinstance(value, str) else ""
 
 
 def _integer(wishes: Mapping[str, Any], name: str) -> int:
@@ -546,10 +554,14 @@ def _shown_number(number: Integration) -> dict[str, Any]:
         "shape": number.shape,
         "display_phone": number.display_phone,
         "greeting": SAMPLE_TEXTS.get(number.language, SAMPLE_TEXTS["pt"])["greeting"][0],
-        "failure_code": FAILURE_CODES.get(number.shape, FAILURE_CODES["meta"]),
+        "failure_code": _failure_code(number.shape),
         "time_zone": _config().time_zone,
         "acts": acts,
     }
+
+
+def _failure_code(shape: str) -> int:
+    return FAILURE_CODES.get(shape, FAILURE_CODES["meta"])
 
 
 def _first_customer(number: Integration) -> Customer:

@@ -427,6 +427,23 @@ def test_bad_wishes_are_refused_in_words(desk: Desk, wishes: dict[str, Any]) -> 
     assert desk.knocks == []
 
 
+@pytest.mark.parametrize("shape", ["meta", "twilio"])
+def test_half_characters_and_nul_are_left_out(desk: Desk, shape: str) -> None:
+    customer = {**ANA, "name": "Ana\ud800"}
+    assert desk.act("text", shape, customer=customer, text="o\x00i\ud83d").status_code == 200
+    assert [event.text for event in desk.heard()] == ["oi"]
+
+
+def test_a_number_whose_secret_cannot_be_opened_is_named(desk: Desk) -> None:
+    with desk.app.app_context():
+        row = db.session.get_one(Integration, desk.numbers["meta"])
+        row.app_secret = row.app_secret[:-4] + "AAAA"
+        db.session.commit()
+    answer = desk.act("text", text="oi")
+    assert answer.status_code == 409
+    assert answer.json["error"]["code"] == "seal_broken"
+
+
 @pytest.mark.parametrize("number", [None, "x", -1, 10**30, 0, {"a": 1}])
 def test_a_number_that_is_none_is_refused(desk: Desk, number: Any) -> None:
     answer = desk.post("/simulator/act", {"number": number, "customer": ANA, "act": "text", "text": "oi"})
