@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from vocabulary import LANGUAGES
+
 from .buying_signal import read_buying_signal
 from .entities import Entity, find_entities
 from .intent import read_intent
@@ -82,5 +84,10 @@ def read(
         sentiment_score=score,
         urgency=urgency,
         urgency_confidence=urgency_confidence,
-        entities=find_entities(text, now=now, region=region, language=found),
+        entities=find_entities(text, now=now, region=region, languages=_spoken(message.languages, language)),
     )
+
+
+def _spoken(found: tuple[str, ...], prior: str | None) -> tuple[str, ...]:
+    """Add the conversation's language to those the text seems to be in."""
+    return found if prior is None or prior in found or prior not in LANGUAGES else (*found, prior)

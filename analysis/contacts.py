@@ -29,10 +29,9 @@ _HOMES: Final = {
     "ko": ("KR",),
 }
 _PHONE: Final = re.compile(
-    r"(?<![\w+$€£¥#/.,:=-])(?:\+|\(\+?\d|\d)[\d ().\-–/]{4,22}\d(?:\s?(?:ext|x|ramal|anexo|int)\.?\s?\d{1,5})?"
-    r"(?![\w%$€£¥°]|[.,:/-]\d)"
+    r"(?<![a-z0-9_+$€£¥#/.,:=-])(?:\+|\(\+?\d|\d)[\d ().\-–/]{4,22}\d(?:\s?(?:ext|x|ramal|anexo|int)\.?\s?\d{1,5})?"
+    r"(?![a-z0-9_%$€£¥°]|[.,:/-]\d)"
 )
-_PHONE_IN_CJK: Final = re.compile(r"(?<![\d+.,-])\+?\d[\d\-() ]{5,18}\d(?![\d.,-])")
 _NOT_PHONE: Final = re.compile(
     r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|protocolo|ticket|tracking|"
     r"rastreio|isbn|cep|numero de serie|serial|订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
@@ -84,9 +83,8 @@ def read_emails(folded: str) -> list[Contact]:
 
 def read_phones(folded: str, *, region: str | None = None, language: str | None = None) -> list[Contact]:
     """Find numbers that somebody could call; the value is E.164 when the country is known."""
-    pattern = _PHONE_IN_CJK if language in {"zh", "ja", "ko"} else _PHONE
     found = []
-    for match in pattern.finditer(folded):
+    for match in _PHONE.finditer(folded):
         text = match.group().rstrip(" -.(/")
         if value := _phone(text, folded[: match.start()], region, language):
             found.append(Contact("phone", match.start(), match.start() + len(text), value))
@@ -145,7 +143,8 @@ def _unspell(match: re.Match[str]) -> str:
             if mark == "@" and "@" in text:
                 break
             text = re.sub(rf"\s*{_bound(word)}\s*", mark, text)
-    return re.sub(r"\s+", "", text)
+    address = re.sub(r"\s+", "", text)
+    return address if "." in address.partition("@")[2] else f"{address}.com"
 
 
 @cache

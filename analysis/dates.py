@@ -276,6 +276,18 @@ def _count(groups: Groups, grammar: _Grammar, language: str) -> tuple[float | No
     return (float(numbers[0].value), unit) if numbers else (None, unit)
 
 
+def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
+    """Give the first day of the week, month or year that is meant."""
+    shift, unit = grammar.words["periods"][groups["period"] or ""]
+    today = now.date()
+    if unit == "week":
+        return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift)
+    if unit == "weekend":
+        return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift + 5)
+    first = _shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
+    return first
+
+
 def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
     today = now.date()
     span = grammar.words["spans"][groups["span"] or ""]
@@ -411,6 +423,7 @@ _RESOLVERS: Final[dict[str, "Callable[[Groups, _Grammar, datetime, str], date | 
     "before_day": _counted(-1),
     "edge": _resolve_edge,
     "holiday": _resolve_holiday,
+    "period": _resolve_period,
 }
 
 
@@ -419,13 +432,13 @@ def _grammar(language: str) -> _Grammar:
     data = load("dates", language)
     words = {
         name: {fold(str(word)): value for word, value in data.get(name, {}).items()}
-        for name in ("days", "weekdays", "months", "ordinals", "duals", "edges", "spans", "holidays")
+        for name in ("days", "weekdays", "months", "ordinals", "duals", "edges", "spans", "holidays", "periods")
     }
     words["units"] = {fold(word): unit for unit, forms in data["units"].items() for word in forms}
     data["clock"] = {fold(word): value for word, value in data.get("clock", {}).items()}
     pieces = _pieces(language, data, words)
     templates = []
-    for kind, sources in [*data["templates"].items(), ("days", ["{days}"]), ("holiday", ["{holiday}(?:\\s+(?:de\\s+|of\\s+|del\\s+)?{year})?"])]:
+    for kind, sources in [*data["templates"].items(), ("days", ["{days}"]), ("period", ["{period}"]), ("holiday", ["{holiday}(?:\\s+(?:de\\s+|of\\s+|del\\s+)?{year})?"])]:
         for source in sources:
             templates.append((kind, re.compile(_bounded(_fill(source, pieces), language))))
     timing = data.get("time")
@@ -433,7 +446,7 @@ def _grammar(language: str) -> _Grammar:
         data,
         tuple(templates),
         re.compile(r"[\s,]*" + _fill(timing, pieces) + ("" if language in UNSPACED else r"(?![^\W_])")) if timing else None,
-        re.compile(r"\d|" + _any([*words["days"], *words["weekdays"], *words["months"], *words["units"], *words["holidays"], *words["duals"]])),
+        re.compile(r"\d|" + _any([*words["days"], *words["weekdays"], *words["months"], *words["units"], *words["holidays"], *words["duals"], *words["periods"]])),
         words,
     )
 
@@ -462,6 +475,7 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "dual": rf"(?P<dual>{_any(words['duals'])})",
         "days": rf"(?P<days>{_any(words['days'])})",
         "nth": rf"(?P<nth>{_any(nths)})",
+        "period": rf"(?P<period>{_any(words['periods'])})",
         "holiday": rf"(?P<holiday>{_any(words['holidays'])})",
         "edge": rf"(?P<edge>{_any(words['edges'])})",
         "span": rf"(?P<span>{_any(words['spans'])})",

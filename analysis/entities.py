@@ -28,18 +28,26 @@ class Entity:
 
 
 def find_entities(
-    text: str, *, now: datetime, region: str | None = None, language: str | None = None
+    text: str, *, now: datetime, region: str | None = None, languages: tuple[str, ...] = ()
 ) -> tuple[Entity, ...]:
-    """Find every entity, left to right; no two overlap. An earlier kind below keeps what a later one claims too."""
+    """Find every entity, left to right; no two overlap. An earlier kind below keeps what a later one claims too.
+
+    With several plausible languages each reads the sums and days, and the longer reading stays.
+    """
+    language = languages[0] if languages else None
     folded = fold_with_offsets(text)
     found: list[Entity] = []
     mail = read_emails(folded.text)
     for contact in mail + read_links(folded.text, folded.text):
         _keep(found, folded, contact.type, contact.start, contact.end, contact.value)
-    for money in read_money(folded.text, region=region, language=language):
+    sums = [money for name in languages or (None,) for money in read_money(folded.text, region=region, language=name)]
+    for money in sorted(sums, key=lambda one: one.start - one.end):
         value: Value = {"amount": _plain(money.amount), "currency": money.currency}
         _keep(found, folded, "money", money.start, money.end, value)
-    for day in read_dates(folded.text, now=now, region=region, language=language):
+    days = [
+        day for name in languages or (None,) for day in read_dates(folded.text, now=now, region=region, language=name)
+    ]
+    for day in sorted(days, key=lambda one: one.start - one.end):
         _keep(found, folded, "date", day.start, day.end, day.value(now))
     for phone in read_phones(folded.text, region=region, language=language):
         _keep(found, folded, "phone", phone.start, phone.end, phone.value)
