@@ -65,8 +65,8 @@ class Country:
 # Number ranges kept for fiction where the country has one, else blocks that are not in use. Mexico's 1 and
 # Argentina's 9 are part of a real wa_id; Brazil's older accounts have no ninth digit (here: area 85).
 COUNTRIES: Final[Mapping[str, Country]] = {
-    "BR": Country("5511900000", 3, "pt", ("Ana Souza", "João Pereira", "Beatriz Lima", "Rafael Nunes")),
-    "BR-8": Country("558590000", 3, "pt", ("Marina Alves", "Caio Ribeiro", "Lívia Rocha")),
+    "BR": Country("551190000", 4, "pt", ("Ana Souza", "João Pereira", "Beatriz Lima", "Rafael Nunes")),
+    "BR-8": Country("55859000", 4, "pt", ("Marina Alves", "Caio Ribeiro", "Lívia Rocha")),
     "PT": Country("351930000", 3, "pt", ("Inês Carvalho", "Tiago Fonseca")),
     "ES": Country("34600000", 3, "es", ("Lucía Ferrer", "Javier Molina")),
     "MX": Country("52155500000", 2, "es", ("Ximena Torres", "Diego Ramírez")),
