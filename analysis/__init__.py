@@ -67,7 +67,7 @@ def read(
     found, confidence = identify(text, prior=language)
     message = prepare(text, found, prior=language)
     intent, intent_confidence = read_intent(message, models)
-    signal, signal_confidence = read_buying_signal(message, models)
+    signal, signal_confidence = read_buying_signal(message, models, intent)
     sentiment, sentiment_confidence, score = read_sentiment(message, models)
     urgency, urgency_confidence = read_urgency(message, models)
     if intent == SPAM:

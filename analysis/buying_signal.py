@@ -8,17 +8,27 @@ from typing import Final
 from .judging import Message, Models, has_words
 
 NO_SIGNAL: Final = "none"
-LEAST_CONFIDENCE: Final = 0.35
+SHOPPING: Final = "lead_inquiry"
+SHOPPING_SILENCE: Final = 0.3  # who asks about the goods is rarely without any signal
+LEAST_CONFIDENCE: Final = 0.3
 
 
-def read_buying_signal(message: Message, models: Models) -> tuple[str | None, float]:
+def read_buying_signal(message: Message, models: Models, intent: str = "other") -> tuple[str | None, float]:
     """Name the buying signal and its confidence; None with the confidence that there is none."""
     if not has_words(message):
         return None, 0.95
     shares = models.of("buying_signal").judge(message.features)
+    if intent == SHOPPING:
+        shares = _without_silence(shares)
     label = max(shares, key=lambda name: shares[name])
     if label == NO_SIGNAL:
         return None, round(shares[label], 4)
     if shares[label] < LEAST_CONFIDENCE:
         return None, round(max(shares[NO_SIGNAL], 1 - 2 * shares[label]), 4)
     return label, round(shares[label], 4)
+
+
+def _without_silence(shares: dict[str, float]) -> dict[str, float]:
+    lessened = {label: share * (SHOPPING_SILENCE if label == NO_SIGNAL else 1) for label, share in shares.items()}
+    total = sum(lessened.values())
+    return {label: share / total for label, share in lessened.items()}

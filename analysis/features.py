@@ -116,6 +116,8 @@ def _surface(tokens: Tokens) -> list[str]:
             before = "cjk"
         elif kind in {"mark", "emoji"}:
             names.append(f"m:{word}")
+        elif kind == "number":
+            names += _number_shape(word)
         else:
             names.append(f"k:{kind}")
     if before != "^":
@@ -125,6 +127,17 @@ def _surface(tokens: Tokens) -> list[str]:
     if tokens.capitals > 0.6 and tokens.length > 8:
         names.append("capitals")
     return names
+
+
+def _number_shape(number: str) -> list[str]:
+    """Tell a sum, a short code, a phone and a percentage apart by their looks."""
+    digits = sum(character.isdigit() for character in number)
+    shapes = ["k:number", f"n:{min(digits, 12)}"]
+    if not number[0].isdigit():
+        shapes.append("n:sum")
+    if digits >= 7:
+        shapes.append(f"n:long{number[:2]}")
+    return shapes
 
 
 def _word_parts(word: str) -> list[str]:

@@ -9,8 +9,8 @@ from .judging import Message, Models, has_words
 
 OTHER: Final = "other"
 LEAST_CONFIDENCE: Final = 0.3
-SPAM_CONFIDENCE: Final = 0.62
-SPAM_WITH_MARK_CONFIDENCE: Final = 0.45
+SPAM_UNMARKED_CONFIDENCE: Final = 0.8
+SPAM_CONFIDENCE: Final = 0.35
 # What adverts carry and customers rarely do.
 _SPAM_MARKS: Final = frozenset(
     {"url", "prize", "easymoney", "invest", "loan", "promo", "adult", "click", "free"}
@@ -33,7 +33,5 @@ def read_intent(message: Message, models: Models) -> tuple[str, float]:
 
 
 def _is_spam(message: Message, share: float) -> bool:
-    marks = len(_SPAM_MARKS.intersection(message.concepts))
-    if marks == 0:
-        return False
-    return share >= (SPAM_WITH_MARK_CONFIDENCE if marks >= 2 else SPAM_CONFIDENCE)
+    marked = not _SPAM_MARKS.isdisjoint(message.concepts)
+    return share >= (SPAM_CONFIDENCE if marked else SPAM_UNMARKED_CONFIDENCE)
