@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 log = structlog.get_logger()
 
@@ -171,10 +172,18 @@ class Inbox:
             connection.commit()
             cursor.close()
         except Exception:
-            connection.invalidate()
+            _abandon(connection)
             raise
         finally:
             connection.close()
+
+
+def _abandon(connection: PoolProxiedConnection) -> None:
+    """Undo what was begun; a connection that cannot even do that leaves the pool."""
+    try:
+        connection.rollback()
+    except Exception:
+        connection.invalidate()
 
 
 def _values(row: InboxRow, time_of: Callable[[datetime | None], object]) -> tuple[object, ...]:

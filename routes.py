@@ -54,12 +54,12 @@ class Admission:
 
 
 @bp.get("/webhook")
-def handshake() -> tuple[str, int]:
+def handshake() -> Response:
     """Answer Meta's registration: the raw challenge when the verify token is one of ours."""
     begin_reading()
     tokens = {n.verify_token for n in integrations.numbers()} | {_config().whatsapp_verify_token}
     challenge = answer_handshake(request.args, tuple(token for token in tokens if token))
-    return ("", 403) if challenge is None else (challenge, 200)
+    return Response(challenge or "", 403 if challenge is None else 200, mimetype="text/plain")
 
 
 @bp.post("/webhook")

@@ -31,7 +31,9 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: ("tasks", "rehearsal", "opening", "demo", "pipeline", "answering", "understanding", "flow_actions"),
     3: (
         "whatsapp_service",
+        "receipts",
         "conversations",
+        "statements",
         "crm",
         "shop",
         "outreach",
@@ -84,15 +86,17 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "opening": ("demo",),
     "pipeline": ("answering", "understanding", "flow_actions"),
     "answering": ("understanding", "flow_actions"),
-    "conversations": ("integrations", "lanes"),
-    "alerts": ("lanes",),
+    "lanes": ("statements",),
+    "conversations": ("integrations", "lanes", "statements"),
+    "alerts": ("statements",),
+    "receipts": ("alerts", "conversations", "statements"),
     "analytics": ("privacy",),
     "privacy": ("lanes", "statements"),
     "replay": ("integrations", "lanes", "statements"),
     "demo": ("flow_actions",),
     "simulated_phone": ("lanes",),
     "side_events": ("conversations", "integrations", "whatsapp_service"),
-    "whatsapp_service": ("alerts", "conversations", "integrations", "lanes"),
+    "whatsapp_service": ("alerts", "conversations", "integrations", "lanes", "statements"),
     "ai_service": ("llm",),
     "config": ("config_kinds",),
     "menu_flows": ("answers", "flow_files", "texts", "vocabulary", "message_content"),
@@ -110,7 +114,7 @@ MAY_READ_ENVIRONMENT = ("config", "main", "app", "cli")
 
 FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "helper", "managers")
 # The plan has about thirty rooms; each one more must earn its place.
-MAX_ROOT_MODULES = 40
+MAX_ROOT_MODULES = 44
 MAX_FILE_LINES = 600
 # Every table stands in one room, as the plan wants it; a test file belongs to one room and holds its tables.
 MAX_LINES_OF = {"models": 900, "tests": 1200}
