@@ -156,9 +156,9 @@ def _enqueue(task: Any, argument: Any, *, at: datetime | None = None) -> None:
         if at is None:
             task(argument)
         else:
-            task.schedule((argument,), eta=at.astimezone().replace(tzinfo=None), convert_utc=True)
+            task.schedule((argument,), eta=at.astimezone().replace(tzinfo=None))
     except Exception as error:
-        log.warning("wake_failed", task=task.__name__, error=type(error).__name__)
+        log.warning("wake_failed", task=task.task_class.__name__, error=type(error).__name__)
 
 
 # --- work ---------------------------------------------------------------------------------------------------
