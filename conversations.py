@@ -282,6 +282,10 @@ def opt_out(contact_id: int, *, now: datetime) -> None:
         .where(Contact.id == contact_id, Contact.opted_out_at.is_(None))
         .values(opted_out_at=now)
     )
+    for conversation_id in db.session.scalars(
+        select(Conversation.id).where(Conversation.contact_id == contact_id)
+    ).all():
+        cancel_unsent(conversation_id, now=now, reason="The customer opted out before this was sent.")
 
 
 def opt_in(contact_id: int) -> None:
@@ -328,21 +332,27 @@ def hand_back(conversation: Conversation, *, now: datetime) -> None:
     db.session.flush()
 
 
-def cancel_unsent(conversation_id: int, *, now: datetime) -> int:
-    """Cancel the bot's messages that have not left; gives how many."""
+def cancel_unsent(
+    conversation_id: int, *, now: datetime, reason: str = "A person took over before this was sent."
+) -> int:
+    """Cancel the bot's messages that have not left, and the repeat of those of unknown fate; gives how
+    many were cancelled."""
+    of_the_bot = (
+        Message.conversation_id == conversation_id,
+        Message.send_due_at.is_not(None),
+        Message.sender == "bot",
+    )
+    changed_rows(
+        update(Message).where(*of_the_bot, Message.status == "uncertain").values(send_due_at=None)
+    )
     return changed_rows(
         update(Message)
-        .where(
-            Message.conversation_id == conversation_id,
-            Message.send_due_at.is_not(None),
-            Message.status == "queued",
-            Message.sender == "bot",
-        )
+        .where(*of_the_bot, Message.status == "queued")
         .values(
             status="failed",
             status_at=now,
             error_code="cancelled",
-            error_text="A person took over before this was sent.",
+            error_text=reason,
             send_due_at=None,
         )
     )

@@ -79,19 +79,35 @@ class WalkedDesk:
         return response.status_code
 
     def work(self) -> None:
-        """Do what is due, as the workers would, until nothing is."""
+        """Do what is due, as the workers would, until nothing moves any more."""
         for _ in range(ROUNDS_MAX):
+            before = self._standing()
             with self.app.app_context():
                 now = self.clock()
                 inbound, outbound = lanes.due_inbound(now), lanes.due_outbound(now)
                 db.session.rollback()
-            if not inbound and not outbound:
-                return
             for lane in inbound:
                 tasks.run_lane(lane)
             for conversation_id in outbound:
                 tasks.run_outbox.call_local(conversation_id)
+            if before == self._standing():
+                return
         raise AssertionError("the desk never comes to rest")
+
+    def _standing(self) -> list[Any]:
+        """Give what work changes: a message behind one that waits stays due, and so does a paused number's."""
+        sending = select(Message.id, Message.status, Message.send_due_at, Message.attempts)
+        pending = select(WebhookEvent.id, WebhookEvent.state, WebhookEvent.due_at, WebhookEvent.attempts)
+        with self.app.app_context():
+            rows = [
+                tuple(row)
+                for row in (
+                    *db.session.execute(sending.where(Message.send_due_at.is_not(None))),
+                    *db.session.execute(pending.where(WebhookEvent.state == "pending")),
+                )
+            ]
+            db.session.rollback()
+            return rows
 
     def says(self, text: str, wa_id: str = CUSTOMER, **about: Any) -> list[SentMessage]:
         return self.hears(self.meta.text(text, wa_id, **about))
