@@ -138,83 +138,43 @@ def fill(desk: Site, messages: int) -> None:
     with engine.connect() as connection:
         number_id = int(connection.execute(sa.text("SELECT min(id) FROM integrations")).scalar_one())
     now = datetime.now(UTC)
-    contacts = messages // MESSAGES_PER_CONTACT
     chance = random.Random(SEED)
+    contacts = messages // MESSAGES_PER_CONTACT
     born = [now - timedelta(days=chance.uniform(1, SPREAD_DAYS)) for _ in range(contacts)]
-    writer.write(Contact, ("id", "name", "language", "created_at"), _contacts(born))
-    writer.write(
-        ContactIdentity,
-        ("contact_id", "account", "kind", "value", "match_key", "created_at"),
-        _identities(born),
-    )
-    writer.write(
-        Conversation,
-        (
-            "id",
-            "integration_id",
-            "contact_id",
-            "last_inbound_at",
-            "last_message_at",
-            "last_preview",
-            "created_at",
-        ),
-        ((n, number_id, n, at, at, "menu", at) for n, at in enumerate(born, 1)),
-    )
-    lanes = ((f"in:{number_id}:{FIRST_WA_ID + n}", 5) for n in range(contacts))
-    writer.write(Lane, ("key", "token"), lanes)
-    writer.write(Lane, ("key", "token"), ((f"out:{n}", 5) for n in range(1, contacts + 1)))
-    writer.write(
-        Turn,
-        (
-            "id",
-            "conversation_id",
-            "responder",
-            "reason",
-            "language",
-            "flow",
-            "step_after",
-            "trace",
-            "created_at",
-        ),
-        (
-            (
-                m // 2 + 1,
-                conversation,
-                "menu",
-                "menu word",
-                "pt",
-                "nexora",
-                "main",
-                '{"ms":{"decide":1.2}}',
-                at,
-            )
-            for m, conversation, at in _times(born, messages)
-            if m % 2 == 0
-        ),
-    )
-    writer.write(
-        Message,
-        ("conversation_id", "integration_id", "turn_id", "direction", "sender", "kind", "body", "content",
-         "external_id", "status", "status_at", "language", "intent", "provider_at", "created_at"),
-        _messages(born, messages, number_id),
-    )  # fmt: skip
-    writer.write(
-        WebhookEvent,
-        (
-            "event_key",
-            "integration_id",
-            "provider",
-            "kind",
-            "lane",
-            "state",
-            "payload",
-            "provider_at",
-            "received_at",
-        ),
-        _events(born, messages, number_id),
-    )
+    _fill_people(writer, born, number_id)
+    _fill_history(writer, born, messages, number_id)
     writer.finish()
     engine.dispose()
+
+
+def _fill_people(writer: "_Writer", born: Sequence[datetime], number_id: int) -> None:
+    """Write who there is: contacts, the names they go by, their conversations and lanes."""
+    numbers = range(1, len(born) + 1)
+    writer.write(Contact, ("id", "name", "language", "created_at"), _contacts(born))
+    identity = ("contact_id", "account", "kind", "value", "match_key", "created_at")
+    writer.write(ContactIdentity, identity, _identities(born))
+    conversation = "id integration_id contact_id last_inbound_at last_message_at last_preview created_at"
+    rows = ((n, number_id, n, at, at, "menu", at) for n, at in enumerate(born, 1))
+    writer.write(Conversation, tuple(conversation.split()), rows)
+    writer.write(Lane, ("key", "token"), ((f"in:{number_id}:{FIRST_WA_ID + n - 1}", 5) for n in numbers))
+    writer.write(Lane, ("key", "token"), ((f"out:{n}", 5) for n in numbers))
+
+
+def _fill_history(writer: "_Writer", born: Sequence[datetime], messages: int, number_id: int) -> None:
+    """Write what was said: turns, messages in and out, and the webhooks that brought them."""
+    turn = "id conversation_id responder reason language flow step_after trace created_at"
+    said = ("menu", "menu word", "pt", "nexora", "main", '{"ms":{"decide":1.2}}')
+    turns = (
+        (m // 2 + 1, conversation, *said, at) for m, conversation, at in _times(born, messages) if m % 2 == 0
+    )
+    writer.write(Turn, tuple(turn.split()), turns)
+    message = (
+        "conversation_id integration_id turn_id direction sender kind body content external_id status status_at "
+        "language intent provider_at created_at"
+    )
+    writer.write(Message, tuple(message.split()), _messages(born, messages, number_id))
+    event = "event_key integration_id provider kind lane state payload provider_at received_at"
+    writer.write(WebhookEvent, tuple(event.split()), _events(born, messages, number_id))
 
 
 def _contacts(born: Sequence[datetime]) -> Iterator[Row]:
