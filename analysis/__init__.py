@@ -14,7 +14,7 @@ from .buying_signal import read_buying_signal
 from .entities import Entity, find_entities
 from .intent import read_intent
 from .judging import Models, prepare
-from .language import identify
+from .language import language_shares
 from .sentiment import read_sentiment
 from .urgency import LOW, read_urgency
 
@@ -64,8 +64,9 @@ def read(
     """
     text = text[:MAX_CHARACTERS]
     models = models or Models()
-    found, confidence = identify(text, prior=language)
-    message = prepare(text, found, prior=language)
+    shares = language_shares(text, prior=language)
+    message = prepare(text, shares)
+    found = message.languages[0]
     intent, intent_confidence = read_intent(message, models)
     signal, signal_confidence = read_buying_signal(message, models, intent)
     sentiment, sentiment_confidence, score = read_sentiment(message, models)
@@ -74,7 +75,7 @@ def read(
         signal, urgency = None, LOW
     return Reading(
         language=found,
-        language_confidence=confidence,
+        language_confidence=round(shares[found], 4),
         intent=intent,
         intent_confidence=intent_confidence,
         buying_signal=signal,

@@ -5,6 +5,7 @@ lexicon, so that what is learnt from examples in one language holds for the othe
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -86,21 +87,33 @@ def find_concepts(tokens: Tokens, languages: tuple[str, ...], lexicon: str = "co
 def extract(text: str, languages: tuple[str, ...], lexicons: tuple[str, ...] = ("concepts",)) -> dict[int, float]:
     """Give the hashed features of a text with their weights, scaled to length one."""
     tokens = tokenize(text)
-    features: dict[int, float] = {}
-    for name in _surface(tokens):
-        features[crc32(name.encode()) & _MASK] = 1.0
-    for lexicon in lexicons:
-        concepts = find_concepts(tokens, languages, lexicon)
-        for name in concepts:
-            features[crc32(f"c:{name}".encode()) & _MASK] = CONCEPT_WEIGHT
-        paired = sorted(concepts[:MAX_PAIRED])
+    return weigh(surface(tokens), {name: find_concepts(tokens, languages, name) for name in lexicons})
+
+
+def weigh(surface_features: dict[int, float], concepts: Mapping[str, Sequence[str]]) -> dict[int, float]:
+    """Add the concepts of each lexicon, and their pairs, to a text's surface; scaled to length one."""
+    features = dict(surface_features)
+    for lexicon, names in concepts.items():
+        for name in names:
+            features[_hash(f"c:{name}")] = CONCEPT_WEIGHT
+        paired = sorted(names[:MAX_PAIRED])
         for index, first in enumerate(paired):
             for second in paired[index + 1 :]:
-                features[crc32(f"cc:{first}+{second}".encode()) & _MASK] = PAIR_WEIGHT
-        if not concepts:
-            features[crc32(f"none:{lexicon}".encode()) & _MASK] = CONCEPT_WEIGHT
+                features[_hash(f"cc:{first}+{second}")] = PAIR_WEIGHT
+        if not names:
+            features[_hash(f"none:{lexicon}")] = CONCEPT_WEIGHT
     norm = sum(value * value for value in features.values()) ** 0.5 or 1.0
     return {feature: value / norm for feature, value in features.items()}
+
+
+def surface(tokens: Tokens) -> dict[int, float]:
+    """Hash what stands in the text itself: words, their parts and neighbours, marks."""
+    return {crc32(name.encode()) & _MASK: 1.0 for name in _surface(tokens)}
+
+
+@cache
+def _hash(name: str) -> int:
+    return crc32(name.encode()) & _MASK
 
 
 def _surface(tokens: Tokens) -> list[str]:

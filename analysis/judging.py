@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .classifier import Classifier, Features
-from .features import Tokens, extract, find_concepts, tokenize
-from .language import language_shares
+from .features import Tokens, find_concepts, surface, tokenize, weigh
 
 MODELS: Final = Path(__file__).parent / "models"
 SECOND_LANGUAGE: Final = 0.15  # a language this likely lends its lexicon too: people mix
@@ -26,9 +25,9 @@ class Message:
     tokens: Tokens
     languages: tuple[str, ...]
     concepts: tuple[str, ...]
+    feelings: tuple[str, ...]
     features: Features = field(repr=False)
     feeling_features: Features = field(repr=False)
-    feelings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,20 +47,22 @@ def shipped(task: str) -> Classifier:
     return Classifier.from_bytes((MODELS / f"{task}.bin").read_bytes())
 
 
-def prepare(text: str, language: str, *, prior: str | None = None) -> Message:
-    """Cut and name what every judge needs."""
-    shares = language_shares(text, prior=prior)
-    second = max((name for name in shares if name != language), key=lambda name: shares[name])
+def prepare(text: str, shares: Mapping[str, float]) -> Message:
+    """Cut and name what every judge needs, given the probability of each language."""
+    language, second = sorted(shares, key=lambda name: -shares[name])[:2]
     languages = (language, second) if shares[second] >= SECOND_LANGUAGE else (language,)
     tokens = tokenize(text)
+    seen = surface(tokens)
+    concepts = find_concepts(tokens, languages)
+    feelings = find_concepts(tokens, languages, "feelings")
     return Message(
         text,
         tokens,
         languages,
-        tuple(find_concepts(tokens, languages)),
-        extract(text, languages, ("concepts",)),
-        extract(text, languages, ("feelings", "concepts")),
-        tuple(find_concepts(tokens, languages, "feelings")),
+        tuple(concepts),
+        tuple(feelings),
+        weigh(seen, {"concepts": concepts}),
+        weigh(seen, {"feelings": feelings, "concepts": concepts}),
     )
 
 

@@ -20,22 +20,26 @@ from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 NO_SIGNAL: Final = "none"
+REAL, SPAM = "real", "spam"
 LABELS: Final = {
     "intent": SERVICE_INTENTS,
     "buying_signal": (*BUYING_SIGNALS, NO_SIGNAL),
     "sentiment": SENTIMENTS,
     "urgency": URGENCIES,
+    "spam": (REAL, SPAM),
 }
 LEXICONS: Final = {
     "intent": ("concepts",),
     "buying_signal": ("concepts",),
     "sentiment": ("feelings", "concepts"),
     "urgency": ("concepts",),
+    "spam": ("concepts",),
 }
 # People outside these pages write less like our examples than our own held-out lines do, so the fitted temperature is
 # widened: measured on the test split that nobody trained on.
-STRANGER_FACTOR: Final = {"intent": 1.3, "buying_signal": 1.3, "sentiment": 1.3, "urgency": 1.3}
+STRANGER_FACTOR: Final = {"intent": 1.3, "buying_signal": 1.3, "sentiment": 1.3, "urgency": 1.3, "spam": 1.0}
 EVERYDAY_WEIGHT: Final = 2
+REAL_TASKS: Final = ("buying_signal", "sentiment", "urgency")
 NO_SIGNAL_STEP: Final = 4  # one in so many of the quiet intents' examples shows what no signal looks like
 HELD_OUT: Final = 5  # every fifth example settles the temperature
 _TEMPERATURES: Final = tuple(step / 20 for step in range(4, 61))
@@ -54,6 +58,8 @@ def train(task: str, examples: Sequence[Example]) -> bytes:
 
 def shipped_examples(task: str) -> list[Example]:
     """Give the packaged examples that the shipped model of a task is trained on."""
+    if task == "spam":
+        return _spam_examples()
     examples = written_examples(task)
     if task == "buying_signal":
         quiet = ("other", "spam", "complaint", "support_ticket", "feedback")
@@ -65,9 +71,15 @@ def shipped_examples(task: str) -> list[Example]:
     return examples
 
 
+def _spam_examples() -> list[Example]:
+    """Set every advert against everything else that anybody here wrote as a customer."""
+    everything = [example for task in ("intent", *REAL_TASKS) for example in written_examples(task)]
+    return [Example(one.text, SPAM if one.label == SPAM else REAL, one.language) for one in everything]
+
+
 def language_texts() -> list[tuple[str, str]]:
     """Give every text of the package with its language: examples, the words of the lexicons, everyday sentences."""
-    texts = [(example.text, example.language) for task in LABELS for example in written_examples(task)]
+    texts = [(example.text, example.language) for task in ("intent", *REAL_TASKS) for example in written_examples(task)]
     for language in LANGUAGES:
         for lexicon in ("concepts", "feelings"):
             for entries in load(lexicon, language).values():
