@@ -13,7 +13,7 @@ from datetime import datetime
 
 from sqlalchemy import Float, bindparam, func, select, update
 
-from models import Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
+from models import Integration, Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
 from statements import changed_rows, insert_or_ignore, table
 
 LEASE_SECS = 30.0
@@ -141,13 +141,25 @@ def due_inbound(now: datetime) -> list[str]:
 
 
 def due_outbound(now: datetime) -> list[int]:
-    """Give the conversations whose outbox has a due row, oldest first; a live lease is left to `take` to
-    refuse."""
+    """Give the conversations whose oldest unsettled message is due, oldest first.
+
+    Those of a number that its provider has paused are left out; a live lease is left to `take` to refuse.
+    """
+    heads = (
+        select(func.min(Message.id).label("id"))
+        .where(Message.send_due_at.is_not(None))
+        .group_by(Message.conversation_id)
+        .subquery()
+    )
     rows = db.session.execute(
         select(Message.conversation_id)
-        .where(Message.send_due_at.is_not(None), Message.send_due_at <= now)
-        .group_by(Message.conversation_id)
-        .order_by(func.min(Message.id))
+        .join(heads, heads.c.id == Message.id)
+        .join(Integration, Integration.id == Message.integration_id)
+        .where(
+            Message.send_due_at <= now,
+            Integration.paused_until.is_(None) | (Integration.paused_until <= now),
+        )
+        .order_by(Message.id)
         .limit(DUE_LIMIT)
     )
     return [conversation_id for (conversation_id,) in rows]

@@ -111,10 +111,14 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """How one turn ended: was the lane let go with it, and is there a burst to come back for."""
+    """How a turn, or all turns of a look, ended: was the lane let go with it, and when to come back.
+
+    `is_resting`: the head failed and waits, so that what lies behind it must not call the lane up again.
+    """
 
     is_lane_free: bool
     look_again_at: datetime | None = None
+    is_resting: bool = False
 
 
 # --- the lane -----------------------------------------------------------------------------------------------
@@ -128,36 +132,42 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
     the rows stay pending.
     """
     touched: dict[int, None] = {}
-    look_again_at: datetime | None = None
     while (lease := lanes.take(lane, desk.holder, desk.lease_secs)) is not None:
         look = _look(lease)
         db.session.commit()
         try:
-            look_again_at = _drain(lease, desk, look, touched)
+            ended = _drain(lease, desk, look, touched)
         except LeaseLost:
             db.session.rollback()
             log.warning("lease_lost", lane=lane)
             return Worked(tuple(touched))
-        with reading():
-            # What came between the last look and the release saw a live lease and left.
-            came_meanwhile = lanes.has_pending_events(lane, desk.clock())
-            db.session.rollback()
-        if not came_meanwhile:
-            return Worked(tuple(touched), look_again_at)
+        if ended.is_resting or not _came_meanwhile(lane, desk):
+            return Worked(tuple(touched), ended.look_again_at)
     db.session.rollback()
     return Worked(tuple(touched))
 
 
-def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> datetime | None:
-    """Take turns until nothing is due; ends with the lane let go. Gives when a waiting burst is to be
-    looked at again."""
+def _came_meanwhile(lane: str, desk: Desk) -> bool:
+    """What came between the last look and the release saw a live lease and left."""
+    with reading():
+        came = lanes.has_pending_events(lane, desk.clock())
+        db.session.rollback()
+    return came
+
+
+def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> _Step:
+    """Take turns until nothing is due; ends with the lane let go."""
     outdated_count = 0
-    while look.arrivals and not _rests(look.arrivals[0], desk.clock()):
+    while look.arrivals:
+        first = look.arrivals[0]
+        if _rests(first, desk.clock()):
+            lanes.release(lease)
+            return _Step(is_lane_free=True, look_again_at=first.due_at, is_resting=True)
         try:
             step = _take_turn(lease, desk, look, touched)
             outdated_count = 0
             if step.is_lane_free:
-                return step.look_again_at
+                return step
         except (LeaseLost, OperationalError):
             db.session.rollback()
             raise
@@ -165,13 +175,12 @@ def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> d
             db.session.rollback()
             outdated_count += 1
             if not isinstance(error, TurnOutdated) or outdated_count >= MAX_TRIES:
-                _note_failure(lease, desk, look.arrivals[0], error)
-                return None
+                return _note_failure(lease, desk, first, error)
         with reading():
             look = _look(lease)
             db.session.rollback()
     lanes.release(lease)
-    return None
+    return _Step(is_lane_free=True)
 
 
 def _look(lease: Lease) -> _Look:
@@ -468,19 +477,20 @@ def _record(lease: Lease, desk: Desk, arrival: Arrival) -> tuple[int, ...]:
     return () if touched is None else (touched,)
 
 
-def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> None:
+def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> _Step:
     """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words
     are answered."""
     log.exception("turn_failed", event_id=arrival.event_id, lane=lease.key, error=type(error).__name__)
     now, attempts = desk.clock(), arrival.attempts + 1
     is_over = attempts >= MAX_TRIES
+    due_at = None if is_over else now + timedelta(seconds=2.0**attempts)
     changed_rows(
         update(WebhookEvent)
         .where(WebhookEvent.id == arrival.event_id)
         .values(
             attempts=attempts,
             state="failed" if is_over else "pending",
-            due_at=None if is_over else now + timedelta(seconds=2.0**attempts),
+            due_at=due_at,
             error=type(error).__name__[:255],
         )
     )
@@ -489,6 +499,7 @@ def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) 
         alerts.raise_alert("turn_failed", f"event:{arrival.event_id}", text, now=now)
     lanes.let_go(lease)
     db.session.commit()
+    return _Step(is_lane_free=True, look_again_at=due_at, is_resting=not is_over)
 
 
 def _ms(seconds: float) -> float:

@@ -24,7 +24,7 @@ from conversations import OutsideServiceWindow
 from integrations import Number
 from lanes import Lease, LeaseLost
 from message_content import Content, Template, Text, from_json, to_json
-from models import Conversation, Integration, Message, Operator, StoredMedia, UtcDateTime, db
+from models import Conversation, Integration, Message, Operator, StoredMedia, UtcDateTime, WebhookEvent, db
 from providers import provider
 from providers.base import HistoryMessage, InboundMedia, InboundMessage, Person, SendError, Sent
 from statements import changed_rows, insert_or_ignore, inserted_id, table
@@ -39,6 +39,7 @@ LONGEST_RETRY_SECS: Final = 600.0
 PAIR_BACKOFF_BASE: Final = 4.0  # Meta: retry after 4^n seconds
 CREDENTIAL_PAUSE_SECS: Final = 60.0
 NUMBER_PAUSE_SECS: Final = 5.0
+RECEIPTS_WAIT_SECS: Final = 2.0
 
 
 _MESSAGE = table(Message).c
@@ -70,7 +71,12 @@ _HEAD = (
 )
 _MARK_SENDING = (
     update(table(Message))
-    .where(_MESSAGE.id == bindparam("message"))
+    .where(
+        _MESSAGE.id == bindparam("message"),
+        # A take-over or an opt-out may have cancelled it since it was read.
+        _MESSAGE.status.in_(("queued", "uncertain")),
+        _MESSAGE.send_due_at.is_not(None),
+    )
     .values(
         status="sending",
         status_at=bindparam("now", type_=UtcDateTime()),
@@ -417,9 +423,11 @@ def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Pa
         if head.status == "uncertain" and head.resent_count:
             _give_up_uncertain(head.id, conversation_id, now)
             continue
+        if head.status == "uncertain" and _receipts_wait(head.send_due_at):
+            return now + timedelta(seconds=RECEIPTS_WAIT_SECS)
         parcel = _parcel(conversation_id, head, now)
-        if isinstance(parcel, _Parcel):
-            _mark_sending(head, now, lease_secs=rules.lease_secs)
+        if isinstance(parcel, _Parcel) and not _mark_sending(head, now, lease_secs=rules.lease_secs):
+            continue
         if parcel is not None:
             return parcel
     return None
@@ -463,8 +471,18 @@ def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datet
     )
 
 
-def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> None:
-    db.session.execute(
+def _receipts_wait(until: datetime) -> bool:
+    """Tell whether receipts that came before `until` are still unread: one may settle an uncertain send."""
+    waiting = select(WebhookEvent.id).where(
+        WebhookEvent.state == "pending",
+        WebhookEvent.lane == lanes.RECEIPTS_LANE,
+        WebhookEvent.received_at <= until,
+    )
+    return db.session.execute(waiting.limit(1)).first() is not None
+
+
+def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> bool:
+    marked = changed_rows(
         _MARK_SENDING,
         {
             "message": head.id,
@@ -475,6 +493,7 @@ def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> None:
             "resends": head.resent_count + (head.status == "uncertain"),
         },
     )
+    return marked == 1
 
 
 def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:

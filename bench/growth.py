@@ -169,8 +169,8 @@ def _fill_history(writer: "_Writer", born: Sequence[datetime], messages: int, nu
     )
     writer.write(Turn, tuple(turn.split()), turns)
     message = (
-        "conversation_id integration_id turn_id direction sender kind body content external_id status status_at "
-        "language intent provider_at created_at"
+        "conversation_id integration_id turn_id direction sender kind body content external_id status "
+        "status_at language intent provider_at created_at"
     )
     writer.write(Message, tuple(message.split()), _messages(born, messages, number_id))
     event = "event_key integration_id provider kind lane state payload provider_at received_at"
