@@ -1,6 +1,8 @@
-"""Local reading of a chat text: language, what is wanted, how it is said, and what it names; no key, no network.
+"""Local reading of a chat text: language, what is wanted, how it is said, and what it names; no key, no
+network.
 
-Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and a `now` in, a `Reading` out; it
+Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and a `now` in, a `Reading` out;
+it
 reads the packaged data files and never a database, and it learns nothing while reading.
 """
 
@@ -59,7 +61,8 @@ def read(
     """Read one message.
 
     `now` is timezone-aware and settles "tomorrow"; `region` is a country code and settles "$" and 03/04;
-    `language` is the conversation's language so far, believed when the text itself says little; `models` are a
+    `language` is the conversation's language so far, believed when the text itself says little; `models` are
+    a
     business's own, trained on its examples, in place of the shipped ones.
     """
     text = text[:MAX_CHARACTERS]

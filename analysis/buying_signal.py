@@ -29,6 +29,8 @@ def read_buying_signal(message: Message, models: Models, intent: str = "other") 
 
 
 def _without_silence(shares: dict[str, float]) -> dict[str, float]:
-    lessened = {label: share * (SHOPPING_SILENCE if label == NO_SIGNAL else 1) for label, share in shares.items()}
+    lessened = {
+        label: share * (SHOPPING_SILENCE if label == NO_SIGNAL else 1) for label, share in shares.items()
+    }
     total = sum(lessened.values())
     return {label: share / total for label, share in lessened.items()}

@@ -1,6 +1,7 @@
 """A small linear classifier over hashed features: trained in seconds, kept in a few hundred kilobytes.
 
-Called by `train` (to learn) and by the labelling readers (to judge). Multinomial logistic regression by stochastic
+Called by `train` (to learn) and by the labelling readers (to judge). Multinomial logistic regression by
+stochastic
 gradient descent; it knows no label and reads no file.
 """
 
@@ -106,7 +107,10 @@ def learn(
     version: str = "",
     epochs: int = EPOCHS,
 ) -> Classifier:
-    """Fit a classifier to (features, label index, weight) rows; the same rows and seed give the same result."""
+    """
+
+    it a classifier to (features, label index, weight) rows; the same rows and seed give the same result.
+    """
     count = len(labels)
     weights: dict[int, list[float]] = {}
     bias = [0.0] * count
@@ -121,7 +125,11 @@ def learn(
 
 
 def _step(
-    row: tuple[Features, int, float], weights: dict[int, list[float]], bias: list[float], rate: float, count: int
+    row: tuple[Features, int, float],
+    weights: dict[int, list[float]],
+    bias: list[float],
+    rate: float,
+    count: int,
 ) -> None:
     features, label, importance = row
     scores = bias[:]
@@ -145,7 +153,11 @@ def _step(
 
 
 def _pack(
-    weights: dict[int, list[float]], bias: list[float], labels: tuple[str, ...], temperature: float, version: str
+    weights: dict[int, list[float]],
+    bias: list[float],
+    labels: tuple[str, ...],
+    temperature: float,
+    version: str,
 ) -> Classifier:
     count = len(labels)
     largest = max((abs(weight) for row in weights.values() for weight in row), default=1.0)

@@ -29,24 +29,31 @@ _HOMES: Final = {
     "ko": ("KR",),
 }
 _PHONE: Final = re.compile(
-    r"(?<![a-z0-9_+$€£¥#/.,:=-])(?:\+|\(\+?\d|\d)[\d ().\-–/]{4,22}\d(?:\s?(?:ext|x|ramal|anexo|int)\.?\s?\d{1,5})?"
+    r"(?<![a-z0-9_+$€£¥#/.,:=-])(?:\+|\(\+?\d|\d)[\d ().\-–/]{4,22}\d"
+    r"(?:\s?(?:ext|x|ramal|anexo|int)\.?\s?\d{1,5})?"
     r"(?![a-z0-9_%$€£¥°]|[.,:/-]\d)"
 )
 _NOT_PHONE: Final = re.compile(
-    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|protocolo|ticket|tracking|"
+    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|protocolo|"
+    r"ticket|tracking|"
     r"rastreio|isbn|cep|numero de serie|serial|订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
     r"\W{0,3}(?:n[ro°º]?\.?|num\w*|numero|is|e|es|est|ist|رقم|:|#)?\W{0,3}$"
 )
 _PHONE_WORD: Final = re.compile(
-    r"(?:tel\w*|phone\w*|cel\w*|fone|whats\w*|zap\w*|wpp|mobile|movil|call|ligar?|llam\w*|numero|number|num|contato|contacto|"
-    r"handy\w*|nummer|portable|cellulare|fax|电话|手机|号码|电話|電話|携帯|番号|전화\w*|번호\w*|연락처|هاتف|جوال|رقم\w*|واتس\w*|اتصل\w*|me at)"
+    r"(?:tel\w*|phone\w*|cel\w*|fone|whats\w*|zap\w*|wpp|mobile|movil|call|ligar?|llam\w*|numero|number|num|contato|"
+    r"contacto|"
+    r"handy\w*|nummer|portable|cellulare|fax"
+    r"|电话|手机|号码|电話|電話|携帯|番号|전화\w*|번호\w*|연락처|هاتف|جوال|رقم\w*|واتس\w*|اتصل\w*|me at)"
     r"\W{0,4}(?:is|e|es|est|ist|é|是|は|로|no|em|al|on|at|me)?\W{0,3}$"
 )
 _DATE_LIKE: Final = re.compile(
     r"\(?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?:19|20)\d{2}\s?[-–]\s?(?:19|20)\d{2})\)?(?:\s\d{1,2})?"
 )
 _GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3})+|\d{1,3}(?: \d{3})+|\d+\.\d+")
-_EMAIL: Final = re.compile(r"(?<![\w.+-])[a-z0-9](?:[\w.+%-]*[\w+-])?@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?![\w-]|@)", re.ASCII)
+_EMAIL: Final = re.compile(
+    r"(?<![\w.+-])[a-z0-9](?:[\w.+%-]*[\w+-])?@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?![\w-]|@)",
+    re.ASCII,
+)
 _TRAILING: Final = re.compile(r"[.,;:!?'\"»”’…。、，！？）)\]}>*_]+$")
 _URL_BODY: Final = r"[a-z0-9\-._~%!$&'*+,;=:@/?#\[\]()\u00c0-\u024f]*"
 
@@ -68,7 +75,14 @@ def read_links(folded: str, original: str) -> list[Contact]:
         text = _trim(match.group())
         if "." not in text:
             continue
-        found.append(Contact("url", match.start(), match.start() + len(text), original[match.start() : match.start() + len(text)]))
+        found.append(
+            Contact(
+                "url",
+                match.start(),
+                match.start() + len(text),
+                original[match.start() : match.start() + len(text)],
+            )
+        )
     return found
 
 
@@ -99,7 +113,11 @@ def _phone(text: str, before: str, region: str | None, language: str | None) -> 
         return None
     known = _international(text, region, language)
     named = bool(_PHONE_WORD.search(before))
-    if known and (named or text.startswith("+") or len(digits) >= 8) and not (_GROUPED.fullmatch(text) and not named):
+    if (
+        known
+        and (named or text.startswith("+") or len(digits) >= 8)
+        and not (_GROUPED.fullmatch(text) and not named)
+    ):
         return known
     shaped = bool(re.search(r"\d[ ()\-./]+\d", text)) and not _GROUPED.fullmatch(text)
     if text.startswith("+") or named or (shaped and len(digits) >= 7 and _looks_grouped(text)):
@@ -110,7 +128,11 @@ def _phone(text: str, before: str, region: str | None, language: str | None) -> 
 def _looks_grouped(text: str) -> bool:
     """Phones are written in groups of two to five digits, not as a row of single figures or years."""
     groups = re.findall(r"\d+", text)
-    return len(groups) >= 2 and all(len(group) <= 6 for group in groups) and sum(len(group) == 1 for group in groups) <= 1
+    return (
+        len(groups) >= 2
+        and all(len(group) <= 6 for group in groups)
+        and sum(len(group) == 1 for group in groups) <= 1
+    )
 
 
 def _international(text: str, region: str | None, language: str | None) -> str | None:
@@ -129,7 +151,7 @@ def _trim(text: str) -> str:
     """Leave out the sentence's own marks; a bracket that the link opened stays."""
     while match := _TRAILING.search(text):
         tail = match.group()
-        if tail[-1] in ")]" and text.count("([" [tail[-1] == "]"]) >= text.count(tail[-1]):
+        if tail[-1] in ")]" and text.count("(["[tail[-1] == "]"]) >= text.count(tail[-1]):
             break
         text = text[:-1]
     return text
@@ -171,7 +193,7 @@ def _spelled_pattern() -> re.Pattern[str]:
     spelled_dot = rf"(?:\s*(?:{words('dot')}|\.)\s*[a-z0-9-]+)"
     providers = "|".join(data["providers"])
     return re.compile(
-        rf"(?<![\w.@])(?:{name}{joint}*\s*(?:{words('at')})\s*[a-z0-9-]+{spelled_dot}+"
+        rf"(?<![a-z0-9_.@])(?:{name}{joint}*\s*(?:{words('at')})\s*[a-z0-9-]+{spelled_dot}+"
         rf"|{name}{joint}*\s*(?:{words('at')})\s*(?:{providers})(?![\w])"
         rf"|{name}{joint}*\s+(?:{words('weak_at')})\s+(?:[a-z0-9-]+(?:\s+(?:{words('dot')})\s+[a-z0-9-]+)+|(?:{providers})(?:\.|\s+(?:{words('dot')})\s+)[a-z.]+))"
         r"(?![a-z0-9_@])"

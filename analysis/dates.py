@@ -1,7 +1,10 @@
-"""Days and times that a text names, resolved against a given now: "amanhã às 15h", "nächsten Dienstag", "3日後".
+"""Days and times that a text names, resolved against a given now: "amanhã às 15h", "nächsten Dienstag",
+"3日後".
 
-Called by `entities`. The grammar of each language is data (`data/<language>/dates.yaml`: words, and templates over
-them); this room only compiles and computes. A day without a year is the next one; a bare weekday is the coming one.
+Called by `entities`. The grammar of each language is data (`data/<language>/dates.yaml`: words, and
+templates over
+them); this room only compiles and computes. A day without a year is the next one; a bare weekday is the
+coming one.
 """
 
 import re
@@ -15,26 +18,49 @@ from vocabulary import LANGUAGES
 
 from .folding import fold
 from .lexicons import load
-from .numbers import read_numbers
+from .quantities import read_numbers
 
+ALWAYS_OPEN: Final = "24/7"
 CENTURY_TURN: Final = 70  # '69 is 2069, '70 is 1970
 MAX_AHEAD: Final = {"day": 3650, "week": 520, "month": 240, "year": 100, "hour": 10000, "minute": 100000}
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 _CJK_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9]|[一二三四五六七八九十廿]{1,3})"
 _YEAR: Final = r"(?:1[89]\d{2}|20\d{2}|21\d{2}|'\d{2}(?!\d))"
-_ISO: Final = re.compile(r"(?<![\d.])((?:19|20)\d{2})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)(?:t(\d{2}):(\d{2})\S*)?")
-_FULL: Final = re.compile(r"(?<![\d.,/-])(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?((?:19|20)\d{2}|\d{2})(?![\d/])")
+_ISO: Final = re.compile(
+    r"(?<![\d.])((?:19|20)\d{2})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)(?:t(\d{2}):(\d{2})\S*)?"
+)
+_FULL: Final = re.compile(
+    r"(?<![\d.,/-])(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?((?:19|20)\d{2}|\d{2})(?![\d/])"
+)
 _SHORT: Final = re.compile(r"(?<![\d.,/:-])(\d{1,2})([/.-])(\d{1,2})(?P<dot>\.)?(?![\d/%]|[.,:-]\d)")
 _LEAD: Final = re.compile(
-    r"(?:^|[\s(])(?:on|by|until|till|from|since|dia|em|no dia|ate|para|pra|el|del|hasta|le|du|au|am|vom|bis|zum|den|der|il|dal|entro|del|يوم|في)"
+    r"(?:^|[\s(])(?:on|by|until|till|from|since|dia|em|no dia|ate|para|pra|el|del|hasta|le|du|au|am|vom|bis"
+    r"|zum|den|der|il|dal|entro|يوم|في)"
     r"\s+(?:o |el |le |il )?$"
 )
 _AFTERNOON: Final = re.compile(
     r"p\.?m|tarde|noche|noite|soir|apres-midi|sera|pomeriggio|abend|مساء|العصر|ليلا|بالليل|下午|晚|傍晚|午後|夜|夕方|오후|저녁|밤"
 )
+_BETWEEN: Final = frozenset({"", ",", "de", "on", "am", "di", "del", "el", "le", "do"})
 _NOONISH: Final = re.compile(r"ظهر|中午|낮")
-_CJK_VALUES: Final = {character: index for index, character in enumerate("〇一二三四五六七八九十")} | {"两": 2, "元": 1}
-_KOREAN_HOURS: Final = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6, "일곱": 7, "여덟": 8, "아홉": 9, "열": 10, "열한": 11, "열두": 12}
+_CJK_VALUES: Final = {character: index for index, character in enumerate("〇一二三四五六七八九十")} | {
+    "两": 2,
+    "元": 1,
+}
+_KOREAN_HOURS: Final = {
+    "한": 1,
+    "두": 2,
+    "세": 3,
+    "네": 4,
+    "다섯": 5,
+    "여섯": 6,
+    "일곱": 7,
+    "여덟": 8,
+    "아홉": 9,
+    "열": 10,
+    "열한": 11,
+    "열두": 12,
+}
 
 Groups = dict[str, str | None]
 
@@ -64,7 +90,9 @@ class _Grammar:
     words: dict[str, dict[str, Any]]
 
 
-def read_dates(folded: str, *, now: datetime, region: str | None = None, language: str | None = None) -> list[Day]:
+def read_dates(
+    folded: str, *, now: datetime, region: str | None = None, language: str | None = None
+) -> list[Day]:
     """Find every day in folded text, left to right; what overlaps goes to the longer reading."""
     known = language if language in LANGUAGES else "en"
     grammar = _grammar(str(known))
@@ -104,23 +132,29 @@ def _read_numeric(folded: str, today: date, month_first: bool, german: bool) -> 
     found = []
     for match in _ISO.finditer(folded):
         if day := _date(int(match[1]), int(match[3]), int(match[4])):
-            at = time(int(match[5]), int(match[6])) if match[5] and int(match[5]) < 24 and int(match[6]) < 60 else None
+            at = (
+                time(int(match[5]), int(match[6]))
+                if match[5] and int(match[5]) < 24 and int(match[6]) < 60
+                else None
+            )
             found.append(Day(match.start(), match.end(), day, at))
     for match in _FULL.finditer(folded):
         month, number = _order(int(match[1]), int(match[3]), month_first)
         if day := _date(_full_year(match[4]), month, number):
             found.append(Day(match.start(), match.end(), day))
-    for match in _SHORT.finditer(folded):
-        if day := _short(match, folded, today, month_first, german):
-            found.append(day)
+    for short in _SHORT.finditer(folded):
+        if believed := _short(short, folded, today, month_first, german):
+            found.append(believed)
     return found
 
 
 def _short(match: re.Match[str], folded: str, today: date, month_first: bool, german: bool) -> Day | None:
     """Believe "15/03" and "dia 3/4", not the "9/10" of a rating or the "1/2" of a recipe."""
     first, second = int(match[1]), int(match[3])
+    if match.group() == ALWAYS_OPEN:
+        return None
     led = bool(_LEAD.search(folded[: match.start()]))
-    if match[2] == "." and not (german and match["dot"]) or match[2] == "-" and not led:
+    if (match[2] == "." and not (german and match["dot"])) or (match[2] == "-" and not led):
         return None
     written_out = len(match[1]) == 2 and len(match[3]) == 2 and first != second
     if not (led or written_out or (max(first, second) > 12 and match[2] == "/") or match["dot"]):
@@ -157,7 +191,9 @@ def _coming(today: date, month: int, day: int) -> date | None:
     return next((option for option in options if option and option >= today), None)
 
 
-def _resolve(kind: str, groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date | datetime | None:
+def _resolve(
+    kind: str, groups: Groups, grammar: _Grammar, now: datetime, language: str
+) -> date | datetime | None:
     try:
         return _RESOLVERS[kind](groups, grammar, now, language)
     except (OverflowError, ValueError):
@@ -254,7 +290,9 @@ def _counted(direction: int) -> "Callable[[Groups, _Grammar, datetime, str], dat
         if count is None or count > MAX_AHEAD[unit]:
             return None
         if unit in {"hour", "minute"}:
-            return (now + direction * timedelta(**{f"{unit}s": float(count)})).replace(second=0, microsecond=0)
+            return (now + direction * timedelta(**{f"{unit}s": float(count)})).replace(
+                second=0, microsecond=0
+            )
         start = now.date()
         if groups.get("days"):
             start += timedelta(days=grammar.words["days"][groups["days"] or ""])
@@ -284,8 +322,7 @@ def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: 
         return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift)
     if unit == "weekend":
         return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift + 5)
-    first = _shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
-    return first
+    return _shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
 
 
 def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
@@ -383,10 +420,10 @@ def _with_time(day: Day, folded: str, grammar: _Grammar) -> Day:
         return Day(day.start, behind.end(), day.day, at)
     for ahead in grammar.time.finditer(folded[: day.start]):
         gap = folded[ahead.end() : day.start]
-        if len(gap) <= 4 and gap.strip() in {"", ",", "de", "on", "am", "di", "del", "el", "le", "do"}:
-            if at := _time(ahead.groupdict(), grammar):
-                lead = len(ahead.group()) - len(ahead.group().lstrip(" ,"))
-                return Day(ahead.start() + lead, day.end, day.day, at)
+        is_near = len(gap) <= 4 and gap.strip() in _BETWEEN
+        if is_near and (at := _time(ahead.groupdict(), grammar)):
+            lead = len(ahead.group()) - len(ahead.group().lstrip(" ,"))
+            return Day(ahead.start() + lead, day.end, day.day, at)
     return day
 
 
@@ -432,21 +469,51 @@ def _grammar(language: str) -> _Grammar:
     data = load("dates", language)
     words = {
         name: {fold(str(word)): value for word, value in data.get(name, {}).items()}
-        for name in ("days", "weekdays", "months", "ordinals", "duals", "edges", "spans", "holidays", "periods")
+        for name in (
+            "days",
+            "weekdays",
+            "months",
+            "ordinals",
+            "duals",
+            "edges",
+            "spans",
+            "holidays",
+            "periods",
+        )
     }
     words["units"] = {fold(word): unit for unit, forms in data["units"].items() for word in forms}
     data["clock"] = {fold(word): value for word, value in data.get("clock", {}).items()}
     pieces = _pieces(language, data, words)
     templates = []
-    for kind, sources in [*data["templates"].items(), ("days", ["{days}"]), ("period", ["{period}"]), ("holiday", ["{holiday}(?:\\s+(?:de\\s+|of\\s+|del\\s+)?{year})?"])]:
+    for kind, sources in [
+        *data["templates"].items(),
+        ("days", ["{days}"]),
+        ("period", ["{period}"]),
+        ("holiday", ["{holiday}(?:\\s+(?:de\\s+|of\\s+|del\\s+)?{year})?"]),
+    ]:
         for source in sources:
             templates.append((kind, re.compile(_bounded(_fill(source, pieces), language))))
     timing = data.get("time")
     return _Grammar(
         data,
         tuple(templates),
-        re.compile(r"[\s,]*" + _fill(timing, pieces) + ("" if language in UNSPACED else r"(?![^\W_])")) if timing else None,
-        re.compile(r"\d|" + _any([*words["days"], *words["weekdays"], *words["months"], *words["units"], *words["holidays"], *words["duals"], *words["periods"]])),
+        re.compile(r"[\s,]*" + _fill(timing, pieces) + ("" if language in UNSPACED else r"(?![^\W_])"))
+        if timing
+        else None,
+        re.compile(
+            r"\d|"
+            + _any(
+                [
+                    *words["days"],
+                    *words["weekdays"],
+                    *words["months"],
+                    *words["units"],
+                    *words["holidays"],
+                    *words["duals"],
+                    *words["periods"],
+                ]
+            )
+        ),
         words,
     )
 
@@ -481,7 +548,10 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "span": rf"(?P<span>{_any(words['spans'])})",
         "thisnext": "(?P<thisnext>这个|這個|这|本|下个|下個|下|上个|上個|上)",
         "clock": rf"(?P<clockname>{_any(data.get('clock', {}))})",
-        **{name: rf"(?:{_any([fold(word) for word in data.get(name, [])])})" for name in ("next", "last", "this")},
+        **{
+            name: rf"(?:{_any([fold(word) for word in data.get(name, [])])})"
+            for name in ("next", "last", "this")
+        },
     }
 
 

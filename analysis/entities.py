@@ -1,6 +1,7 @@
 """Phones, e-mails, links, sums and dates in a text, with code-point spans.
 
-Called by `analysis.read`. It puts the readers' findings together and settles who keeps a span that two claim; it
+Called by `analysis.read`. It puts the readers' findings together and settles who keeps a span that two
+claim; it
 judges no message.
 """
 
@@ -30,7 +31,8 @@ class Entity:
 def find_entities(
     text: str, *, now: datetime, region: str | None = None, languages: tuple[str, ...] = ()
 ) -> tuple[Entity, ...]:
-    """Find every entity, left to right; no two overlap. An earlier kind below keeps what a later one claims too.
+    """Find every entity, left to right; no two overlap. An earlier kind below keeps what a later one claims
+    too.
 
     With several plausible languages each reads the sums and days, and the longer reading stays.
     """
@@ -40,12 +42,18 @@ def find_entities(
     mail = read_emails(folded.text)
     for contact in mail + read_links(folded.text, folded.text):
         _keep(found, folded, contact.type, contact.start, contact.end, contact.value)
-    sums = [money for name in languages or (None,) for money in read_money(folded.text, region=region, language=name)]
+    sums = [
+        money
+        for name in languages or (None,)
+        for money in read_money(folded.text, region=region, language=name)
+    ]
     for money in sorted(sums, key=lambda one: one.start - one.end):
         value: Value = {"amount": _plain(money.amount), "currency": money.currency}
         _keep(found, folded, "money", money.start, money.end, value)
     days = [
-        day for name in languages or (None,) for day in read_dates(folded.text, now=now, region=region, language=name)
+        day
+        for name in languages or (None,)
+        for day in read_dates(folded.text, now=now, region=region, language=name)
     ]
     for day in sorted(days, key=lambda one: one.start - one.end):
         _keep(found, folded, "date", day.start, day.end, day.value(now))

@@ -1,7 +1,7 @@
 """What a classifier sees of a text: words, parts of words, concepts that all languages share, and marks.
 
-Called by `train` and by every labelling reader. A concept ("order", "broken", "where") is named in each language by a
-lexicon, so that what is learnt from examples in one language holds for the others.
+Called by `train` and by every labelling reader. A concept ("order", "broken", "where") is named in each
+language by a lexicon, so that what is learnt from examples in one language holds for the others.
 """
 
 import re
@@ -70,7 +70,9 @@ def tokenize(text: str) -> Tokens:
             break
     letters = [character for character in text[:400] if character.isalpha()]
     capitals = sum(character.isupper() for character in letters) / len(letters) if letters else 0.0
-    return Tokens(tuple(words), tuple(kinds), bool(_LONG.search(re.sub(r"[\W\d]+", " ", folded))), capitals, len(text))
+    return Tokens(
+        tuple(words), tuple(kinds), bool(_LONG.search(re.sub(r"[\W\d]+", " ", folded))), capitals, len(text)
+    )
 
 
 def find_concepts(tokens: Tokens, languages: tuple[str, ...], lexicon: str = "concepts") -> list[str]:
@@ -84,7 +86,9 @@ def find_concepts(tokens: Tokens, languages: tuple[str, ...], lexicon: str = "co
     return found
 
 
-def extract(text: str, languages: tuple[str, ...], lexicons: tuple[str, ...] = ("concepts",)) -> dict[int, float]:
+def extract(
+    text: str, languages: tuple[str, ...], lexicons: tuple[str, ...] = ("concepts",)
+) -> dict[int, float]:
     """Give the hashed features of a text with their weights, scaled to length one."""
     tokens = tokenize(text)
     return weigh(surface(tokens), {name: find_concepts(tokens, languages, name) for name in lexicons})
@@ -234,7 +238,10 @@ def _inside(run: str, table: _Lexicon) -> list[str]:
 
 @cache
 def _lexicon(language: str | None, name: str) -> _Lexicon:
-    """Index a lexicon: `word`, `stem*`, `several words`; entries are separated by commas, one concept a line."""
+    """Index a lexicon:
+
+    `word`, `stem*`, `several words`; entries are separated by commas, one concept a line.
+    """
     exact: dict[str, tuple[str, ...]] = {}
     stems: dict[str, tuple[str, ...]] = {}
     phrases: dict[str, list[str]] = {}

@@ -1,7 +1,9 @@
 """Which of the ten languages a text is in.
 
-Called by `analysis.read`. Script settles Arabic, Korean and Japanese; the rest is naive Bayes over words and letter
-groups, learnt from this package's own examples and lexicons (`learn_languages`), with what the conversation spoke
+Called by `analysis.read`. Script settles Arabic, Korean and Japanese; the rest is naive Bayes over words and
+letter
+groups, learnt from this package's own examples and lexicons (`learn_languages`), with what the conversation
+spoke
 before as a gentle prior. It downloads nothing and names no eleventh language.
 """
 
@@ -24,6 +26,7 @@ from .folding import fold
 MODEL: Final = Path(__file__).parent / "models" / "language.bin"
 DEFAULT: Final = "en"  # a text without a letter, and no conversation before it
 PRIOR_WEIGHT: Final = 1.5
+SHORT_PRIOR_WEIGHT: Final = 3.0  # a single word says less than the conversation did
 SMOOTHING: Final = 0.3
 WORD_WEIGHT: Final = 3
 MAX_CHARACTERS: Final = 400
@@ -64,7 +67,7 @@ def language_shares(text: str, *, prior: str | None = None) -> dict[str, float]:
         for language in LANGUAGES:
             scores[LANGUAGES.index(language)] -= 0 if language in {"zh", "ja"} else 12
     if prior in LANGUAGES:
-        scores[LANGUAGES.index(prior)] += PRIOR_WEIGHT
+        scores[LANGUAGES.index(prior)] += PRIOR_WEIGHT + SHORT_PRIOR_WEIGHT / max(1, len(clean.split()))
     return dict(zip(LANGUAGES, softmax(scores), strict=True))
 
 
@@ -79,7 +82,9 @@ def learn_languages(texts: Iterable[tuple[str, str]]) -> Classifier:
     step = 0.08
     for feature in set().union(*counts.values()):
         row = [
-            math.log((counts[language][feature] + SMOOTHING) / (totals[language] + SMOOTHING * (1 << HASH_BITS)))
+            math.log(
+                (counts[language][feature] + SMOOTHING) / (totals[language] + SMOOTHING * (1 << HASH_BITS))
+            )
             for language in LANGUAGES
         ]
         middle = sum(row) / len(row)

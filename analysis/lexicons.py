@@ -15,10 +15,13 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def load(name: str, language: str | None = None) -> Any:
-    """Read `data/<language>/<name>.yaml`, or the shared `data/<name>.yaml`; an absent file is an empty table."""
+    """
+
+    ead `data/<language>/<name>.yaml`, or the shared `data/<name>.yaml`; an absent file is an empty table.
+    """
     folder = DATA / language if language else DATA
     path = folder / f"{name}.yaml"
     if not path.exists():
         return {}
     with path.open(encoding="utf-8") as stream:
-        return yaml.load(stream, Loader=_Loader) or {}  # noqa: S506 - a safe loader, in C when there is one
+        return yaml.load(stream, Loader=_Loader) or {}

@@ -14,12 +14,14 @@ from vocabulary import LANGUAGES
 
 from .folding import fold
 from .lexicons import load
-from .numbers import Number, guess_script, read_numbers
+from .quantities import Number, guess_script, read_numbers
 
 MAX_AMOUNT: Final = Decimal(10) ** 13
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
-_NOT_MONEY: Final = re.compile(r"\d\s*(?:%|/|:|h\b|kg|km|cm|m2|gb|anos|años|years|jahre|ans\b|anni|歳|岁|살|سنه)")
+_NOT_MONEY: Final = re.compile(
+    r"\d\s*(?:%|/|:|h\b|kg|km|cm|m2|gb|anos|años|years|jahre|ans\b|anni|歳|岁|살|سنه)"
+)
 
 
 @dataclass(frozen=True, slots=True)

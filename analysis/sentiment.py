@@ -1,6 +1,7 @@
 """How a message feels: one of six, and a score from -1 to 1.
 
-Called by `analysis.read`. Negation, stretched words, capitals and emoji are features of the model; this room only
+Called by `analysis.read`. Negation, stretched words, capitals and emoji are features of the model; this room
+only
 weighs its shares.
 """
 
@@ -10,7 +11,14 @@ from .judging import Message, Models, has_words
 
 NEUTRAL: Final = "neutral"
 LEAST_CONFIDENCE: Final = 0.28
-_WEIGHTS: Final = {"positive": 0.7, "excited": 1.0, "neutral": 0.0, "negative": -0.6, "frustrated": -0.7, "angry": -1.0}
+_WEIGHTS: Final = {
+    "positive": 0.7,
+    "excited": 1.0,
+    "neutral": 0.0,
+    "negative": -0.6,
+    "frustrated": -0.7,
+    "angry": -1.0,
+}
 _SIDES: Final = {
     "positive": "good",
     "excited": "good",
@@ -27,7 +35,10 @@ def read_sentiment(message: Message, models: Models) -> tuple[str, float, float]
         return NEUTRAL, 0.9, 0.0
     shares = models.of("sentiment").judge(message.feeling_features)
     score = round(sum(_WEIGHTS[label] * share for label, share in shares.items()), 4)
-    sides = {side: sum(share for label, share in shares.items() if _SIDES[label] == side) for side in _SIDES.values()}
+    sides = {
+        side: sum(share for label, share in shares.items() if _SIDES[label] == side)
+        for side in _SIDES.values()
+    }
     side = max(sides, key=lambda name: sides[name])
     label = max((name for name in shares if _SIDES[name] == side), key=lambda name: shares[name])
     if shares[label] < LEAST_CONFIDENCE and not message.feelings:

@@ -1,6 +1,7 @@
 """Training: written examples in, a small model out, in seconds.
 
-Called by `python -m analysis.train` (writes the shipped models) and by the command `train` with a business's own
+Called by `python -m analysis.train` (writes the shipped models) and by the command `train` with a business's
+own
 examples added. `train` is pure: the same examples give the same bytes.
 """
 
@@ -35,7 +36,8 @@ LEXICONS: Final = {
     "urgency": ("concepts",),
     "spam": ("concepts",),
 }
-# People outside these pages write less like our examples than our own held-out lines do, so the fitted temperature is
+# People outside these pages write less like our examples than our own held-out lines do, so the fitted
+# temperature is
 # widened: measured on the test split that nobody trained on.
 STRANGER_FACTOR: Final = {"intent": 1.3, "buying_signal": 1.3, "sentiment": 1.3, "urgency": 1.3, "spam": 1.0}
 EVERYDAY_WEIGHT: Final = 2
@@ -53,7 +55,7 @@ def train(task: str, examples: Sequence[Example]) -> bytes:
     rows = _rows(task, examples, labels)
     trial = learn([row for index, row in enumerate(rows) if index % HELD_OUT], labels)
     temperature = _fit_temperature(trial, rows[::HELD_OUT]) * STRANGER_FACTOR[task]
-    return learn(rows, labels, temperature=temperature, version=_version(task, examples)).to_bytes()
+    return learn(rows, labels, temperature=temperature, version=version(task, examples)).to_bytes()
 
 
 def shipped_examples(task: str) -> list[Example]:
@@ -78,8 +80,15 @@ def _spam_examples() -> list[Example]:
 
 
 def language_texts() -> list[tuple[str, str]]:
-    """Give every text of the package with its language: examples, the words of the lexicons, everyday sentences."""
-    texts = [(example.text, example.language) for task in ("intent", *REAL_TASKS) for example in written_examples(task)]
+    """Give every text of the package with its language:
+
+    examples, the words of the lexicons, everyday sentences.
+    """
+    texts = [
+        (example.text, example.language)
+        for task in ("intent", *REAL_TASKS)
+        for example in written_examples(task)
+    ]
     for language in LANGUAGES:
         for lexicon in ("concepts", "feelings"):
             for entries in load(lexicon, language).values():
@@ -125,8 +134,12 @@ def _fit_temperature(trial: Classifier, held_out: Sequence[Row]) -> float:
     return min(_TEMPERATURES, key=surprise)
 
 
-def _version(task: str, examples: Sequence[Example]) -> str:
+def version(task: str, examples: Sequence[Example]) -> str:
+    """Name what a model is learnt from: its examples and lexicons. Readings are cached under it."""
     digest = hashlib.sha256(task.encode())
+    for language in LANGUAGES:
+        for lexicon in LEXICONS[task]:
+            digest.update(repr(load(lexicon, language)).encode())
     for example in examples:
         digest.update(f"{example.language}\t{example.label}\t{example.text}\n".encode())
     return digest.hexdigest()[:12]

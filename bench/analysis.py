@@ -1,7 +1,9 @@
 """How well the local analysis reads: `python -m bench.analysis [--texts FOLDER] [--own FOLDER] [--brief]`.
 
-Measures on the project's own test split (`tests/analysis/`), which nothing is trained on, and, when a folder of public
-evaluation texts is given (`--texts` or EVALUATION_DIR), on those. It prints tables, trains nothing and writes nothing.
+Measures on the project's own test split (`tests/analysis/`), which nothing is trained on, and, when a folder
+of public
+evaluation texts is given (`--texts` or EVALUATION_DIR), on those. It prints tables, trains nothing and
+writes nothing.
 """
 
 import argparse
@@ -24,7 +26,14 @@ from vocabulary import LANGUAGES
 OWN_SPLIT: Final = Path(__file__).parent.parent / "tests" / "analysis"
 NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NONE: Final = "none"
-SIDES: Final = {"positive": "+", "excited": "+", "neutral": "0", "negative": "-", "angry": "-", "frustrated": "-"}
+SIDES: Final = {
+    "positive": "+",
+    "excited": "+",
+    "neutral": "0",
+    "negative": "-",
+    "angry": "-",
+    "frustrated": "-",
+}
 STEPS: Final = {"critical": "high", "urgent": "high", "high": "high", "medium": "medium", "low": "low"}
 WEAKEST: Final = 12
 
@@ -113,7 +122,10 @@ def _report(title: str, judged: list[Judged], *, brief: bool) -> None:
                 if some
             }
         mean = sum(cells.values()) / len(cells)
-        print(f"\n{task}: macro-F1 {macro_f1(rows):.3f}  accuracy {right:.3f}  mean of languages {mean:.3f}  n={len(rows)}")
+        print(
+            f"\n{task}: macro-F1 {macro_f1(rows):.3f}  accuracy {right:.3f}  "
+            f"mean of languages {mean:.3f}  n={len(rows)}"
+        )
         print("  " + "  ".join(f"{name} {cell:.3f}" for name, cell in cells.items()))
         if not brief:
             _report_details(task, rows)
@@ -173,16 +185,22 @@ def _report_entities(folder: Path) -> None:
         if not cells:
             continue
         total = [sum(column) for column in zip(*cells.values(), strict=True)]
-        print(f"{kind}: {_f1(total):.3f} value {total[3] / max(1, total[0]):.2f}  " + "  ".join(
-            f"{name} {_f1(cells[name]):.2f}/{cells[name][3] / max(1, cells[name][0]):.2f}"
-            for name in LANGUAGES if name in cells
-        ))
+        print(
+            f"{kind}: {_f1(total):.3f} value {total[3] / max(1, total[0]):.2f}  "
+            + "  ".join(
+                f"{name} {_f1(cells[name]):.2f}/{cells[name][3] / max(1, cells[name][0]):.2f}"
+                for name in LANGUAGES
+                if name in cells
+            )
+        )
 
 
 def _match(kind: str, row: dict[str, Any], reading: Reading, counts: list[int]) -> None:
     found = [entity for entity in reading.entities if entity.type == kind]
     for gold in (entity for entity in row["entities"] if entity["type"] == kind):
-        match = next((one for one in found if _overlaps(one.start, one.end, gold["start"], gold["end"])), None)
+        match = next(
+            (one for one in found if _overlaps(one.start, one.end, gold["start"], gold["end"])), None
+        )
         if match is None:
             counts[2] += 1
             continue
@@ -215,7 +233,9 @@ def _f1(counts: Sequence[int]) -> float:
 
 
 def _report_speed(folder: Path) -> None:
-    texts = [row["text"] for name in ("intents", "emotion6", "entities") for row in _rows(folder / f"{name}.jsonl")]
+    texts = [
+        row["text"] for name in ("intents", "emotion6", "entities") for row in _rows(folder / f"{name}.jsonl")
+    ]
     started = time.perf_counter()
     for text in texts:
         read(text, now=NOW)

@@ -62,7 +62,9 @@ class _Grammar:
     glued: re.Pattern[str] | None
 
 
-def read_numbers(folded: str, *, language: str | None = None, decimal_mark: str | None = None) -> list[Number]:
+def read_numbers(
+    folded: str, *, language: str | None = None, decimal_mark: str | None = None
+) -> list[Number]:
     """Find every number, left to right. `decimal_mark` ("." or ",") settles what the writing leaves open."""
     grammar = _grammar(language or guess_script(folded))
     chains: list[list[_Unit]] = []
@@ -79,7 +81,9 @@ def guess_script(folded: str) -> str | None:
     return next((language for language, pattern in _SCRIPTS if pattern.search(folded)), None)
 
 
-def read_literal(literal: str, decimal_mark: str | None = None, *, before_scale: bool = False) -> Decimal | None:
+def read_literal(
+    literal: str, decimal_mark: str | None = None, *, before_scale: bool = False
+) -> Decimal | None:
     """Read digits with separators; three digits after a lone separator are a group unless a scale follows."""
     digits = re.sub(r"[  ']", "", literal)
     marks = re.findall(r"[.,]", digits)
@@ -120,7 +124,9 @@ def _literal_units(
 ) -> list[_Unit]:
     suffix = match["suffix"]
     tail = folded[match.end() : match.end() + 14].lstrip()
-    scaled = bool(suffix) or any(tail.startswith(word) for word, value in grammar.scales.items() if value >= 1000)
+    scaled = bool(suffix) or any(
+        tail.startswith(word) for word, value in grammar.scales.items() if value >= 1000
+    )
     value = read_literal(literal, decimal_mark, before_scale=scaled)
     if value is None:
         return []

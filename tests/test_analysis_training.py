@@ -1,0 +1,44 @@
+"""Models: the shipped ones are what the shipped examples teach, and a business can teach its own."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from analysis import Models, read
+from analysis.classifier import Classifier
+from analysis.examples import Example
+from analysis.train import LABELS, MODELS, shipped_examples, train, version
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("task", list(LABELS))
+def test_the_shipped_model_is_of_the_shipped_data(task: str) -> None:
+    shipped = Classifier.from_bytes((MODELS / f"{task}.bin").read_bytes())
+    assert shipped.version == version(task, shipped_examples(task)), "run python -m analysis.train"
+
+
+def test_the_same_examples_train_the_same_bytes() -> None:
+    assert train("urgency", shipped_examples("urgency")) == (MODELS / "urgency.bin").read_bytes()
+
+
+def test_a_business_teaches_its_own_words() -> None:
+    text = "o zorblat ta fazendo flumpf"
+    own = [
+        Example(f"{lead} zorblat ta fazendo flumpf {tail}", "support_ticket", "pt", weight=3.0)
+        for lead in ("o", "meu", "esse", "oi o")
+        for tail in ("", "de novo", "hoje")
+    ]
+    few = [example for example in shipped_examples("intent") if example.language == "pt"]
+    models = Models({"intent": Classifier.from_bytes(train("intent", few + own))})
+    assert read(text, now=NOW, models=models).intent == "support_ticket"
+
+
+def test_a_label_outside_the_list_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in tuple"):
+        train("intent", [Example("hi", "no_such_label", "en")])
+
+
+def test_bytes_that_are_no_model_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a trained classifier"):
+        Classifier.from_bytes(b"something else")
