@@ -47,6 +47,12 @@ class Reply:
     source: str
 
 
+def warm_up(now: datetime) -> None:
+    """Load the models and flows that the first message would otherwise wait for."""
+    understand("oi", now=now, region=None, language=None)
+    shipped()
+
+
 def understand(text: str, *, now: datetime, region: str | None, language: str | None) -> Reading:
     """Read a message locally; `language` is the conversation's so far, a prior and no more."""
     return analysis.read(text, now=now, region=region, language=language)

@@ -7,6 +7,7 @@ rows are
 committed, so a 200 means stored. This room commits: that is its meaning. It never reads a payload.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +17,18 @@ from threading import Lock, Thread
 from typing import Any
 
 import structlog
+from flask import current_app
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+from integrations import Number
+from lanes import RECEIPTS_LANE, inbound_lane
+from models import db
+from providers.base import Element
+
 log = structlog.get_logger()
 
+MAX_KEY_CHARS = 190
 MAX_ROWS_PER_COMMIT = 2_000
 COLUMNS = (
     "event_key",
@@ -63,6 +71,30 @@ class InboxRow:
     payload: bytes
     provider_at: datetime | None
     received_at: datetime
+
+
+def row_of(shape: str, number: Number | None, element: Element, now: datetime) -> InboxRow:
+    """Make the row of one element; an element of no number of ours is kept as unknown."""
+    if number is None:
+        # Kept apart: a stranger's element must not take the key of one of ours.
+        key, integration_id, lane, state = _hashed(f"u:{element.key}"), None, None, "unknown"
+    else:
+        key, integration_id = element.key, number.id
+        lane = _lane_of(element, number)
+        state = "pending" if lane else "ignored"
+    return InboxRow(
+        key, integration_id, shape, element.kind, lane, state, element.payload, element.provider_at, now
+    )
+
+
+def _lane_of(element: Element, number: Number) -> str | None:
+    if element.kind == "status":
+        return RECEIPTS_LANE
+    return inbound_lane(number.id, element.person) if element.person else None
+
+
+def _hashed(key: str) -> str:
+    return key if len(key) <= MAX_KEY_CHARS else f"h:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 class InboxUnavailable(Exception):
@@ -176,6 +208,14 @@ class Inbox:
             raise
         finally:
             connection.close()
+
+
+def current() -> Inbox:
+    """Give this process's inbox of the current application."""
+    inbox = current_app.extensions.get("balcao_inbox")
+    if inbox is None:
+        inbox = current_app.extensions.setdefault("balcao_inbox", Inbox(db.engine))
+    return inbox  # type: ignore[no-any-return]
 
 
 def _abandon(connection: PoolProxiedConnection) -> None:

@@ -23,6 +23,7 @@ import answering
 import conversations
 import integrations
 import lanes
+import received
 import side_events
 import understanding
 import whatsapp_service
@@ -329,7 +330,7 @@ def _apply(
 def _drop_stored(lease: Lease, desk: Desk, understood: Understanding) -> bool:
     """End the events of messages that are stored already: they came with the history before."""
     db.session.rollback()
-    known = [a.event_id for a in understood.burst if whatsapp_service.is_stored(a.number, a.message)]
+    known = [a.event_id for a in understood.burst if received.is_stored(a.number, a.message)]
     if not known:
         raise TurnOutdated
     lanes.confirm(lease, desk.lease_secs)
@@ -343,9 +344,7 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
     last = understood.burst[-1]
     opened_at = min(last.message.sent_at or last.received_at, last.received_at)
     contents = answer.contents
-    preview = (
-        contents[-1].summary.replace("\n", " ") if contents else whatsapp_service.preview_of(last.message)
-    )
+    preview = contents[-1].summary.replace("\n", " ") if contents else received.preview_of(last.message)
     claimed = changed_rows(
         _CLAIM_CONVERSATION,
         {
@@ -353,7 +352,7 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
             "seen_handler": thread.handler,
             "opened_at": max(opened_at, thread.last_inbound_at or opened_at),
             "now": now,
-            "preview": preview[: whatsapp_service.PREVIEW_CHARS],
+            "preview": preview[: received.PREVIEW_CHARS],
             "unread": len(understood.burst),
         },
     )
@@ -375,7 +374,7 @@ def _store(thread: Thread, understood: Understanding, now: datetime, turn_id: in
         if arrival.message.referral is not None:
             conversations.remember_referral(thread.contact_id, arrival.message.referral)
         ids.append(
-            whatsapp_service.store_inbound(
+            received.store_inbound(
                 thread.conversation_id, arrival.number, arrival.message, now=now, **columns
             )
         )
@@ -437,7 +436,7 @@ def _complete_turn(
     conversation = db.session.get_one(Conversation, turn.conversation_id, populate_existing=True)
     if answer.contents:
         preview = answer.contents[-1].summary.replace("\n", " ")
-        conversation.last_preview = preview[: whatsapp_service.PREVIEW_CHARS]
+        conversation.last_preview = preview[: received.PREVIEW_CHARS]
     db.session.flush()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import select, update
 
 import alerts
@@ -19,6 +20,8 @@ from providers import provider
 from providers.base import Receipt
 from statements import changed_rows
 from vocabulary import RECEIPT_STATUSES, statuses_before
+
+log = structlog.get_logger()
 
 UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
 OPT_OUT_CODES: Final = frozenset({131050, 21610})
@@ -36,6 +39,15 @@ def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
         else:
             _wait_for_message(event, now)
     db.session.flush()
+
+
+def set_aside(event_id: int, error: Exception, *, now: datetime) -> None:
+    """Keep a receipt that cannot be worked on from coming up again; people are told. Flushes."""
+    log.error("receipt_failed", event_id=event_id, error=type(error).__name__)
+    event = db.session.get_one(WebhookEvent, event_id)
+    event.state, event.error, event.due_at = "failed", type(error).__name__[:255], None
+    text = f"Receipt event {event_id} could not be worked on and was set aside."
+    alerts.raise_alert("receipt_failed", f"event:{event_id}", text, now=now)
 
 
 def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:

@@ -16,20 +16,21 @@ from typing import Final, cast
 import structlog
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import text as sql
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 import analytics
+import inbox
 import integrations
 import tasks
 from auth import api_key_required
 from config import Config
-from inbox import Inbox, InboxRow, InboxUnavailable
+from inbox import InboxUnavailable
 from integrations import Number
-from lanes import RECEIPTS_LANE, inbound_lane
-from models import begin_reading, db
+from models import begin_reading, begin_writing, db
 from providers import provider
 from providers.base import Element, MalformedBody, SignedRequest
 from providers.meta import answer_handshake
+from providers.twilio import twiml
 
 log = structlog.get_logger()
 bp = Blueprint("door", __name__)
@@ -102,8 +103,11 @@ def _receive(shape: str, answer: Response) -> Response:
     """Take one webhook POST of a provider's shape, and give `answer` once everything in it is committed."""
     request.max_content_length = MAX_BODY_BYTES
     begin_reading()  # the inbox writes on a connection of its own, which must not wait for ours
+    _adopt_environment()
     signed = _signed_request(shape)
     admission = _admit(shape, signed)
+    if db.session.registry.has():
+        db.session.rollback()  # no transaction is held while the inbox writes
     if admission is None:
         log.warning("webhook_refused", shape=shape, cause="signature")
         return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
@@ -113,13 +117,40 @@ def _receive(shape: str, answer: Response) -> Response:
         if not admission.is_signed:
             return Response(f"{error}\n", 400, mimetype="text/plain")
         elements = [_unreadable(signed.body)]
-    rows = _rows(shape, admission, elements)
+    now = datetime.now(UTC)
+    rows = [inbox.row_of(shape, admission.number_for(element), element, now) for element in elements]
     try:
-        _inbox().store(rows)
+        inbox.current().store(rows)
     except InboxUnavailable:
         return Response("Try again later.\n", 503, mimetype="text/plain")
-    tasks.wake({row.lane for row in rows if row.lane and row.state == "pending"})
+    lanes = {row.lane for row in rows if row.lane and row.state == "pending"}
+    if shape == "twilio" and any(n.reply_mode == "twiml" for n in admission.numbers):
+        return _answer_inside(lanes)
+    tasks.wake(lanes)
     return answer
+
+
+def _answer_inside(lanes: set[str]) -> Response:
+    """Answer in the webhook's own response, for a number that is set to TwiML; what must wait goes by API
+    later."""
+    begin_writing()
+    contents = [content for lane in sorted(lanes) for content in tasks.answer_inside(lane)]
+    return Response(twiml(contents), mimetype="text/xml")
+
+
+def _adopt_environment() -> None:
+    """Take the environment's numbers over once per process: a web server alone has no other moment for it."""
+    if current_app.extensions.get("balcao_adopted"):
+        return
+    begin_writing()
+    try:
+        integrations.adopt_environment(_config())
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()  # another process was quicker
+    begin_reading()
+    integrations.forget()
+    current_app.extensions["balcao_adopted"] = True
 
 
 def _signed_request(shape: str) -> SignedRequest:
@@ -160,43 +191,8 @@ def _accepts_unsigned(numbers: Sequence[Number]) -> bool:
     return not has_secret or not config.verify_webhook
 
 
-def _rows(shape: str, admission: Admission, elements: Sequence[Element]) -> list[InboxRow]:
-    now = datetime.now(UTC)
-    return [_row(shape, admission.number_for(element), element, now) for element in elements]
-
-
-def _row(shape: str, number: Number | None, element: Element, now: datetime) -> InboxRow:
-    if number is None:
-        # Kept apart: a stranger's element must not take the key of one of ours.
-        key, integration_id, lane, state = _hashed(f"u:{element.key}"), None, None, "unknown"
-    else:
-        key, integration_id = element.key, number.id
-        lane = _lane(element, number)
-        state = "pending" if lane else "ignored"
-    return InboxRow(
-        key, integration_id, shape, element.kind, lane, state, element.payload, element.provider_at, now
-    )
-
-
-def _lane(element: Element, number: Number) -> str | None:
-    if element.kind == "status":
-        return RECEIPTS_LANE
-    return inbound_lane(number.id, element.person) if element.person else None
-
-
 def _unreadable(body: bytes) -> Element:
     return Element("other", None, f"o:{hashlib.sha256(body).hexdigest()}", None, None, body)
-
-
-def _hashed(key: str) -> str:
-    return key if len(key) <= 190 else f"h:{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def _inbox() -> Inbox:
-    inbox = current_app.extensions.get("balcao_inbox")
-    if inbox is None:
-        inbox = current_app.extensions.setdefault("balcao_inbox", Inbox(db.engine))
-    return inbox  # type: ignore[no-any-return]
 
 
 def _config() -> Config:

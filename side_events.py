@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import conversations
-import whatsapp_service
+import received
 from integrations import Number
 from providers.base import (
     AddressBookEntry,
@@ -33,9 +33,9 @@ def record(number: Number, event: Event, *, now: datetime) -> int | None:
 def _quiet_message(number: Number, message: InboundMessage, now: datetime) -> int:
     """Store a reaction, an edit or a revocation; the last two change the message that they target."""
     conversation = conversations.admit(number, message.sender, now=now)
-    whatsapp_service.store_inbound(conversation.id, number, message, now=now)
+    received.store_inbound(conversation.id, number, message, now=now)
     if message.kind != "reaction":
-        whatsapp_service.apply_change(number, message)
+        received.apply_change(number, message)
     return conversation.id
 
 
@@ -44,13 +44,13 @@ def _echo(number: Number, echo: Echo, now: datetime) -> int:
     cancelled."""
     conversation = conversations.admit(number, echo.recipient, now=now)
     conversations.take_over(conversation, None, now=now, reason="answered on the owner's phone")
-    whatsapp_service.store_echo(conversation, number, echo.message, now=now)
+    received.store_echo(conversation, number, echo.message, now=now)
     return conversation.id
 
 
 def _history(number: Number, past: HistoryMessage, now: datetime) -> int:
     conversation = conversations.admit(number, past.contact, now=now)
-    whatsapp_service.store_history(conversation, number, past, now=now)
+    received.store_history(conversation, number, past, now=now)
     return conversation.id
 
 

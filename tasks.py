@@ -24,20 +24,25 @@ from limits import RateLimitItemPerSecond
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import OperationalError
 
+import ai_service
 import conversations
+import inbox
 import integrations
 import lanes
 import media
 import pipeline
 import receipts
+import reconcile
 import whatsapp_service
 from config import Config
-from lanes import RECEIPTS_LANE
+from lanes import RECEIPTS_LANE, Lease
+from message_content import Content
 from models import Message, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
 from providers import provider
-from providers.base import DownloadedMedia, InboundMedia
+from providers.base import DownloadedMedia, InboundMedia, SendError
 from statements import changed_rows
 from whatsapp_service import DeliveryRules
 
@@ -48,6 +53,8 @@ HEARTBEAT_EVERY_SECS: Final = 10.0
 FORGET_WORKERS_AFTER: Final = timedelta(days=1)
 LANES_PER_WAKE: Final = 8
 RECEIPTS_PER_COMMIT: Final = 200
+RECONCILE_BACK: Final = timedelta(hours=1)
+RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
 # With this many wake-ups waiting, what is due is already named in the queue.
 BUSY_QUEUE: Final = 200
 QUEUE_POLL_SECS: Final = 0.05
@@ -65,6 +72,14 @@ def check_numbers() -> None:
     with _once("check_numbers", every_secs=240) as is_mine:
         if is_mine:
             _check_numbers()
+
+
+@huey.periodic_task(crontab(minute="*/5"))
+def reconcile_twilio() -> None:
+    """Find what Twilio's webhooks did not bring: it never repeats one that was lost."""
+    with _once("reconcile_twilio", every_secs=240) as is_mine:
+        if is_mine:
+            _reconcile_twilio(RECONCILE_BACK)
 
 
 @huey.periodic_task(crontab(minute="7"))
@@ -177,10 +192,21 @@ def run_lane(key: str) -> None:
             _enqueue(run_lanes, [key], at=worked.look_again_at)
 
 
+def answer_inside(key: str) -> list[Content]:
+    """Answer what is due in one lane and hand the answers to the caller instead of delivering them.
+    Commits."""
+    worked = pipeline.work_inbound(key, _desk())
+    if worked.look_again_at is not None:
+        _enqueue(run_lanes, [key], at=worked.look_again_at)
+    return [
+        content
+        for conversation_id in worked.conversation_ids
+        for content in whatsapp_service.hand_out(conversation_id, HOLDER, _rules(), _clock)
+    ]
+
+
 def _deliver(conversation_id: int) -> None:
-    config = _config()
-    rules = DeliveryRules(config.uncertain_resend_secs, _lease_secs(config), _await_turn)
-    due_at = whatsapp_service.deliver(conversation_id, HOLDER, rules, _clock)
+    due_at = whatsapp_service.deliver(conversation_id, HOLDER, _rules(), _clock)
     if due_at is not None:
         _enqueue(run_outbox, conversation_id, at=due_at)
 
@@ -190,9 +216,7 @@ def _settle_receipts() -> None:
     while lease := lanes.claim(RECEIPTS_LANE, HOLDER):
         try:
             while events := _pending_receipts():
-                receipts.apply_receipts(events, now=_clock())
-                lanes.confirm(lease)
-                db.session.commit()
+                _apply_receipts(lease, events)
             lanes.release(lease)
         except lanes.LeaseLost:
             db.session.rollback()
@@ -202,6 +226,27 @@ def _settle_receipts() -> None:
             db.session.rollback()
         if not came_meanwhile:
             return
+
+
+def _apply_receipts(lease: Lease, events: list[WebhookEvent]) -> None:
+    """Apply many in one commit; when one of them cannot be worked on, each alone, so that it holds no other
+    up."""
+    event_ids = [event.id for event in events]
+    try:
+        receipts.apply_receipts(events, now=_clock())
+        lanes.confirm(lease)
+        db.session.commit()
+    except (lanes.LeaseLost, OperationalError):
+        raise
+    except Exception as error:
+        db.session.rollback()
+        if len(events) == 1:
+            receipts.set_aside(event_ids[0], error, now=_clock())
+            lanes.confirm(lease)
+            db.session.commit()
+            return
+        for event_id in event_ids:
+            _apply_receipts(lease, [db.session.get_one(WebhookEvent, event_id)])
 
 
 def _pending_receipts() -> list[WebhookEvent]:
@@ -234,6 +279,23 @@ def _fetch_media(media_id: int) -> None:
     else:
         media.note_failure(row, fetched, now=_clock())
     db.session.commit()
+
+
+def _reconcile_twilio(back: timedelta) -> None:
+    for number in integrations.numbers():
+        if number.account.provider != "twilio":
+            continue
+        db.session.rollback()  # no session is held while Twilio answers
+        listed = reconcile.list_number(number, _clock() - back)
+        if isinstance(listed, SendError):
+            log.warning("reconcile_failed", integration_id=number.id, code=listed.code)
+            continue
+        reconcile.settle_uncertain(number, listed, now=_clock())
+        rows = reconcile.missing_rows(number, listed, _clock())
+        db.session.commit()
+        if rows:
+            inbox.current().store(rows)
+            wake({row.lane for row in rows if row.lane})
 
 
 def _check_numbers() -> None:
@@ -270,6 +332,7 @@ class DeskWorker:
     def start(self) -> None:
         self._consumer.start()
         self._sweeper.start()
+        threading.Thread(target=_begin_work, name="beginning", daemon=True).start()
 
     def stop(self) -> None:
         """Finish the running tasks and end; what is queued waits for the next start."""
@@ -291,6 +354,14 @@ class DeskWorker:
                 log.warning("sweep_failed", error=type(error).__name__)
             self._stopping.wait(SWEEP_EVERY_SECS)
             waited += SWEEP_EVERY_SECS
+
+
+def _begin_work() -> None:
+    """Load what the first customer should not wait for, and ask Twilio what came while nobody listened."""
+    ai_service.warm_up(_clock())
+    with _once("reconcile_at_start", every_secs=60) as is_mine:
+        if is_mine:
+            _reconcile_twilio(RECONCILE_BACK_AT_START)
 
 
 def sweep() -> None:
@@ -368,6 +439,11 @@ def _once(job: str, *, every_secs: float) -> Iterator[bool]:
     """Open an application context and tell whether this worker is the one to do the job this time."""
     with _app().app_context():
         yield lanes.claim(f"job:{job}", HOLDER, every_secs) is not None
+
+
+def _rules() -> DeliveryRules:
+    config = _config()
+    return DeliveryRules(config.uncertain_resend_secs, _lease_secs(config), _await_turn)
 
 
 def _desk() -> Desk:

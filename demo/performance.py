@@ -19,6 +19,7 @@ import alerts
 import conversations
 import flow_actions
 import menu_flows
+import received
 import simulated_phone
 import texts
 import triage
@@ -333,12 +334,10 @@ def _store(stage: _Stage, line: Line, reading: Reading | None) -> int:
             "sentiment_score": reading.sentiment_score,
             "urgency": reading.urgency,
         }
-    message_id = whatsapp_service.store_inbound(
-        stage.conversation_id, stage.number, message, now=stage.at, **columns
-    )
+    message_id = received.store_inbound(stage.conversation_id, stage.number, message, now=stage.at, **columns)
     _touch(
         stage,
-        whatsapp_service.preview_of(message),
+        received.preview_of(message),
         last_inbound_at=stage.at,
         unread_count=Conversation.unread_count + 1,
     )
@@ -422,7 +421,7 @@ def _touch(stage: _Stage, preview: str, **values: Any) -> None:
         update(Conversation)
         .where(Conversation.id == stage.conversation_id)
         .values(
-            last_preview=preview.replace("\n", " ")[: whatsapp_service.PREVIEW_CHARS],
+            last_preview=preview.replace("\n", " ")[: received.PREVIEW_CHARS],
             last_message_at=stage.at,
             **values,
         )

@@ -32,6 +32,8 @@ FLOORS: dict[int, tuple[str, ...]] = {
     3: (
         "whatsapp_service",
         "receipts",
+        "received",
+        "reconcile",
         "conversations",
         "statements",
         "crm",
@@ -87,6 +89,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "pipeline": ("answering", "understanding", "flow_actions"),
     "answering": ("understanding", "flow_actions"),
     "lanes": ("statements",),
+    "inbox": ("integrations", "lanes"),
     "conversations": ("integrations", "lanes", "statements"),
     "alerts": ("statements",),
     "receipts": ("alerts", "conversations", "statements"),
@@ -95,8 +98,10 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "replay": ("integrations", "lanes", "statements"),
     "demo": ("flow_actions",),
     "simulated_phone": ("lanes",),
-    "side_events": ("conversations", "integrations", "whatsapp_service"),
-    "whatsapp_service": ("alerts", "conversations", "integrations", "lanes", "statements"),
+    "side_events": ("conversations", "integrations", "received"),
+    "received": ("integrations", "statements"),
+    "reconcile": ("inbox", "integrations", "statements"),
+    "whatsapp_service": ("alerts", "conversations", "integrations", "lanes", "received", "statements"),
     "ai_service": ("llm",),
     "config": ("config_kinds",),
     "menu_flows": ("answers", "flow_files", "texts", "vocabulary", "message_content"),
@@ -107,14 +112,20 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "triage": ("vocabulary", "answers"),
 }
 # Rooms below floor 4 whose meaning is a commit: the whole room, or one function and what it defines inside.
-MAY_COMMIT_BELOW = ("lanes", "inbox", "whatsapp_service.deliver", "whatsapp_service._deliver_under")
+MAY_COMMIT_BELOW = (
+    "lanes",
+    "inbox",
+    "whatsapp_service.deliver",
+    "whatsapp_service._deliver_under",
+    "whatsapp_service.hand_out",
+)
 COMMITTING_FLOORS = (4, 5)
 # The environment is read by config alone; these hand something on to a library, or start other programs.
 MAY_READ_ENVIRONMENT = ("config", "main", "app", "cli")
 
 FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "helper", "managers")
 # The plan has about thirty rooms; each one more must earn its place.
-MAX_ROOT_MODULES = 44
+MAX_ROOT_MODULES = 45
 MAX_FILE_LINES = 600
 # Every table stands in one room, as the plan wants it; a test file belongs to one room and holds its tables.
 MAX_LINES_OF = {"models": 900, "tests": 1200}

@@ -1,0 +1,89 @@
+"""Twilio never repeats a lost webhook: listing finds the message, and settles sends that were cut off."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+import tasks
+from config import Config
+from models import Message, WebhookEvent, db, utc_now
+from tests.fakes.twilio import FakeTwilio
+from tests.fakes.webhooks import ACCOUNT_SID, AUTH_TOKEN, TWILIO_NUMBER, TwilioWebhooks
+from tests.real_door import WalkedDesk, walked_desk
+
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
+    "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
+    "TWILIO_PHONE_NUMBER": TWILIO_NUMBER,
+    "PUBLIC_BASE_URL": "http://localhost",
+    "QUIET_SECS": "0",
+}
+
+
+@pytest.fixture
+def twilio() -> Iterator[FakeTwilio]:
+    with FakeTwilio() as fake:
+        yield fake
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config], twilio: FakeTwilio) -> Iterator[WalkedDesk]:
+    config = load_config(TWILIO_API_BASE_URL=twilio.url, **TWILIO)
+    with walked_desk(config, None) as walked:  # type: ignore[arg-type]
+        yield walked
+
+
+def reconcile(desk: WalkedDesk) -> None:
+    with desk.app.app_context():
+        tasks._reconcile_twilio(timedelta(hours=1))
+    desk.work()
+
+
+def test_a_message_whose_webhook_was_lost_is_found_and_answered_once(
+    desk: WalkedDesk, twilio: FakeTwilio
+) -> None:
+    twilio.add_inbound("hello", "5511987654321")
+    reconcile(desk)
+    assert [m.direction for m in desk.messages()] == ["in", "out"]
+    reconcile(desk)
+    assert [m.direction for m in desk.messages()] == ["in", "out"]
+
+
+def test_a_message_that_came_by_webhook_is_not_stored_twice(desk: WalkedDesk, twilio: FakeTwilio) -> None:
+    sid = twilio.add_inbound("hello", "5511987654321").sid
+    assert desk.post(TwilioWebhooks().text("hello", MessageSid=sid)) == 200
+    desk.work()
+    reconcile(desk)
+    assert [m.direction for m in desk.messages()] == ["in", "out"]
+
+
+def test_an_uncertain_send_that_twilio_lists_is_settled(desk: WalkedDesk, twilio: FakeTwilio) -> None:
+    assert desk.post(TwilioWebhooks().text("hello")) == 200
+    desk.work()
+    with desk.app.app_context():
+        ours = update(Message).where(Message.direction == "out")
+        waits = utc_now() + timedelta(minutes=1)
+        db.session.execute(ours.values(status="uncertain", external_id=None, send_due_at=waits))
+        db.session.execute(update(WebhookEvent).values(state="done"))
+        db.session.commit()
+    reconcile(desk)
+    with desk.app.app_context():
+        status = db.session.execute(select(Message.status).where(Message.direction == "out")).scalar()
+    assert status in ("sent", "delivered", "read")
+
+
+def test_a_number_in_twiml_mode_answers_inside_the_webhook(
+    load_config: Callable[..., Config], twilio: FakeTwilio
+) -> None:
+    config = load_config(TWILIO_API_BASE_URL=twilio.url, TWILIO_REPLY_MODE="twiml", **TWILIO)
+    with walked_desk(config, None) as desk:  # type: ignore[arg-type]
+        webhook = TwilioWebhooks().text("hello")
+        answer = desk.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
+        assert answer.mimetype == "text/xml"
+        assert "Welcome to Nexora Investments" in answer.get_data(as_text=True)
+        again = desk.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
+        assert "Nexora" not in again.get_data(as_text=True)
+        assert twilio.sent == []
+        assert [m.status for m in desk.messages()] == [None, "sent"]
