@@ -214,6 +214,8 @@ def rename(number: Number, person: Person, name: str) -> None:
 def change_identity(number: Number, old: Person, new: Person, *, now: datetime) -> Conversation:
     """Keep the contact through a change of number or of business-scoped id: the old identity ends, the new
     is learnt."""
+    if not _contacts_of(number, old) and _contacts_of(number, new):
+        return admit(number, new, now=now)  # told before: the old identity may be a stranger's by now
     known = Person(**{k: getattr(old, k) or getattr(new, k) for k in (*_IDENTITY_FIELDS, "name")})
     conversation = admit(number, old if _identities(old) else known, now=now)
     contact = db.session.get_one(Contact, conversation.contact_id)

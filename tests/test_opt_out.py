@@ -1,0 +1,97 @@
+"""Consent: an opt-out word is confirmed once and then there is silence, until she opts in again."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import triage
+from config import Config
+from models import Contact
+from tests.fakes.graph import FakeGraph
+from tests.real_door import META, WalkedDesk, walked_desk
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
+    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
+        yield desk
+
+
+@pytest.mark.parametrize("word", ["STOP", "parar", "Sair!", " pare ", "PARAR.", "baja", "Descadastrar"])
+def test_an_opt_out_is_confirmed_once_and_then_there_is_silence(desk: WalkedDesk, word: str) -> None:
+    desk.says("hello")
+    (confirmation,) = desk.says(word)
+    assert confirmation.text
+    assert desk.says(word) == []
+    assert desk.says("hello") == []
+    assert desk.says("1") == []
+    assert desk.rows(Contact)[0].opted_out_at is not None
+
+
+def test_an_opt_out_as_first_word_counts(desk: WalkedDesk) -> None:
+    assert len(desk.says("stop")) == 1
+    assert desk.says("hello") == []
+
+
+def test_an_opt_out_counts_while_a_question_is_open(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    desk.says("3")
+    (confirmation,) = desk.says("parar")
+    assert "parar" not in confirmation.text.casefold().split()[:1]
+    assert desk.rows(Contact)[0].opted_out_at is not None
+
+
+@pytest.mark.parametrize("word", ["START", "voltar", "alta"])
+def test_an_opt_in_brings_the_desk_back(desk: WalkedDesk, word: str) -> None:
+    desk.says("hello")
+    desk.says("stop")
+    sent = desk.says(word)
+    assert len(sent) >= 1
+    assert desk.rows(Contact)[0].opted_out_at is None
+    assert desk.says("menu")
+
+
+def test_an_opt_out_counts_while_a_person_has_the_conversation(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    desk.hears(desk.meta.echo("Oi"))
+    assert len(desk.says("stop")) == 1
+    assert desk.rows(Contact)[0].opted_out_at is not None
+
+
+def test_an_old_opt_out_counts_too(desk: WalkedDesk) -> None:
+    """It waited in the provider's backlog; her wish has no age."""
+    desk.says("hello")
+    desk.says("stop", at=int(desk.clock().timestamp()) - 7200)
+    assert desk.rows(Contact)[0].opted_out_at is not None
+
+
+def test_words_that_only_contain_an_opt_out_word_do_not_count(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    for text in ("quero sair do aluguel", "stop motion class?", "não pare de responder"):
+        desk.says(text)
+    assert desk.rows(Contact)[0].opted_out_at is None
+
+
+def test_a_marketing_refusal_at_the_provider_does_not_silence_answers(desk: WalkedDesk) -> None:
+    preference = {
+        "wa_id": "5511987654321", "detail": "User requested to stop marketing messages",
+        "category": "marketing_messages", "value": "stop", "timestamp": 1763712036,
+    }  # fmt: skip
+    value = desk.meta.value(contacts=[{"wa_id": "5511987654321"}], user_preferences=[preference])
+    assert desk.hears(desk.meta.sign(desk.meta.envelope([value], field="user_preferences"))) == []
+    contact = desk.rows(Contact)[0]
+    assert contact.refuses_marketing_at is not None
+    assert contact.opted_out_at is None
+    assert len(desk.says("hello")) == 1
+
+
+@pytest.mark.parametrize(
+    "word", ["stop", "STOP!", "sair", "pare.", "baja", "désabonner", "退订", "수신 거부", "توقف"]
+)
+def test_opt_out_words_are_known_in_many_languages(word: str) -> None:
+    assert triage.is_opt_out_word(word)
+
+
+@pytest.mark.parametrize("word", ["", "stop it now please", "parada", "para quando?", "saída"])
+def test_other_words_are_no_opt_out(word: str) -> None:
+    assert not triage.is_opt_out_word(word)
