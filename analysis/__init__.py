@@ -1,9 +1,7 @@
-"""Local reading of a chat text: language, what is wanted, how it is said, and what it names; no key, no
-network.
+"""Local reading of a chat text: language, what is wanted, how it is said, and what it names; no key, no network.
 
-Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and a `now` in, a `Reading` out;
-it
-reads the packaged data files and never a database, and it learns nothing while reading.
+Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and a `now` in, a `Reading`
+out; it reads the packaged data files and never a database, and it learns nothing while reading.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,8 +1,7 @@
 """A small linear classifier over hashed features: trained in seconds, kept in a few hundred kilobytes.
 
 Called by `train` (to learn) and by the labelling readers (to judge). Multinomial logistic regression by
-stochastic
-gradient descent; it knows no label and reads no file.
+stochastic gradient descent; it knows no label and reads no file.
 """
 
 import json

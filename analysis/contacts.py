@@ -34,9 +34,9 @@ _PHONE: Final = re.compile(
     r"(?![a-z0-9_%$€£¥°]|[.,:/-]\d)"
 )
 _NOT_PHONE: Final = re.compile(
-    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|protocolo|"
-    r"ticket|tracking|"
-    r"rastreio|isbn|cep|numero de serie|serial|订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
+    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|"
+    r"protocolo|ticket|tracking|rastreio|isbn|cep|numero de serie|serial|"
+    r"订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
     r"\W{0,3}(?:n[ro°º]?\.?|num\w*|numero|is|e|es|est|ist|رقم|:|#)?\W{0,3}$"
 )
 _PHONE_WORD: Final = re.compile(

@@ -1,8 +1,7 @@
 """Phones, e-mails, links, sums and dates in a text, with code-point spans.
 
 Called by `analysis.read`. It puts the readers' findings together and settles who keeps a span that two
-claim; it
-judges no message.
+claim; it judges no message.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """The written examples: per language and task, a block of utterances under each label, one a line.
 
 Called by `train`, by the benches and by the tests. It reads packaged files only; a business's own examples
-are
-handed to `train` as the same `Example`s.
+are handed to `train` as the same `Example`s.
 """
 
 from dataclasses import dataclass

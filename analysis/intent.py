@@ -1,7 +1,7 @@
 """What service a message asks for: one of eight, or `other` when none is clear.
 
-Called by `analysis.read`. Spam needs more proof than the rest: a customer silenced costs more than an advert
-read.
+Called by `analysis.read`. Spam needs more proof than the rest: a customer silenced costs more than an
+advert read.
 """
 
 from typing import Final

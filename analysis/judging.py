@@ -1,8 +1,7 @@
 """How the four labelling readers judge: features once, a classifier each, a label only when it is earned.
 
-Called by `intent`, `buying_signal`, `sentiment` and `urgency`. A business's own models take the place of the
-shipped
-ones task by task; nothing here reads a database.
+Called by `intent`, `buying_signal`, `sentiment` and `urgency`. A business's own models take the place of
+the shipped ones task by task; nothing here reads a database.
 """
 
 from collections.abc import Mapping

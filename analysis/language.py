@@ -1,10 +1,8 @@
 """Which of the ten languages a text is in.
 
-Called by `analysis.read`. Script settles Arabic, Korean and Japanese; the rest is naive Bayes over words and
-letter
-groups, learnt from this package's own examples and lexicons (`learn_languages`), with what the conversation
-spoke
-before as a gentle prior. It downloads nothing and names no eleventh language.
+Called by `analysis.read`. Script settles Arabic, Korean and Japanese; the rest is naive Bayes over words
+and letter groups, learnt from this package's own examples and lexicons (`learn_languages`), with what the
+conversation spoke before as a gentle prior. It downloads nothing and names no eleventh language.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Sums of money in a text, and a typed answer to "how much?".
 
-Called by `entities` and by the menu's money questions. It converts nothing: an amount keeps the currency that
-stands beside it, or none.
+Called by `entities` and by the menu's money questions. It converts nothing: an amount keeps the currency
+that stands beside it, or none.
 """
 
 import re

@@ -1,8 +1,7 @@
 """Training: written examples in, a small model out, in seconds.
 
-Called by `python -m analysis.train` (writes the shipped models) and by the command `train` with a business's
-own
-examples added. `train` is pure: the same examples give the same bytes.
+Called by `python -m analysis.train` (writes the shipped models) and by the command `train` with a
+business's own examples added. `train` is pure: the same examples give the same bytes.
 """
 
 import hashlib
