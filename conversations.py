@@ -270,7 +270,12 @@ def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
 def address_of(contact_id: int) -> Person:
     """Give the identities under which a contact can be written to, exactly as the provider knows them; the
     newest counts."""
-    rows = db.session.execute(_ADDRESS, {"contact": contact_id})
+    rows = db.session.execute(_ADDRESS, {"contact": contact_id}).all()
+    if not rows:
+        # A merge may have taken the identities along between two statements of a delivery.
+        survivor_id = db.session.scalar(select(_CONTACT.merged_into_id).where(_CONTACT.id == contact_id))
+        if survivor_id is not None:
+            return address_of(survivor_id)
     return Person(**{row.kind: row.value for row in rows})
 
 

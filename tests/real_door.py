@@ -95,7 +95,7 @@ class WalkedDesk:
         raise AssertionError("the desk never comes to rest")
 
     def _standing(self) -> list[Any]:
-        """Give what work changes: a message behind one that waits stays due, and so does a paused number's."""
+        """Give what work changes: what stands behind a waiting message stays due."""
         sending = select(Message.id, Message.status, Message.send_due_at, Message.attempts)
         pending = select(WebhookEvent.id, WebhookEvent.state, WebhookEvent.due_at, WebhookEvent.attempts)
         with self.app.app_context():

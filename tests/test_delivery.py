@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import update
@@ -106,7 +107,7 @@ def test_the_waits_between_server_errors_grow(desk: WalkedDesk) -> None:
         waits.append(wait_of(only(desk), desk))
         desk.clock.advance(waits[-1] + 0.1)
         desk.work()
-    assert all(later > earlier * 1.5 for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later > earlier * 1.5 for earlier, later in pairwise(waits))
     assert only(desk).status == "sent"
 
 

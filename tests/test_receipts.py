@@ -1,4 +1,4 @@
-"""Receipts: forward only in every order, repeated, too early, for nobody, and for sends of unknown outcome."""
+"""Receipts: forward only in every order, repeated, too early, for nobody, for sends of unknown fate."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

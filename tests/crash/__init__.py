@@ -1,1 +1,1 @@
-"""Desks of real processes: several workers at once, and workers that are killed in the middle of their work."""
+"""Desks of real processes: several workers at once, and workers killed in the middle of their work."""

@@ -1,7 +1,7 @@
-"""Workers killed with SIGKILL in the middle of turns and of deliveries: nothing is lost, doubled or disordered.
+"""Workers killed with SIGKILL in the middle of turns and deliveries: nothing lost, doubled or disordered.
 
-The fake Graph API is slow, so that kills meet sends on their way; it is a process of its own and sends receipts
-with our reference, by which a send of unknown fate is settled.
+The fake Graph API is slow, so that kills meet sends on their way; it is a process of its own and sends
+receipts with our reference, by which a send of unknown fate is settled.
 """
 
 import random
