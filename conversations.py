@@ -349,9 +349,7 @@ def cancel_unsent(
         Message.send_due_at.is_not(None),
         Message.sender == "bot",
     )
-    changed_rows(
-        update(Message).where(*of_the_bot, Message.status == "uncertain").values(send_due_at=None)
-    )
+    changed_rows(update(Message).where(*of_the_bot, Message.status == "uncertain").values(send_due_at=None))
     return changed_rows(
         update(Message)
         .where(*of_the_bot, Message.status == "queued")
@@ -468,6 +466,9 @@ def _learn(account: str, contact: Contact, kind: str, value: str, now: datetime)
             created_at=now,
         )
         db.session.add(row)
+    if row.contact_id != contact.id and row.replaced_at is None and kind in _TELLING_KINDS:
+        # Another worker has met the same person under this identity since we looked.
+        merge(contact, db.session.get_one(Contact, row.contact_id), now=now)
     # A number that was given up may be somebody else's by now, and a username always may.
     row.contact_id, row.replaced_at = contact.id, None
     db.session.flush()

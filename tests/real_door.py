@@ -125,7 +125,7 @@ class WalkedDesk:
     def rows(self, model: type[Base], *where: Any) -> list[Any]:
         """Give the rows of a table in the order of their ids, loaded and detached."""
         with self.app.app_context():
-            query = select(model).where(*where).order_by(*model.__table__.primary_key)  # type: ignore[attr-defined]
+            query = select(model).where(*where).order_by(*model.__table__.primary_key)
             rows = list(db.session.execute(query).scalars())
             db.session.expunge_all()
             db.session.rollback()

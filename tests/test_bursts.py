@@ -25,8 +25,8 @@ def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
             yield desk
 
 
-def say(desk: WalkedDesk, text: str, **about: int) -> None:
-    assert desk.post(desk.meta.text(text, **about)) == 200
+def say(desk: WalkedDesk, text: str, at: int | None = None) -> None:
+    assert desk.post(desk.meta.text(text, at=at)) == 200
 
 
 def answered(desk: WalkedDesk) -> list[list[str]]:

@@ -201,9 +201,9 @@ def test_records_and_queued_messages_follow_when_two_contacts_turn_out_to_be_one
     assert survivor.id == kept_id
     assert contact_count() == 1
     for model in (Lead, Ticket, Order, Turn, Message):
-        assert db.session.execute(select(model.conversation_id)).scalars().all() == [kept_id]  # type: ignore[attr-defined]
+        assert db.session.execute(select(model.conversation_id)).scalars().all() == [kept_id]
     for record in (Lead, Ticket, Order):
-        assert db.session.execute(select(record.contact_id)).scalars().all() == [survivor.contact_id]  # type: ignore[attr-defined]
+        assert db.session.execute(select(record.contact_id)).scalars().all() == [survivor.contact_id]
     assert db.session.get_one(Message, queued_id).status == "queued"
     assert db.session.query(Conversation).count() == 1
     assert (survivor.last_inbound_at, survivor.unread_count) == (NOW, 2)

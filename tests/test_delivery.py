@@ -17,6 +17,7 @@ import whatsapp_service
 from config import Config
 from message_content import Template, Text
 from models import Alert, Contact, Conversation, Integration, Lane, Message, Operator, db
+from providers.base import Person
 from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import CUSTOMER
 from tests.real_door import META, WalkedDesk, texts_of, walked_desk
@@ -55,7 +56,7 @@ def queue(desk: WalkedDesk, *words: str, wa_id: str = CUSTOMER, sender: str = "b
     """Queue texts to a person who has written before."""
     with desk.app.app_context():
         number = integrations.numbers()[0]
-        person = conversations.Person(wa_id=wa_id)
+        person = Person(wa_id=wa_id)
         conversation = conversations.admit(number, person, now=desk.clock())
         conversation.last_inbound_at = desk.clock()
         contents = [Text(word) for word in words]
@@ -381,7 +382,7 @@ def test_a_cancellation_between_reading_and_marking_wins(
         (message_id,) = queue(desk, "too late")
         find_address = conversations.address_of
 
-        def cancel_meanwhile(contact_id: int) -> conversations.Person:
+        def cancel_meanwhile(contact_id: int) -> Person:
             with db.engine.begin() as other:
                 other.execute(
                     update(Message)

@@ -411,14 +411,16 @@ def test_a_message_without_a_usable_time_is_answered_as_new(desk: WalkedDesk, st
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(CUSTOMER),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            "entry changes value messages statuses contacts metadata field from id type text body status "
-            "timestamp phone_number_id errors wa_id user_id profile name message_echoes history".split()
-        ),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "entry changes value messages statuses contacts metadata field from id type text body status "
+                "timestamp phone_number_id errors wa_id user_id profile name message_echoes history".split()
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=25,
 )
@@ -581,7 +583,7 @@ def test_sixteen_threads_share_commits_and_lose_nothing(any_desk: WalkedDesk) ->
             except InboxUnavailable:
                 refused.append(f"{thread}:{n}")
 
-    run_together([lambda thread=thread: store(thread) for thread in range(16)])
+    run_together(store)
     assert refused == []
     assert stored_count(any_desk) == 16 * 20 * 2 + 20
 
@@ -600,7 +602,7 @@ def test_one_bad_request_is_refused_alone(any_desk: WalkedDesk) -> None:
         except InboxUnavailable:
             refused.append(thread)
 
-    run_together([lambda thread=thread: store(thread) for thread in range(16)])
+    run_together(store)
     assert refused == [7]
     keys = {event.event_key for event in any_desk.events()}
     assert keys == {f"{n}{tail}" for n in range(16) if n != 7 for tail in ("", "b")}
@@ -615,13 +617,13 @@ def test_posts_from_many_threads_are_all_stored(any_desk: WalkedDesk) -> None:
             answer = desk.app.test_client().post(webhook.path, data=webhook.body, headers=webhook.headers)
             codes.append(answer.status_code)
 
-    run_together([lambda thread=thread: send(thread) for thread in range(16)])
+    run_together(send)
     assert codes == [200] * 80
     assert stored_count(desk) == 80
 
 
-def run_together(jobs: list[Callable[[], None]]) -> None:
-    threads = [threading.Thread(target=job) for job in jobs]
+def run_together(job: Callable[[int], None]) -> None:
+    threads = [threading.Thread(target=job, args=(number,)) for number in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:

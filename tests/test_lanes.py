@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 import answering
 import lanes
@@ -211,7 +212,8 @@ def test_the_sweeper_finds_a_lane_that_nobody_was_told_of(
 def test_the_sweeper_leaves_a_lane_with_a_live_lease_alone_and_finds_it_when_it_expired(
     any_desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, told = any_desk, []
+    desk = any_desk
+    told: list[str] = []
     assert desk.post(desk.meta.text("hello")) == 200
     monkeypatch.setattr(tasks, "wake", told.extend)
     with desk.app.app_context():
@@ -317,7 +319,8 @@ def test_a_message_that_comes_while_its_lane_is_worked_on_is_not_forgotten(
     desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its wake-up meets a live lease and leaves; whoever holds the lane looks once more."""
-    gather, came = answering.gather, []
+    gather = answering.gather
+    came: list[bool] = []
 
     def meanwhile(*arguments: Any) -> Any:
         if not came:
@@ -338,11 +341,11 @@ def test_a_database_failure_loses_nothing(desk: WalkedDesk, monkeypatch: pytest.
     from_here = pipeline._look
 
     def away(*_: Any) -> Any:
-        raise pipeline.OperationalError("away", None, Exception("away"))
+        raise OperationalError("away", None, Exception("away"))
 
     monkeypatch.setattr(pipeline, "_look", away)
     assert desk.post(desk.meta.text("hello")) == 200
-    with pytest.raises(pipeline.OperationalError):
+    with pytest.raises(OperationalError):
         tasks.run_lane(f"in:1:{CUSTOMER}")
     monkeypatch.setattr(pipeline, "_look", from_here)
     desk.end_leases()

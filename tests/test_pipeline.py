@@ -153,6 +153,8 @@ def test_the_ad_that_brought_a_person_is_kept_once(desk: WalkedDesk) -> None:
     (contact,) = desk.rows(Contact)
     assert contact.referral["source_id"] == REFERRAL["source_id"]
     first, _, second, _ = desk.messages()
+    assert first.content
+    assert second.content
     assert first.content["referral"]["ctwa_clid"] == REFERRAL["ctwa_clid"]
     assert second.content["referral"]["source_id"] == "another"
 
@@ -168,6 +170,7 @@ def test_an_edit_changes_the_words_and_keeps_the_old_ones(desk: WalkedDesk) -> N
     }
     assert desk.hears(desk.meta.message(edited)) == []
     first = desk.messages(Message.external_id == "wamid.FIRST")[0]
+    assert first.content
     assert (first.body, first.is_edited, first.content["before_edit"]) == ("hello", True, "helo")
 
 

@@ -144,7 +144,8 @@ def test_a_receipt_that_comes_before_our_send_was_stored_counts(desk: WalkedDesk
 
 def test_our_own_answer_does_not_push_an_early_receipt_back(desk: WalkedDesk) -> None:
     """The receipt is applied while the request is still on its way; then the answer is stored."""
-    real, done = desk.graph.handle, []
+    real = desk.graph.handle
+    done: list[bool] = []
 
     def receipt_first(request: Any) -> Any:
         answer = real(request)
