@@ -1,0 +1,88 @@
+"""Who answers and why: the rules in their order, as a table, and that every situation has an answer."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triage import MEDIA_KINDS, SPOKEN_KINDS, Situation, decide
+from vocabulary import RESPONDERS
+
+ANGRY = {"sentiment": "angry", "urgency": "critical"}
+LEAD = {"intent": "lead_inquiry", "intent_confidence": 0.9}
+SPAM = {"intent": "spam", "intent_confidence": 0.95}
+
+RULES = [
+    # situation, who answers, what it sets in motion
+    ({"is_group": True, "text": "stop"}, "nobody", None),
+    ({"kind": "reaction"}, "nobody", None),
+    ({"kind": "edit"}, "nobody", None),
+    ({"text": "STOP"}, "menu", "opt_out"),
+    ({"text": "Parar!", "is_with_person": True}, "menu", "opt_out"),
+    ({"text": "sair", "awaits": "name"}, "menu", "opt_out"),
+    ({"text": "stop", "is_too_old": True}, "menu", "opt_out"),
+    ({"text": "stop", "has_opted_out": True}, "nobody", None),
+    ({"text": "oi", "has_opted_out": True}, "nobody", None),
+    ({"text": "START", "has_opted_out": True}, "menu", "opt_in"),
+    ({"text": "oi", "is_too_old": True}, "nobody", None),
+    ({"text": "1", "is_with_person": True, "names_choice": True}, "human", None),
+    ({"text": "menu", "is_with_person": True, "menu_word": "menu"}, "human", None),
+    ({"text": "x", **ANGRY}, "human", "hand_over"),
+    ({"text": "1", "names_choice": True, **ANGRY}, "human", "hand_over"),
+    ({"text": "x", "sentiment": "angry", "urgency": "high", **LEAD}, "ai", None),
+    ({"kind": "image"}, "ai", "cannot_read"),
+    ({"kind": "unsupported"}, "ai", "cannot_read"),
+    ({"kind": "image", "is_with_person": True}, "human", None),
+    ({"kind": "order"}, "shop", None),
+    ({"text": "1", "names_choice": True, "awaits": "choice"}, "menu", None),
+    ({"text": "menu", "menu_word": "menu", "awaits": "name"}, "menu", None),
+    ({"text": "voltar", "menu_word": "back", "awaits": "money"}, "menu", None),
+    ({"text": "Hello", "menu_word": "greeting", "awaits": "name"}, "menu", None),
+    ({"text": "quero comprar", "awaits": "name"}, "menu", None),
+    ({"text": "oi", "menu_word": "greeting", **LEAD}, "menu", None),
+    ({"kind": "welcome"}, "menu", None),
+    ({"text": "Comprar"}, "shop", None),
+    ({"text": "catálogo"}, "shop", None),
+    ({"text": "win money", **SPAM}, "nobody", None),
+    ({"text": "win money", **SPAM, "is_first_contact": True}, "nobody", None),
+    ({"text": "hm", "awaits": "choice"}, "menu", None),
+    ({"text": "quero saber do curso", "awaits": "choice", **LEAD}, "ai", None),
+    ({"text": "hm", "is_first_contact": True}, "menu", None),
+    ({"text": "quero saber do curso", "is_first_contact": True, **LEAD}, "ai", None),
+    ({"text": "hm"}, "ai", None),
+]
+
+
+@pytest.mark.parametrize(("about", "responder", "effect"), RULES)
+def test_the_first_rule_that_fits_wins(about, responder: str, effect: str | None) -> None:
+    decision = decide(Situation(**about))
+    assert (decision.responder, decision.effect) == (responder, effect)
+    assert decision.reason
+
+
+def test_every_situation_has_an_answer_and_a_reason() -> None:
+    flags = ("is_group", "is_too_old", "is_first_contact", "has_opted_out", "is_with_person", "names_choice")
+    kinds = (*sorted(SPOKEN_KINDS | MEDIA_KINDS), "unsupported", "reaction", "hologram")
+    for kind, values in itertools.product(kinds, itertools.product((True, False), repeat=len(flags))):
+        decision = decide(Situation(kind=kind, text="oi", **dict(zip(flags, values, strict=True))))
+        assert decision.responder in RESPONDERS
+        assert decision.reason
+
+
+@given(text=st.text(max_size=80), with_person=st.booleans(), opted_out=st.booleans())
+def test_no_words_break_the_decision(text: str, with_person: bool, opted_out: bool) -> None:
+    decision = decide(Situation(text=text, is_with_person=with_person, has_opted_out=opted_out))
+    assert decision.responder in RESPONDERS
+
+
+@pytest.mark.parametrize(
+    "about", [{"text": "1", "names_choice": True}, {"text": "menu", "menu_word": "menu"}, {"text": "stop"}]
+)
+def test_menu_words_digits_and_opt_outs_never_wait(about) -> None:
+    assert not decide(Situation(**about)).waits_for_more
+
+
+def test_free_text_for_the_ai_waits_and_a_file_does_not() -> None:
+    assert decide(Situation(text="e o preço?")).waits_for_more
+    assert not decide(Situation(kind="image")).waits_for_more
