@@ -1,4 +1,4 @@
-"""Local reading of a chat text: language, what is wanted, how it is said, and what it names; no key, no network.
+"""Local reading of a chat text: its language, what is wanted, how it is said, what it names; no network.
 
 Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and a `now` in, a `Reading`
 out; it reads the packaged data files and never a database, and it learns nothing while reading.
@@ -13,12 +13,12 @@ from vocabulary import LANGUAGES
 from .buying_signal import read_buying_signal
 from .entities import Entity, find_entities
 from .intent import read_intent
-from .judging import Models, prepare
+from .judging import Models, Pattern, prepare
 from .language import language_shares
 from .sentiment import read_sentiment
 from .urgency import LOW, read_urgency
 
-__all__ = ["Entity", "Models", "Reading", "read"]
+__all__ = ["Entity", "Models", "Pattern", "Reading", "read"]
 
 MAX_CHARACTERS: Final = 4096  # WhatsApp's own limit for a text
 SPAM: Final = "spam"

@@ -17,7 +17,7 @@ def read_buying_signal(message: Message, models: Models, intent: str = "other") 
     """Name the buying signal and its confidence; None with the confidence that there is none."""
     if not has_words(message):
         return None, 0.95
-    shares = models.of("buying_signal").judge(message.features)
+    shares = models.judge("buying_signal", message, message.features)
     if intent == SHOPPING:
         shares = _without_silence(shares)
     label = max(shares, key=lambda name: shares[name])

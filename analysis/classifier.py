@@ -16,7 +16,7 @@ from typing import Final
 
 from .features import HASH_BITS
 
-EPOCHS: Final = 8
+EPOCHS: Final = 5
 RATE: Final = 3.0
 SURE_ENOUGH: Final = 0.97  # an example this well known teaches nothing more
 _MAGIC: Final = b"BLC1"

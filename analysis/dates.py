@@ -1,4 +1,4 @@
-"""Days and times that a text names, resolved against a given now: "amanhã às 15h", "nächsten Dienstag", "3日後".
+"""Days and hours that a text names, from a given now: "amanhã às 15h", "nächsten Dienstag", "3日後".
 
 Called by `entities`. The grammar of each language is data (`data/<language>/dates.yaml`: words, and
 templates over them); this room only compiles and computes. A day without a year is the next one; a bare

@@ -17,6 +17,7 @@ from .lexicons import load
 HASH_BITS: Final = 17
 _MASK: Final = (1 << HASH_BITS) - 1
 MAX_TOKENS: Final = 120  # a chat message; the tail of a longer text adds nothing
+SHORT_LENGTH: Final = 20  # below this, capitals and digits are chance
 MAX_PAIRED: Final = 10
 MAX_PHRASE_WORDS: Final = 5
 CONCEPT_WEIGHT: Final = 1.6
@@ -33,6 +34,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<emoji>[\U0001F300-\U0001FAFF\u2600-\u27BF❤])"
 )
 _LONG: Final = re.compile(r"(.)\1{2,}")
+_SHOUTED: Final = re.compile(r"\b[A-Z]{2,}\b")
 _ARABIC_HEAD: Final = re.compile(r"^(?:و|ف)?(?:بال|ال|لل|كال|ب|ل|ف|و|ه)")
 
 
@@ -44,6 +46,8 @@ class Tokens:
     kinds: tuple[str, ...]
     has_long_letters: bool
     capitals: float
+    shouted: int  # words in capitals
+    figures: float  # the share of digits
     length: int
 
 
@@ -71,7 +75,13 @@ def tokenize(text: str) -> Tokens:
     letters = [character for character in text[:400] if character.isalpha()]
     capitals = sum(character.isupper() for character in letters) / len(letters) if letters else 0.0
     return Tokens(
-        tuple(words), tuple(kinds), bool(_LONG.search(re.sub(r"[\W\d]+", " ", folded))), capitals, len(text)
+        tuple(words),
+        tuple(kinds),
+        bool(_LONG.search(re.sub(r"[\W\d]+", " ", folded))),
+        capitals,
+        len(_SHOUTED.findall(text)),
+        sum(character.isdigit() for character in text) / max(1, len(text)),
+        len(text),
     )
 
 
@@ -143,6 +153,9 @@ def _surface(tokens: Tokens) -> list[str]:
         names.append("long")
     if tokens.capitals > 0.6 and tokens.length > 8:
         names.append("capitals")
+    if tokens.length > SHORT_LENGTH:
+        names.append(f"shouted:{min(tokens.shouted, 4)}")
+        names.append(f"figures:{min(4, int(tokens.figures * 20))}")
     return names
 
 

@@ -12,7 +12,7 @@ OTHER: Final = "other"
 SPAM: Final = "spam"
 LEAST_CONFIDENCE: Final = 0.3
 # By how many marks of an advert stand in the text: none, one, more.
-SPAM_CONFIDENCES: Final = (0.7, 0.6, 0.5)
+SPAM_CONFIDENCES: Final = (0.7, 0.5, 0.5)
 _STRONG_MARKS: Final = frozenset({"url", "prize", "easymoney", "invest", "loan", "promo", "adult"})
 _WEAK_MARKS: Final = frozenset({"click", "free"})
 _SHOUTING: Final = 0.3
@@ -23,7 +23,7 @@ def read_intent(message: Message, models: Models) -> tuple[str, float]:
     """Name the service intent and its confidence."""
     if not has_words(message):
         return OTHER, 0.9
-    shares = models.of("intent").judge(message.features)
+    shares = models.judge("intent", message, message.features)
     spam = (shares.pop(SPAM) + models.of(SPAM).judge(message.features)[SPAM]) / 2
     if spam >= SPAM_CONFIDENCES[min(2, _count_marks(message))]:
         return SPAM, round(spam, 4)

@@ -10,8 +10,8 @@ from .judging import Message, Models, has_words
 
 NEUTRAL: Final = "neutral"
 LEAST_CONFIDENCE: Final = 0.28
-# Three labels are bad and one is neutral: their shares are set against each other at these odds, and a text that
-# names no feeling leans to neutral.
+# Three labels are bad and one is neutral: their shares are set against each other at these odds, and a text
+# that names no feeling leans to neutral.
 _ODDS: Final = {"good": 1.0, "neutral": 1.2, "bad": 0.8}
 _NO_FEELING_ODDS: Final = 1.2
 _WEIGHTS: Final = {
@@ -36,7 +36,7 @@ def read_sentiment(message: Message, models: Models) -> tuple[str, float, float]
     """Name the sentiment, its confidence and the score."""
     if not has_words(message):
         return NEUTRAL, 0.9, 0.0
-    shares = models.of("sentiment").judge(message.feeling_features)
+    shares = models.judge("sentiment", message, message.feeling_features)
     score = round(sum(_WEIGHTS[label] * share for label, share in shares.items()), 4)
     sides = {
         side: sum(share for label, share in shares.items() if _SIDES[label] == side)

@@ -7,6 +7,7 @@ business's own examples added. `train` is pure: the same examples give the same 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,33 @@ def train(task: str, examples: Sequence[Example]) -> bytes:
     trial = learn([row for index, row in enumerate(rows) if index % HELD_OUT], labels)
     temperature = _fit_temperature(trial, rows[::HELD_OUT]) * STRANGER_FACTOR[task]
     return learn(rows, labels, temperature=temperature, version=version(task, examples)).to_bytes()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many of some labelled examples a model gets right, and its F1 averaged over labels."""
+
+    examples: int
+    accuracy: float
+    macro_f1: float
+
+
+def score(classifier: Classifier, task: str, examples: Sequence[Example]) -> Score:
+    """Measure a model on examples, for showing before and after; measure on others than it was trained on."""
+    pairs = []
+    for example in examples:
+        shares = classifier.judge(extract(example.text, (example.language,), LEXICONS[task]))
+        pairs.append((example.label, max(shares, key=lambda label: shares[label])))
+    labels = {gold for gold, _ in pairs}
+    scores = [_label_f1(pairs, label) for label in sorted(labels)]
+    right = sum(gold == found for gold, found in pairs)
+    return Score(len(pairs), right / max(1, len(pairs)), sum(scores) / max(1, len(scores)))
+
+
+def _label_f1(pairs: Sequence[tuple[str, str]], label: str) -> float:
+    right = sum(gold == found == label for gold, found in pairs)
+    wrong = sum((gold == label) != (found == label) for gold, found in pairs)
+    return 2 * right / (2 * right + wrong) if right else 0.0
 
 
 def shipped_examples(task: str) -> list[Example]:

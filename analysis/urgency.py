@@ -17,7 +17,7 @@ def read_urgency(message: Message, models: Models) -> tuple[str, float]:
     """Name the urgency and its confidence."""
     if not has_words(message):
         return LOW, 0.95
-    shares = models.of("urgency").judge(message.features)
+    shares = models.judge("urgency", message, message.features)
     if not _ALARMS.intersection(message.concepts):
         shares = {label: share * (0.4 if label in _LOUD else 1.0) for label, share in shares.items()}
         total = sum(shares.values())

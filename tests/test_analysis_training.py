@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analysis import Models, read
+from analysis import Models, Pattern, read
 from analysis.classifier import Classifier
 from analysis.examples import Example
-from analysis.train import LABELS, MODELS, shipped_examples, train, version
+from analysis.train import LABELS, MODELS, score, shipped_examples, train, version
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -42,3 +42,21 @@ def test_a_label_outside_the_list_is_refused() -> None:
 def test_bytes_that_are_no_model_are_refused() -> None:
     with pytest.raises(ValueError, match="not a trained classifier"):
         Classifier.from_bytes(b"something else")
+
+
+def test_a_phrase_of_the_business_outweighs_the_model() -> None:
+    models = Models(patterns=(Pattern("intent", "appointment_request", "Banho e Tosa"),))
+    assert read("oi, banho e tosa do rex", now=NOW, models=models).intent == "appointment_request"
+    assert read("oi, banhoetosa", now=NOW, models=models).intent != "appointment_request"
+
+
+def test_the_version_tells_when_a_cached_reading_is_stale() -> None:
+    phrase = Pattern("intent", "complaint", "zorblat")
+    assert Models().version() == Models().version()
+    assert Models(patterns=(phrase,)).version() != Models().version()
+
+
+def test_a_model_is_scored_on_examples() -> None:
+    examples = [Example("there is smoke and fire", "critical", "en"), Example("no rush at all", "low", "en")]
+    measured = score(Classifier.from_bytes((MODELS / "urgency.bin").read_bytes()), "urgency", examples)
+    assert (measured.examples, measured.accuracy) == (2, 1.0)
