@@ -8,10 +8,12 @@ worker which slept through its lease writes nothing. `claim` and `release` commi
 meaning is a commit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Float, bindparam, func, select, update
+from sqlalchemy import Float, Update, bindparam, func, select, update
 
 from models import Integration, Lane, Message, UtcDateTime, WebhookEvent, db, epoch_now
 from statements import changed_rows, insert_or_ignore, table
@@ -37,6 +39,15 @@ class Lease:
 
 
 # Every turn runs these; statements that are built once cost a third of those built each time.
+_PENDING = (
+    select(_EVENT.id)
+    .where(
+        _EVENT.state == "pending",
+        _EVENT.lane == bindparam("lane"),
+        _EVENT.due_at.is_(None) | (_EVENT.due_at <= bindparam("now", type_=UtcDateTime())),
+    )
+    .limit(1)
+)
 _TAKE = (
     update(table(Lane))
     .where(_LANE.key == bindparam("lane"), _LANE.leased_until < epoch_now())
@@ -46,21 +57,13 @@ _TAKE = (
         holder=bindparam("holder_name"),
     )
 )
-_TAKE_RETURNING = _TAKE.returning(_LANE.token)
+_TAKE_PENDING = _TAKE.where(_PENDING.exists())
 _TOKEN = select(_LANE.token).where(_LANE.key == bindparam("lane"))
+_RETURNING = {statement: statement.returning(_LANE.token) for statement in (_TAKE, _TAKE_PENDING)}
 _CONFIRM = (
     update(table(Lane))
     .where(_LANE.key == bindparam("lane"), _LANE.token == bindparam("mine"))
     .values(leased_until=epoch_now() + bindparam("secs", type_=Float()))
-)
-_PENDING = (
-    select(_EVENT.id)
-    .where(
-        _EVENT.state == "pending",
-        _EVENT.lane == bindparam("lane"),
-        _EVENT.due_at.is_(None) | (_EVENT.due_at <= bindparam("now", type_=UtcDateTime())),
-    )
-    .limit(1)
 )
 
 
@@ -81,10 +84,13 @@ def claim(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None
 
 def take(key: str, holder: str, lease_secs: float = LEASE_SECS) -> Lease | None:
     """Take the lease as part of the caller's transaction; the caller commits."""
-    lease = _take_over_expired(key, holder, lease_secs)
-    if lease is None and _open_lane(key):
-        lease = _take_over_expired(key, holder, lease_secs)
-    return lease
+    return _take(_TAKE, {"lane": key, "secs": lease_secs, "holder_name": holder})
+
+
+def take_pending(key: str, holder: str, lease_secs: float, now: datetime) -> Lease | None:
+    """Take an inbound lane's lease when something in it is due: a wake-up may come twice. The caller
+    commits."""
+    return _take(_TAKE_PENDING, {"lane": key, "secs": lease_secs, "holder_name": holder, "now": now})
 
 
 def confirm(lease: Lease, lease_secs: float = LEASE_SECS) -> None:
@@ -121,8 +127,11 @@ def has_pending_events(lane: str, now: datetime) -> bool:
     return db.session.execute(_PENDING, {"lane": lane, "now": now}).first() is not None
 
 
-def due_inbound(now: datetime) -> list[str]:
-    """Give the inbound lanes (and the receipts' lane) that have due rows and no live lease, oldest first."""
+def due_inbound(due_since: datetime) -> list[str]:
+    """Give the inbound lanes (and the receipts' lane) that have had due rows since then and have no live
+    lease, oldest
+    first.
+    """
     oldest = func.min(WebhookEvent.id)
     rows = db.session.execute(
         select(WebhookEvent.lane)
@@ -130,7 +139,7 @@ def due_inbound(now: datetime) -> list[str]:
         .where(
             WebhookEvent.state == "pending",
             WebhookEvent.lane.is_not(None),
-            (WebhookEvent.due_at.is_(None)) | (WebhookEvent.due_at <= now),
+            func.coalesce(WebhookEvent.due_at, WebhookEvent.received_at) <= due_since,
             (Lane.leased_until.is_(None)) | (Lane.leased_until < epoch_now()),
         )
         .group_by(WebhookEvent.lane)
@@ -140,7 +149,7 @@ def due_inbound(now: datetime) -> list[str]:
     return [lane for (lane,) in rows if lane is not None]
 
 
-def due_outbound(now: datetime) -> list[int]:
+def due_outbound(due_since: datetime) -> list[int]:
     """Give the conversations whose oldest unsettled message is due, oldest first.
 
     Those of a number that its provider has paused are left out; a live lease is left to `take` to refuse.
@@ -156,8 +165,8 @@ def due_outbound(now: datetime) -> list[int]:
         .join(heads, heads.c.id == Message.id)
         .join(Integration, Integration.id == Message.integration_id)
         .where(
-            Message.send_due_at <= now,
-            Integration.paused_until.is_(None) | (Integration.paused_until <= now),
+            Message.send_due_at <= due_since,
+            Integration.paused_until.is_(None) | (Integration.paused_until <= due_since),
         )
         .order_by(Message.id)
         .limit(DUE_LIMIT)
@@ -165,11 +174,18 @@ def due_outbound(now: datetime) -> list[int]:
     return [conversation_id for (conversation_id,) in rows]
 
 
-def _take_over_expired(key: str, holder: str, lease_secs: float) -> Lease | None:
-    values = {"lane": key, "secs": lease_secs, "holder_name": holder}
+def _take(statement: Update, values: Mapping[str, Any]) -> Lease | None:
+    lease = _take_free(statement, values)
+    if lease is None and _open_lane(values["lane"]):
+        lease = _take_free(statement, values)
+    return lease
+
+
+def _take_free(statement: Update, values: Mapping[str, Any]) -> Lease | None:
+    key = values["lane"]
     if db.engine.dialect.update_returning:
-        token = db.session.execute(_TAKE_RETURNING, values).scalar()
-    elif changed_rows(_TAKE, values) == 1:
+        token = db.session.execute(_RETURNING[statement], values).scalar()
+    elif changed_rows(statement, values) == 1:
         token = db.session.execute(_TOKEN, {"lane": key}).scalar()
     else:
         token = None

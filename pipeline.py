@@ -9,7 +9,7 @@ before it leaves the events pending, and the turn is made again with nothing dou
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
@@ -35,6 +35,7 @@ from models import Conversation, Turn, UtcDateTime, WebhookEvent, db, reading
 from providers import provider
 from providers.base import InboundMessage
 from statements import changed_rows, inserted_id, table
+from triage import Decision
 from understanding import Arrival, Understanding
 
 log = structlog.get_logger()
@@ -133,7 +134,9 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
     the rows stay pending.
     """
     touched: dict[int, None] = {}
-    while (lease := lanes.take(lane, desk.holder, desk.lease_secs)) is not None:
+    look_again_at = None
+    # Again after each release: what came between the last look and it saw a live lease and left.
+    while (lease := lanes.take_pending(lane, desk.holder, desk.lease_secs, desk.clock())) is not None:
         look = _look(lease)
         db.session.commit()
         try:
@@ -142,18 +145,11 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
             db.session.rollback()
             log.warning("lease_lost", lane=lane)
             return Worked(tuple(touched))
-        if ended.is_resting or not _came_meanwhile(lane, desk):
-            return Worked(tuple(touched), ended.look_again_at)
+        look_again_at = ended.look_again_at
+        if ended.is_resting:
+            return Worked(tuple(touched), look_again_at)
     db.session.rollback()
-    return Worked(tuple(touched))
-
-
-def _came_meanwhile(lane: str, desk: Desk) -> bool:
-    """What came between the last look and the release saw a live lease and left."""
-    with reading():
-        came = lanes.has_pending_events(lane, desk.clock())
-        db.session.rollback()
-    return came
+    return Worked(tuple(touched), look_again_at)
 
 
 def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> _Step:
@@ -233,6 +229,7 @@ def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) 
     if quiet_at is not None:
         _wait(lease, look.arrivals, quiet_at)
         return _Step(is_lane_free=True, look_again_at=quiet_at)
+    understood = _not_again(thread, understood)
     read = perf_counter()
     answer = answering.gather(desk.config, thread, understood, now)
     times = {"read": _ms(read - began), "answer": _ms(perf_counter() - read)}
@@ -258,6 +255,18 @@ def _admit(lease: Lease, desk: Desk, arrival: Arrival) -> Thread:
     if thread is None:
         raise TurnOutdated
     return thread
+
+
+def _not_again(thread: Thread, understood: Understanding) -> Understanding:
+    """Say once that something cannot be read: Meta marks many kinds so, and some people send nothing else."""
+    if understood.first.message.kind != "unsupported" or understood.decision.effect != "cannot_read":
+        return understood
+    with reading():
+        was_told = received.has_unsupported(thread.conversation_id)
+        db.session.rollback()
+    if not was_told:
+        return understood
+    return replace(understood, decision=Decision("nobody", "told before that it cannot be read"))
 
 
 def _wait(lease: Lease, arrivals: Sequence[Arrival], until: datetime) -> None:

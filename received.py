@@ -59,6 +59,12 @@ def is_stored(number: Number, message: InboundMessage) -> bool:
     return db.session.execute(select(Message.id).where(*where)).first() is not None
 
 
+def has_unsupported(conversation_id: int) -> bool:
+    """Tell whether a message that nobody can read has come before."""
+    where = (Message.conversation_id == conversation_id, Message.kind == "unsupported")
+    return db.session.execute(select(Message.id).where(*where).limit(1)).first() is not None
+
+
 def _queue_download(message_id: int, media: InboundMedia, now: datetime) -> None:
     db.session.add(
         StoredMedia(

@@ -55,8 +55,10 @@ LANES_PER_WAKE: Final = 8
 RECEIPTS_PER_COMMIT: Final = 200
 RECONCILE_BACK: Final = timedelta(hours=1)
 RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
-# With this many wake-ups waiting, what is due is already named in the queue.
-BUSY_QUEUE: Final = 200
+# With this many wake-ups waiting, what is due is named in the queue already, unless it has waited for very
+# long.
+BUSY_QUEUE: Final = 20
+LOST_AFTER: Final = timedelta(seconds=30)
 QUEUE_POLL_SECS: Final = 0.05
 GATHER_WAKES_SECS: Final = 0.01
 
@@ -349,7 +351,8 @@ class DeskWorker:
                     if waited >= next_beat:
                         _beat()
                         next_beat = waited + HEARTBEAT_EVERY_SECS
-                    sweep()
+                    if lanes.claim("job:sweep", HOLDER, SWEEP_EVERY_SECS * 0.9) is not None:
+                        sweep()
             except Exception as error:
                 log.warning("sweep_failed", error=type(error).__name__)
             self._stopping.wait(SWEEP_EVERY_SECS)
@@ -366,12 +369,12 @@ def _begin_work() -> None:
 
 def sweep() -> None:
     """Wake whatever is due and has no live lease: lost wake-ups, expired leases, waits that are over."""
-    if huey.pending_count() > BUSY_QUEUE:
-        return
     now = _clock()
     _retry_unmatched(now)
+    due_since = now - LOST_AFTER if huey.pending_count() > BUSY_QUEUE else now
     with reading():
-        inbound, outbound, files = lanes.due_inbound(now), lanes.due_outbound(now), media.due(now)
+        inbound, outbound = lanes.due_inbound(due_since), lanes.due_outbound(due_since)
+        files = media.due(due_since)
         db.session.rollback()
     wake(inbound)
     for conversation_id in outbound:
