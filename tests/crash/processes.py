@@ -23,7 +23,7 @@ import requests
 from sqlalchemy import Engine, create_engine, select
 
 from config import VARIABLES
-from models import Message, Turn, WebhookEvent, prepare_engine
+from models import Message, Turn, WebhookEvent, Worker, prepare_engine
 from tests.fakes.graph import SentMessage, read_journal
 from tests.fakes.webhooks import BUSINESS_ACCOUNT_ID, MetaWebhooks, Webhook
 from tests.real_door import META
@@ -129,6 +129,11 @@ class Site:
         if not self.database_url.startswith("sqlite"):
             prepare_engine(engine)
         return engine
+
+    def worker_count(self) -> int:
+        """Count the workers that ever told that they live."""
+        with self.reading() as connection:
+            return len(connection.execute(select(Worker.name)).all())
 
     def is_at_rest(self) -> bool:
         """Tell whether no event waits and nothing is left to send."""

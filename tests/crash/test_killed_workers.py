@@ -46,11 +46,11 @@ def test_workers_killed_at_random_answer_every_message_exactly_once(
         desk.start_gunicorn()
         for number in (1, 2):
             start_worker(desk, number)
-        crowd = Crowd(desk, random_customers(60), WORDS, pause_secs=0.4)
+        crowd = Crowd(desk, random_customers(60), WORDS, pause_secs=0.6)
         writing = crowd.start_writing()
         rng = random.Random(2)
-        for _ in range(7):
-            time.sleep(rng.uniform(0.6, 2.4))
+        for _ in range(6):
+            time.sleep(rng.uniform(0.5, 1.5))
             number = rng.choice((1, 2))
             desk.kill(f"worker-{number}")
             start_worker(desk, number)
@@ -79,7 +79,10 @@ def test_one_process_on_sqlite_killed_and_restarted_answers_every_message_exactl
 
 
 def start_worker(desk: Site, number: int) -> None:
+    """Start a worker and wait for its heartbeat: one that is killed before it works proves nothing."""
+    before = desk.worker_count()
     desk.start(f"worker-{number}", "-m", "tests.crash.hasty", LEASE_SECS, "worker")
+    desk.wait_until(lambda: desk.worker_count() > before, 40)
 
 
 def start_all_in_one(desk: Site) -> None:
@@ -89,7 +92,7 @@ def start_all_in_one(desk: Site) -> None:
 
 def make_graph_slow(graph_url: str) -> None:
     """Accept at once and answer late: most kills then meet a send of which only a receipt can tell."""
-    fault = {"kind": "slow", "times": None, "secs": 0.15}
+    fault = {"kind": "slow", "times": None, "secs": 0.4}
     assert requests.post(f"{graph_url}/__faults", json=fault, timeout=5).status_code == 201
 
 
