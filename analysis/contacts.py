@@ -13,6 +13,7 @@ import phonenumbers
 from .folding import fold
 from .lexicons import load
 
+LEAD_REACH: Final = 40  # how far back a word may say what a number is
 PHONE_DIGITS_MIN: Final = 7
 PHONE_DIGITS_MAX: Final = 15
 # Where a number without a country code may belong, when nobody says: the languages' largest countries.
@@ -89,7 +90,8 @@ def read_links(folded: str, original: str) -> list[Contact]:
 def read_emails(folded: str) -> list[Contact]:
     """Find addresses, also "ana arroba loja ponto com"."""
     found = [Contact("email", match.start(), match.end(), match.group()) for match in _EMAIL.finditer(folded)]
-    for match in _spelled_pattern().finditer(folded):
+    spelled = _spelled_pattern().finditer(folded) if _at_pattern().search(folded) else ()
+    for match in spelled:
         if all(match.end() <= one.start or match.start() >= one.end for one in found):
             found.append(Contact("email", match.start(), match.end(), _unspell(match)))
     return found
@@ -100,7 +102,9 @@ def read_phones(folded: str, *, region: str | None = None, language: str | None 
     found = []
     for match in _PHONE.finditer(folded):
         text = match.group().rstrip(" -.(/")
-        if value := _phone(text, folded[: match.start()], region, language):
+        if value := _phone(
+            text, folded[max(0, match.start() - LEAD_REACH) : match.start()], region, language
+        ):
             found.append(Contact("phone", match.start(), match.start() + len(text), value))
     return found
 
@@ -178,6 +182,13 @@ def _url_pattern() -> re.Pattern[str]:
         rf"(?<![a-z0-9@._/-])(?:(?:https?|ftp)://[^\s<>\"，。、！？）】」]+|www\.[a-z0-9]{_URL_BODY}"
         rf"|{host}(?::\d{{2,5}})?(?:[/?#]{_URL_BODY})?)"
     )
+
+
+@cache
+def _at_pattern() -> re.Pattern[str]:
+    """Spot any word for the at sign first: the whole pattern is dear, and most messages have none."""
+    data = load("contact")
+    return re.compile("|".join(_bound(fold(word)) for word in (*data["at"], *data["weak_at"])))
 
 
 @cache

@@ -18,6 +18,7 @@ from .folding import fold
 from .lexicons import load
 from .quantities import read_numbers
 
+LEAD_REACH: Final = 32  # how far before a day its hour or its preposition may stand
 ALWAYS_OPEN: Final = "24/7"
 CENTURY_TURN: Final = 70  # '69 is 2069, '70 is 1970
 MAX_AHEAD: Final = {"day": 3650, "week": 520, "month": 240, "year": 100, "hour": 10000, "minute": 100000}
@@ -151,7 +152,7 @@ def _short(match: re.Match[str], folded: str, today: date, month_first: bool, ge
     first, second = int(match[1]), int(match[3])
     if match.group() == ALWAYS_OPEN:
         return None
-    led = bool(_LEAD.search(folded[: match.start()]))
+    led = bool(_LEAD.search(folded[max(0, match.start() - LEAD_REACH) : match.start()]))
     if (match[2] == "." and not (german and match["dot"])) or (match[2] == "-" and not led):
         return None
     written_out = len(match[1]) == 2 and len(match[3]) == 2 and first != second
@@ -416,7 +417,7 @@ def _with_time(day: Day, folded: str, grammar: _Grammar) -> Day:
     behind = grammar.time.match(folded, day.end)
     if behind and (at := _time(behind.groupdict(), grammar)):
         return Day(day.start, behind.end(), day.day, at)
-    for ahead in grammar.time.finditer(folded[: day.start]):
+    for ahead in grammar.time.finditer(folded, max(0, day.start - LEAD_REACH), day.start):
         gap = folded[ahead.end() : day.start]
         is_near = len(gap) <= 4 and gap.strip() in _BETWEEN
         if is_near and (at := _time(ahead.groupdict(), grammar)):

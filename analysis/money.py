@@ -17,6 +17,7 @@ from .lexicons import load
 from .quantities import Number, guess_script, read_numbers
 
 MAX_AMOUNT: Final = Decimal(10) ** 13
+MARK_REACH: Final = 16  # a currency's mark stands no further from its figures
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
 _NOT_MONEY: Final = re.compile(
@@ -86,12 +87,12 @@ def _beside(
 ) -> Money | None:
     if after := names.after.match(folded, number.end):
         currency, factor = _resolve(names.currencies[after["name"]], region, language)
-        before = names.before.search(folded, 0, number.start)
+        before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
         if before and number.is_literal:
             currency, factor = _resolve(names.currencies[before["name"]], region, language)
             return Money(before.start("name"), number.end, number.value, currency)
         return Money(number.start, after.end(), number.value * factor, currency)
-    before = names.before.search(folded, 0, number.start)
+    before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
     if before is None or number.is_article:
         return None
     currency, factor = _resolve(names.currencies[before["name"]], region, language)
