@@ -31,6 +31,8 @@ MONEY_LANGUAGES = ("pt", "es", "en")
 COUNTRY_LANGUAGES = ("en", "pt", "es", "de", "fr", "it")
 
 GREETING_SIGNS = frozenset("👋🙋🤝")
+THANKS_SIGNS = frozenset("👍🙏❤💚😊😀😃😄🙂👏🫶😘👌")
+MAX_PHRASE_WORDS = 5
 CHOICE_PREFIX = re.compile(
     r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option"
     r"|op|numero|number|num|nr|letra|letter|item|alternativa|choice)\s+)+(?=\S)"
@@ -59,7 +61,12 @@ NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 SHORT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}|\d{2}))?(?!\d)")
 
+PERSON_GAP_WORDS = 3
+# Longer than this, an answer that also names a person is a story and no call for one.
+PERSON_CALL_WORDS = 9
+
 MenuWord = Literal["menu", "back", "greeting"]
+Courtesy = Literal["thanks", "okay", "bye"]
 Answer = str | int | float
 
 
@@ -74,6 +81,46 @@ def is_menu_word(text: str) -> MenuWord | None:
     if words in _phrases("back"):
         return "back"
     return "greeting" if _is_greeting(words) else None
+
+
+def wants_person(text: str, *, only: bool = False) -> bool:
+    """Tell whether a person is asked for: "atendente", "I want to talk to a human NOW"; with `only`, nothing
+    else is said."""
+    words = plain(text).split()
+    if _squeezed(" ".join(words)) in _phrases("person"):
+        return True
+    begins = _person_call(words)
+    if begins is None or any(_squeezed(word) in _phrases("person_negated") for word in words[:begins]):
+        return False
+    return not only or len(words) <= PERSON_CALL_WORDS
+
+
+def courtesy_of(text: str) -> Courtesy | None:
+    """Name what a message of nothing but thanks, consent or farewell says; the warmest word counts."""
+    said = _split(_squeezed(plain(text)), ("thanks", "bye", "okay", "courtesy_filler"))
+    if said is None:
+        return None
+    if not said:
+        return "thanks" if any(sign in text for sign in THANKS_SIGNS) else None
+    kinds: tuple[Courtesy, ...] = ("thanks", "bye", "okay")
+    return next((kind for kind in kinds if kind in said), None)
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """Give the words of a question that may name what is sold: without articles, "how much" and the like."""
+    found = _without(_without(plain(text), "cheapest"), "price")
+    fillers = _folded_phrases("search_filler")
+    return tuple(word for word in found.split() if word not in fillers)
+
+
+def asks_price(text: str) -> bool:
+    """Tell whether the words ask what something costs."""
+    return asks_cheapest(text) or _has_any(f" {plain(text)} ", _words()["price"])
+
+
+def asks_cheapest(text: str) -> bool:
+    """Tell whether the words ask for what costs the least."""
+    return _has_any(f" {plain(text)} ", _words()["cheapest"])
 
 
 def is_skip_word(text: str) -> bool:
@@ -230,21 +277,57 @@ def _has_any(words: str, phrases: Iterable[str]) -> bool:
     return any(f" {plain(phrase)} " in words for phrase in phrases)
 
 
+def _person_call(words: list[str]) -> int | None:
+    """Find where someone is asked for: a way of asking and, soon after it, who; None when nowhere."""
+    for asking, named in (("person_asked", "person_named"), ("person_wanted", "person_roles")):
+        for start in range(len(words)):
+            for end in _phrase_ends(words, start, asking):
+                if any(_phrase_ends(words, at, named) for at in range(end, end + PERSON_GAP_WORDS + 1)):
+                    return start
+    return None
+
+
+def _phrase_ends(words: list[str], start: int, kind: str) -> list[int]:
+    """Give where the phrases of a kind end that begin at `start`."""
+    phrases = _phrases(kind)
+    ends = range(start + 1, min(start + MAX_PHRASE_WORDS, len(words)) + 1)
+    return [end for end in ends if _squeezed(" ".join(words[start:end])) in phrases]
+
+
+def _without(words: str, kind: str) -> str:
+    padded = f" {words} "
+    for phrase in sorted(_folded_phrases(kind), key=len, reverse=True):
+        padded = padded.replace(f" {phrase} ", " ")
+    return padded.strip()
+
+
 def _is_no_name(name: str) -> bool:
     words = _squeezed(plain(name))
     return words in _phrases("not_whole_names") or not _phrases("not_names").isdisjoint(words.split())
 
 
 def _is_greeting(words: str) -> bool:
-    greetings, fillers = _phrases("greeting"), _phrases("greeting_filler")
-    tokens, has_greeted = words.split(), False
+    return "greeting" in (_split(words, ("greeting", "greeting_filler")) or ())
+
+
+def _split(words: str, kinds: tuple[str, ...]) -> list[str] | None:
+    """Take words apart into phrases of these kinds, the longest first; None when something is left over."""
+    tokens, found = words.split(), list[str]()
     while tokens:
-        taken = next((n for n in (4, 3, 2, 1) if " ".join(tokens[:n]) in greetings | fillers), 0)
-        if not taken:
-            return False
-        has_greeted = has_greeted or " ".join(tokens[:taken]) in greetings
-        tokens = tokens[taken:]
-    return has_greeted
+        size, kind = _first_phrase(tokens, kinds)
+        if not size:
+            return None
+        found.append(kind)
+        tokens = tokens[size:]
+    return found
+
+
+def _first_phrase(tokens: list[str], kinds: tuple[str, ...]) -> tuple[int, str]:
+    for size in range(min(MAX_PHRASE_WORDS, len(tokens)), 0, -1):
+        for kind in kinds:
+            if " ".join(tokens[:size]) in _phrases(kind):
+                return size, kind
+    return 0, ""
 
 
 @lru_cache(maxsize=1)
@@ -253,9 +336,14 @@ def _words() -> dict[str, Any]:
     return words
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _phrases(kind: str) -> frozenset[str]:
     return frozenset(_squeezed(plain(phrase)) for phrase in _words()[kind])
+
+
+@lru_cache(maxsize=4)
+def _folded_phrases(kind: str) -> frozenset[str]:
+    return frozenset(plain(phrase) for phrase in _words()[kind])
 
 
 def _squeezed(words: str) -> str:

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from answers import (
     MAX_NAME_CHARS,
+    asks_cheapest,
+    asks_price,
+    courtesy_of,
     is_cancel_word,
     is_menu_word,
     is_skip_word,
@@ -19,6 +22,8 @@ from answers import (
     read_email,
     read_name,
     read_number,
+    search_words,
+    wants_person,
 )
 from flow_files import EXPECTATIONS
 
@@ -378,3 +383,73 @@ def test_plain_words_stay_plain(text: str):
 def test_a_name_keeps_its_limits(text: str):
     name = read_name(text)
     assert name is None or 2 <= len(name) <= MAX_NAME_CHARS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "atendente", "Human!", "quero falar com um atendente", "I WANT TO TALK TO A HUMAN NOW",
+        "quiero hablar con una persona", "preciso falar com alguém da equipe", "can i speak to a real person please",
+        "me passa para um atendente", "necesito un asesor", "quero um humano", "conseiller", "Mitarbeiter",
+        "ich möchte mit einem Menschen sprechen", "operatore", "je veux parler à quelqu'un", "موظف", "人工客服",
+        "オペレーター", "상담원", "voglio parlare con un operatore",
+    ],
+)  # fmt: skip
+def test_a_wish_for_a_person_is_known(text: str):
+    assert wants_person(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "não quero falar com ninguém", "I don't want to talk to a human", "nadie quiere hablar con una persona",
+        "quero comprar um curso", "oi", "", "Maria Pessoa", "falar com meu banco sobre o boleto de ontem",
+        "consultor", "vou falar com a minha esposa",
+    ],
+)  # fmt: skip
+def test_other_words_are_no_wish_for_a_person(text: str):
+    assert not wants_person(text)
+
+
+def test_a_story_that_names_a_person_is_no_call_for_one():
+    story = "ontem tentei falar com um atendente da loja e o curso de violão continuou sem abrir no celular"
+    assert wants_person(story)
+    assert not wants_person(story, only=True)
+    assert wants_person("quero falar com um humano", only=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "courtesy"),
+    [
+        ("obrigado", "thanks"), ("Muito obrigada pela ajuda!", "thanks"), ("valeu!!", "thanks"),
+        ("gracias", "thanks"), ("ok, thanks", "thanks"), ("👍", "thanks"), ("🙏🏽", "thanks"), ("ok", "okay"),
+        ("beleza então", "okay"), ("tchau", "bye"), ("hasta luego", "bye"), ("merci beaucoup", "thanks"),
+        ("谢谢", "thanks"), ("ありがとう", "thanks"), ("감사합니다", "thanks"), ("danke schön", "thanks"),
+        ("obrigado, mas não chegou", None), ("oi", None), ("2", None), ("", None), ("que curso legal é esse", None),
+        ("bom dia", None),
+    ],
+)  # fmt: skip
+def test_thanks_and_farewells_are_known(text: str, courtesy: str | None):
+    assert courtesy_of(text) == courtesy
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("quanto custa o curso de violão?", ("curso", "violao")),
+        ("how much is the course", ("course",)),
+        ("cuánto cuesta la visa de Portugal?", ("visa", "portugal")),
+        ("What is the cheapest golden visa?", ("golden", "visa")),
+        ("fotografia", ("fotografia",)),
+        ("quero comprar", ()),
+    ],
+)
+def test_a_search_keeps_the_words_that_may_name_something(text: str, words: tuple[str, ...]):
+    assert search_words(text) == words
+
+
+def test_a_question_for_a_price_is_known():
+    assert asks_price("Quanto custa?")
+    assert asks_price("What is the cheapest one?")
+    assert asks_cheapest("cuál es la más barata")
+    assert not asks_price("onde está meu pedido")
