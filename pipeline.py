@@ -111,73 +111,44 @@ class _Look:
     thread: Thread | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """How a turn, or all turns of a look, ended: was the lane let go with it, and when to come back.
-
-    `is_resting`: the head failed and waits, so that what lies behind it must not call the lane up again.
-    """
-
-    is_lane_free: bool
-    look_again_at: datetime | None = None
-    is_resting: bool = False
-
-
 # --- the lane -----------------------------------------------------------------------------------------------
 
 
 def work_inbound(lane: str, desk: Desk) -> Worked:
-    """Answer everything that is due in one person's inbound lane, in order. Commits once per turn.
+    """Answer everything that is due in one person's inbound lane, in order; one lease and one commit per
+    turn.
 
     Gives up quietly when another worker holds the lane or took it over. Database failures are raised:
-    nothing is lost,
-    the rows stay pending.
+    nothing is
+    lost, the rows stay pending.
     """
     touched: dict[int, None] = {}
-    look_again_at = None
-    # Again after each release: what came between the last look and it saw a live lease and left.
+    outdated_count = 0
+    # Looked at again after each turn: what came during it saw a live lease and left.
     while (lease := lanes.take_pending(lane, desk.holder, desk.lease_secs, desk.clock())) is not None:
         look = _look(lease)
         db.session.commit()
         try:
-            ended = _drain(lease, desk, look, touched)
+            look_again_at = _take_turn(lease, desk, look, touched)
+            outdated_count = 0
         except LeaseLost:
             db.session.rollback()
             log.warning("lease_lost", lane=lane)
-            return Worked(tuple(touched))
-        look_again_at = ended.look_again_at
-        if ended.is_resting:
-            return Worked(tuple(touched), look_again_at)
-    db.session.rollback()
-    return Worked(tuple(touched), look_again_at)
-
-
-def _drain(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> _Step:
-    """Take turns until nothing is due; ends with the lane let go."""
-    outdated_count = 0
-    while look.arrivals:
-        first = look.arrivals[0]
-        if _rests(first, desk.clock()):
-            lanes.release(lease)
-            return _Step(is_lane_free=True, look_again_at=first.due_at, is_resting=True)
-        try:
-            step = _take_turn(lease, desk, look, touched)
-            outdated_count = 0
-            if step.is_lane_free:
-                return step
-        except (LeaseLost, OperationalError):
+            break
+        except OperationalError:
             db.session.rollback()
             raise
         except Exception as error:
             db.session.rollback()
             outdated_count += 1
-            if not isinstance(error, TurnOutdated) or outdated_count >= MAX_TRIES:
-                return _note_failure(lease, desk, first, error)
-        with reading():
-            look = _look(lease)
-            db.session.rollback()
-    lanes.release(lease)
-    return _Step(is_lane_free=True)
+            if isinstance(error, TurnOutdated) and outdated_count < MAX_TRIES:
+                lanes.release(lease)
+                continue
+            look_again_at = _note_failure(lease, desk, look.arrivals[0], error)
+        if look_again_at is not None:
+            return Worked(tuple(touched), look_again_at)
+    db.session.rollback()
+    return Worked(tuple(touched))
 
 
 def _look(lease: Lease) -> _Look:
@@ -216,26 +187,34 @@ def _rests(arrival: Arrival, now: datetime) -> bool:
     return arrival.attempts > 0 and arrival.due_at is not None and arrival.due_at > now
 
 
-def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> _Step:
-    """Answer the first message (with its burst), or record the first event that asks for no answer."""
-    began = perf_counter()
+def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> datetime | None:
+    """Answer the first message (with its burst), or record the first event that asks for no answer.
+
+    Ends with the lane let go. Gives when to look again, where something waits.
+    """
+    began, now = perf_counter(), desk.clock()
+    if not look.arrivals:
+        lanes.release(lease)
+        return None
     first = look.arrivals[0]
+    if _rests(first, now):
+        lanes.release(lease)
+        return first.due_at
     if not isinstance(first.event, InboundMessage) or first.event.kind in side_events.QUIET_KINDS:
-        touched.update(dict.fromkeys(_record(lease, desk, first)))
-        return _Step(is_lane_free=False)
+        touched.update(dict.fromkeys(_record(lease, first, now)))
+        return None
     thread = look.thread or _admit(lease, desk, first)
-    now = desk.clock()
     understood, quiet_at = understanding.understand(desk.config, thread, look.arrivals, now)
     if quiet_at is not None:
         _wait(lease, look.arrivals, quiet_at)
-        return _Step(is_lane_free=True, look_again_at=quiet_at)
+        return quiet_at
     understood = _not_again(thread, understood)
     read = perf_counter()
     answer = answering.gather(desk.config, thread, understood, now)
     times = {"read": _ms(read - began), "answer": _ms(perf_counter() - read)}
-    is_lane_free = _apply(lease, desk, thread, understood, answer, now, times)
+    _apply(lease, desk, thread, understood, answer, now, times)
     touched[thread.conversation_id] = None
-    return _Step(is_lane_free)
+    return None
 
 
 def _admit(lease: Lease, desk: Desk, arrival: Arrival) -> Thread:
@@ -290,11 +269,10 @@ def _apply(
     answer: Answer,
     now: datetime,
     times: dict[str, float],
-) -> bool:
-    """Write the whole turn in one transaction that proves the lease, and let the lane go when nothing else
-    waits.
+) -> None:
+    """Write the whole turn in one transaction that proves the lease and lets the lane go.
 
-    Gives whether it was let go. Raises LeaseLost and TurnOutdated.
+    Raises LeaseLost and TurnOutdated.
     """
     began = perf_counter()
     _claim_conversation(thread, understood, answer, now)
@@ -302,7 +280,8 @@ def _apply(
     try:
         message_ids = _store(thread, understood, now, turn_id)
     except IntegrityError:
-        return _drop_stored(lease, desk, understood)
+        _drop_stored(lease, understood)
+        return
     _apply_effect(thread, understood, now)
     if not answer.is_complete:
         answering.complete(desk.config, thread, understood, answer, now, message_ids[-1])
@@ -320,11 +299,7 @@ def _apply(
             now=now,
         )
     _end_events([arrival.event_id for arrival in understood.burst], "done")
-    is_last = not lanes.has_pending_events(lease.key, now)
-    if is_last:
-        lanes.let_go(lease)
-    else:
-        lanes.confirm(lease, desk.lease_secs)
+    lanes.let_go(lease)
     db.session.commit()
     log.info(
         "turn",
@@ -333,19 +308,17 @@ def _apply(
         responder=understood.decision.responder,
         ms=_ms(perf_counter() - began),
     )
-    return is_last
 
 
-def _drop_stored(lease: Lease, desk: Desk, understood: Understanding) -> bool:
+def _drop_stored(lease: Lease, understood: Understanding) -> None:
     """End the events of messages that are stored already: they came with the history before."""
     db.session.rollback()
     known = [a.event_id for a in understood.burst if received.is_stored(a.number, a.message)]
     if not known:
         raise TurnOutdated
-    lanes.confirm(lease, desk.lease_secs)
     _end_events(known, "ignored")
+    lanes.let_go(lease)
     db.session.commit()
-    return False
 
 
 def _claim_conversation(thread: Thread, understood: Understanding, answer: Answer, now: datetime) -> None:
@@ -473,19 +446,19 @@ def _end_events(event_ids: Sequence[int], state: str) -> None:
 # --- events that ask for no answer, and failures ------------------------------------------------------------
 
 
-def _record(lease: Lease, desk: Desk, arrival: Arrival) -> tuple[int, ...]:
+def _record(lease: Lease, arrival: Arrival, now: datetime) -> tuple[int, ...]:
     """Apply one event that asks for no answer, in one commit; gives the conversations that it touched."""
-    lanes.confirm(lease, desk.lease_secs)
     try:
-        touched = side_events.record(arrival.number, arrival.event, now=desk.clock())
+        touched = side_events.record(arrival.number, arrival.event, now=now)
         _end_events([arrival.event_id], "ignored" if touched is None else "done")
+        lanes.let_go(lease)
         db.session.commit()
     except IntegrityError as error:
         raise TurnOutdated from error
     return () if touched is None else (touched,)
 
 
-def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> _Step:
+def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> datetime | None:
     """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words
     are answered."""
     log.exception("turn_failed", event_id=arrival.event_id, lane=lease.key, error=type(error).__name__)
@@ -507,7 +480,7 @@ def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) 
         alerts.raise_alert("turn_failed", f"event:{arrival.event_id}", text, now=now)
     lanes.let_go(lease)
     db.session.commit()
-    return _Step(is_lane_free=True, look_again_at=due_at, is_resting=not is_over)
+    return due_at
 
 
 def _ms(seconds: float) -> float:

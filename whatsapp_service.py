@@ -251,13 +251,12 @@ def deliver(
 def _deliver_under(
     lease: Lease, conversation_id: int, rules: DeliveryRules, clock: Callable[[], datetime]
 ) -> datetime | None:
-    while True:
-        ready = _mark_next(conversation_id, rules, clock())
-        if not isinstance(ready, _Parcel):
-            lanes.let_go(lease)
-            db.session.commit()
-            return ready
+    is_fresh = True
+    while isinstance(ready := _mark_next(conversation_id, rules, clock()), _Parcel):
+        if not is_fresh:
+            lanes.confirm(lease, rules.lease_secs)
         db.session.commit()
+        is_fresh = False
         rules.await_turn(ready.number.id)
         answer = provider(ready.number.account.provider).send(
             ready.number.account,
@@ -266,11 +265,14 @@ def _deliver_under(
             reference=str(ready.message_id),
             quotes=ready.quotes,
         )
-        lanes.confirm(lease, rules.lease_secs)
+        # Settled in the commit that marks the next message or lets the lane go: both prove the lease.
         if isinstance(answer, Sent):
             _settle_sent(ready, answer, clock())
         else:
             _settle_error(ready, answer, rules, clock())
+    lanes.let_go(lease)
+    db.session.commit()
+    return ready
 
 
 @dataclass(frozen=True, slots=True)
