@@ -22,6 +22,12 @@ __all__ = ["Entity", "Models", "Pattern", "Reading", "read"]
 
 MAX_CHARACTERS: Final = 4096  # WhatsApp's own limit for a text
 SPAM: Final = "spam"
+OTHER: Final = "other"
+SHOPPING: Final = "lead_inquiry"
+SURE_INTENT: Final = 0.7
+# Who clearly wants to buy is a lead, also when the words name no service.
+SHOPPERS_SIGNALS: Final = frozenset({"initial_interest", "ready_to_buy"})
+SURE_SIGNAL: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,10 @@ def read(
     message = prepare(text, shares)
     found = message.languages[0]
     intent, intent_confidence = read_intent(message, models)
-    signal, signal_confidence = read_buying_signal(message, models, intent)
+    sure_intent = intent if intent_confidence >= SURE_INTENT or intent == SHOPPING else ""
+    signal, signal_confidence = read_buying_signal(message, models, sure_intent)
+    if intent == OTHER and signal in SHOPPERS_SIGNALS and signal_confidence >= SURE_SIGNAL:
+        intent, intent_confidence = SHOPPING, round(signal_confidence * SURE_SIGNAL, 4)
     sentiment, sentiment_confidence, score = read_sentiment(message, models)
     urgency, urgency_confidence = read_urgency(message, models)
     if intent == SPAM:

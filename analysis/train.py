@@ -42,7 +42,9 @@ LEXICONS: Final = {
 STRANGER_FACTOR: Final = {"intent": 1.3, "buying_signal": 1.3, "sentiment": 1.3, "urgency": 1.3, "spam": 1.0}
 EVERYDAY_WEIGHT: Final = 2
 REAL_TASKS: Final = ("buying_signal", "sentiment", "urgency")
-NO_SIGNAL_STEP: Final = 4  # one in so many of the quiet intents' examples shows what no signal looks like
+# What shows the lack of a buying signal: of these intents one line in four.
+QUIET: Final = ("other", "spam", "complaint", "support_ticket", "feedback")
+NO_SIGNAL_STEP: Final = 4
 HELD_OUT: Final = 5  # every fifth example settles the temperature
 _TEMPERATURES: Final = tuple(step / 20 for step in range(4, 61))
 
@@ -91,12 +93,11 @@ def shipped_examples(task: str) -> list[Example]:
         return _spam_examples()
     examples = written_examples(task)
     if task == "buying_signal":
-        quiet = ("other", "spam", "complaint", "support_ticket", "feedback")
         examples += [
             Example(example.text, NO_SIGNAL, example.language)
-            for example in written_examples("intent")
-            if example.label in quiet
-        ][::NO_SIGNAL_STEP]
+            for index, example in enumerate(written_examples("intent"))
+            if example.label in QUIET and index % NO_SIGNAL_STEP == 0
+        ]
     return examples
 
 

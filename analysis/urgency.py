@@ -10,6 +10,32 @@ from .judging import Message, Models, has_words
 LOW: Final = "low"
 LEAST_CONFIDENCE: Final = 0.35
 _ALARMS: Final = frozenset({"urgent", "danger", "outage", "blocked", "deadline", "today", "now"})
+# Without one of these a message gives no reason to hurry.
+_REASONS: Final = _ALARMS | {
+    "missing",
+    "late",
+    "waiting",
+    "broken",
+    "damaged",
+    "noreply",
+    "charge",
+    "again",
+    "crash",
+    "login",
+    "wrong",
+    "refund",
+    "cancel",
+    "report",
+    "soon",
+    "slow",
+    "shame",
+    "deliver",
+    "arrive",
+    "timeword",
+    "problem",
+    "balance",
+}
+_PRESSING: Final = frozenset({"critical", "urgent", "high"})
 _LOUD: Final = frozenset({"critical", "urgent"})
 
 
@@ -18,7 +44,11 @@ def read_urgency(message: Message, models: Models) -> tuple[str, float]:
     if not has_words(message):
         return LOW, 0.95
     shares = models.judge("urgency", message, message.features)
-    if not _ALARMS.intersection(message.concepts):
+    if _REASONS.isdisjoint(message.concepts):
+        shares = {label: 0.0 if label in _PRESSING else share for label, share in shares.items()}
+        total = sum(shares.values())
+        shares = {label: share / total for label, share in shares.items()}
+    elif _ALARMS.isdisjoint(message.concepts):
         shares = {label: share * (0.4 if label in _LOUD else 1.0) for label, share in shares.items()}
         total = sum(shares.values())
         shares = {label: share / total for label, share in shares.items()}
