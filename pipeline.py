@@ -335,7 +335,8 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
             "opened_at": max(opened_at, thread.last_inbound_at or opened_at),
             "now": now,
             "preview": preview[: received.PREVIEW_CHARS],
-            "unread": len(understood.burst),
+            # What the desk answered itself waits for nobody.
+            "unread": 0 if contents else len(understood.burst),
         },
     )
     if claimed != 1:

@@ -5,6 +5,7 @@ Field names: Meta, "Webhooks: messages, smb_message_echoes, history, smb_app_sta
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -57,7 +58,11 @@ def parse(payload: bytes) -> Event:
         return Notice("unreadable", {})
     contact = loose.mapping(stored.get("contact"))
     if isinstance(message := stored.get("message"), dict):
-        return _read_message(message, contact)
+        read = _read_message(message, contact)
+        if isinstance(read, InboundMessage) and not stored.get("metadata"):
+            # Without metadata it is somebody's sample, whose time is made up: then its arrival counts.
+            return replace(read, sent_at=None)
+        return read
     if isinstance(status := stored.get("status"), dict):
         return _read_receipt(status, contact)
     if isinstance(echo := stored.get("echo"), dict):

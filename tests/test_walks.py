@@ -50,3 +50,17 @@ def test_a_consultant_is_asked_for(desk: WalkedDesk) -> None:
     desk.says("Maria Silva")
     sent = desk.says("maria@example.com")
     assert sent
+
+
+def test_the_sample_post_of_the_seed_is_answered(load_config: Callable[..., Config]) -> None:
+    sample = {"from": "1234567890", "id": "msg_123", "text": {"body": "hello"}, "timestamp": "1234567890"}
+    environ = {name: value for name, value in META.items() if name != "WHATSAPP_APP_SECRET"}
+    with FakeGraph() as graph:
+        config = load_config(GRAPH_API_BASE_URL=graph.url, APP_ENV="development", **environ)
+        with walked_desk(config, graph) as desk:
+            answer = desk.client.post(
+                "/webhook", json={"entry": [{"changes": [{"value": {"messages": [sample]}}]}]}
+            )
+            assert answer.status_code == 200
+            desk.work()
+            assert graph.sent[0].text == NEXORA_MENU
