@@ -14,20 +14,11 @@ from typing import Final
 import analysis
 import texts
 from analysis import Reading
-from flow_files import Flow
+from answers import courtesy_of
 from menu_flows import MENU, PERSON, shipped
-from message_content import Choice, Content, Menu
+from message_content import Choice, Content, Menu, Text
 from triage import CLEAR_INTENT
 
-# Where an intent can be taken further: flow and the choice of its first menu.
-DOORS_BY_INTENT: Final = {
-    "support_ticket": ("desk", "support"),
-    "complaint": ("desk", "complaint"),
-    "order_inquiry": ("desk", "orders"),
-    "payment_inquiry": ("desk", "payments"),
-    "appointment_request": ("desk", "appointment"),
-    "feedback": ("desk", "feedback"),
-}
 MEDIA_TEXTS: Final = {
     "image": "image_received",
     "sticker": "image_received",
@@ -64,33 +55,28 @@ def reply(reading: Reading | None, *, language: str, start_flow: str) -> Reply:
     if reading is not None and reading.intent_confidence >= CLEAR_INTENT:
         intent = reading.intent
     body = texts.text(f"reply_{intent}", language)
-    return Reply((Menu(body, _ways_on(intent, language, start_flow)),), f"fixed text: {intent}")
+    return Reply((Menu(body, _ways_on(language, start_flow)),), f"fixed text: {intent}")
 
 
-def receive_media(kind: str, *, language: str) -> Reply:
-    """Thank for a file that cannot be read here, and say what to do instead."""
+def receive_media(kind: str, *, language: str, has_question: bool = False) -> Reply:
+    """Thank for a file that cannot be read here, and say what to do instead.
+
+    While a typed answer is awaited no menu comes with it: "1" may be the answer.
+    """
     name = MEDIA_TEXTS.get(kind, "cannot_read")
-    return Reply((Menu(texts.text(name, language), _desk_ways(language)),), f"fixed text: {name}")
+    body = texts.text(name, language)
+    content = Text(body) if has_question else Menu(body, _ways_on(language, "desk"))
+    return Reply((content,), f"fixed text: {name}")
 
 
-def _ways_on(intent: str, language: str, start_flow: str) -> tuple[Choice, ...]:
-    flows = shipped()
-    flow_name, option = DOORS_BY_INTENT.get(intent, ("", ""))
-    door = _door(flows[flow_name], option, language) if flow_name in flows else None
-    menu = Choice(f"{start_flow}/{MENU}", texts.text("title_menu", language))
-    person = Choice(f"{start_flow}/{PERSON}", texts.text("title_person", language))
-    return tuple(choice for choice in (door, menu, person) if choice is not None)
+def be_polite(text: str, *, language: str) -> Reply:
+    """Answer thanks, an okay or a farewell in a word."""
+    name = f"courtesy_{courtesy_of(text) or 'okay'}"
+    return Reply((Text(texts.text(name, language)),), f"fixed text: {name}")
 
 
-def _desk_ways(language: str) -> tuple[Choice, ...]:
-    return _ways_on("other", language, "desk")
-
-
-def _door(flow: Flow, option_id: str, language: str) -> Choice | None:
-    """Make a button that presses an option of a flow's first menu."""
-    scene = flow.scene(flow.start)
-    for option in scene.choices if scene else ():
-        if option.id == option_id:
-            title = option.title.get(texts.text_language(language)) or next(iter(option.title.values()))
-            return Choice(f"{flow.name}/{flow.start}:{option.id}", title)
-    return None
+def _ways_on(language: str, start_flow: str) -> tuple[Choice, ...]:
+    return (
+        Choice(f"{start_flow}/{MENU}", texts.text("title_menu", language)),
+        Choice(f"{start_flow}/{PERSON}", texts.text("title_person", language)),
+    )

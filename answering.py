@@ -11,19 +11,24 @@ from time import perf_counter
 from typing import Any, Final
 
 import ai_service
+import answers
 import flow_actions
 import menu_flows
 import texts
+from ai_service import Reply
 from config import Config
 from conversations import Thread
 from flow_actions import ActionContext, ActionResult
+from flow_files.problems import SEARCH
 from integrations import Number
 from menu_flows import Turn as FlowTurn
-from message_content import Content, Text
+from message_content import Content, Menu, Text
+from triage import NO_OPTION
 from understanding import Understanding
 
 MAX_ACTIONS: Final = 5
 FIXED: Final = "fixed text"
+FOUND: Final = ("found", "one")
 
 
 @dataclass
@@ -55,16 +60,79 @@ def gather(config: Config, thread: Thread, understood: Understanding, now: datet
         case "hand_over", _:
             return Answer([Text(texts.text("handed_over", language))], source=FIXED)
         case "cannot_read", _:
-            reply = ai_service.receive_media(understood.first.message.kind, language=language)
-            return Answer(list(reply.contents), source=reply.source)
+            is_asked = _awaits_typed(understood)
+            kind = understood.first.message.kind
+            reply = ai_service.receive_media(kind, language=language, has_question=is_asked)
+            return _spoken(reply, understood)
+        case "courtesy", _:
+            return _spoken(ai_service.be_polite(understood.text, language=language), understood)
         case _, "human" | "nobody":
             return Answer()
         case _, "ai":
-            reply = ai_service.reply(
-                understood.reading, language=language, start_flow=understood.number.start_flow
-            )
-            return Answer(list(reply.contents), source=reply.source)
-    return _walk(config, thread, understood, now)
+            return _meant(config, thread, understood, now)
+    is_lost = understood.decision.reason == NO_OPTION
+    found = _search(config, thread, understood, now) if is_lost else None
+    return found or _walk(config, thread, understood, now)
+
+
+def _meant(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    """Act on what was clearly meant; else find what the words name; else a reply in words."""
+    if understood.decision.entry is not None:
+        return _enter(config, thread, understood, understood.decision.entry, now)
+    found = _search(config, thread, understood, now)
+    if found is not None:
+        return found
+    reply = ai_service.reply(
+        understood.reading, language=understood.language, start_flow=understood.number.start_flow
+    )
+    return _spoken(reply, understood)
+
+
+def _search(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
+    """Show what the words name among the shop's own things; None when they name nothing."""
+    flow = menu_flows.shipped()[understood.flow]
+    if SEARCH not in flow.entries or not (answers.search_words(understood.text) or _asks(understood)):
+        return None
+    answer = _enter(config, thread, understood, SEARCH, now)
+    return answer if answer.actions and answer.actions[0]["outcome"] in FOUND else None
+
+
+def _asks(understood: Understanding) -> bool:
+    return answers.asks_price(understood.text)
+
+
+def _enter(config: Config, thread: Thread, understood: Understanding, entry: str, now: datetime) -> Answer:
+    answer = Answer(flow=understood.flow, source=f"entry: {entry}")
+    session, reading = understood.session, understood.reading
+    answer.flow_turn = menu_flows.enter(
+        menu_flows.shipped()[understood.flow],
+        entry,
+        understood.text,
+        names_day=any(entity.type == "date" for entity in reading.entities) if reading else False,
+        data=session.data if session and session.flow == understood.flow else {},
+        language=understood.language,
+        now=now,
+        context=_context(config, thread, understood.number, understood.language),
+    )
+    _run_actions(config, thread, understood, answer, now, None)
+    return answer
+
+
+def _spoken(reply: Reply, understood: Understanding) -> Answer:
+    """Say a reply beside the flow: its step stays open, and what is offered owns the next digit."""
+    session = understood.session
+    own = session if session and session.flow == understood.flow else None
+    menus = (content for content in reply.contents if isinstance(content, Menu))
+    choices = [(choice.id, choice.title) for menu in menus for choice in menu.choices]
+    kept = menu_flows.offer(own.data if own else {}, choices)
+    turn = FlowTurn((), own.step if own else None, kept)
+    return Answer(list(reply.contents), flow=understood.flow, flow_turn=turn, source=reply.source)
+
+
+def _awaits_typed(understood: Understanding) -> bool:
+    session = understood.session
+    scene = menu_flows.shipped()[understood.flow].scene(session.step) if session else None
+    return scene is not None and scene.awaits not in (None, "choice")
 
 
 def complete(
@@ -92,7 +160,7 @@ def _walk(config: Config, thread: Thread, understood: Understanding, now: dateti
         session.step if session and is_open else None,
         session.data if session and is_open else {},
         text,
-        choice_id=understood.first.message.choice_id,
+        choice_id=understood.choice_id,
         language=understood.language,
         now=now,
         context=_context(config, thread, understood.number, understood.language),

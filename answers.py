@@ -18,7 +18,9 @@ import yaml
 from babel import Locale
 from email_validator import EmailNotValidError, validate_email
 
+from analysis.folding import fold
 from analysis.money import read_amount
+from analysis.money import read_money as money_in
 
 WORDS_FILE = Path(__file__).parent / "flows" / "words" / "answers.yaml"
 MIN_NAME_CHARS = 2
@@ -28,6 +30,9 @@ MAX_TEXT_CHARS = 4000
 MAX_MONEY = 10**12
 # "150 mil" is also written by people who chose English.
 MONEY_LANGUAGES = ("pt", "es", "en")
+# Where "$" alone is the US dollar, and where "pesos" are no foreign money.
+DOLLAR_REGION = "US"
+PESO_REGION = "MX"
 COUNTRY_LANGUAGES = ("en", "pt", "es", "de", "fr", "it")
 
 GREETING_SIGNS = frozenset("👋🙋🤝")
@@ -167,8 +172,9 @@ def read_answer(
     time_zone: str | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    currency: str | None = None,
 ) -> Answer | None:
-    """Read `text` as the awaited `kind`; None when it is not one.
+    """Read `text` as the awaited `kind`; None when it is not one, nor money of the `currency` asked for.
 
     Names, texts and e-mails are strings, countries ISO codes, dates ISO dates; numbers are int, money int or
     float.
@@ -185,6 +191,8 @@ def read_answer(
         return read_country(text)
     if kind == "date":
         return read_date(text, language=language, now=now, region=region, time_zone=time_zone)
+    if kind == "money" and currency and names_other_currency(text, currency, language, region):
+        return None
     number: int | float | None
     number = read_number(text) if kind == "number" else read_money(text, language=language, region=region)
     return _within(number, minimum, maximum)
@@ -229,6 +237,18 @@ def read_money(text: str, *, language: str, region: str | None) -> int | float |
     if amount is None or not 0 < amount <= MAX_MONEY:
         return None
     return int(amount) if amount == amount.to_integral_value() else float(amount)
+
+
+def names_other_currency(text: str, currency: str, language: str, region: str | None) -> bool:
+    """Tell whether an amount stands beside the name of another currency; a bare $ may be any dollar."""
+    place = DOLLAR_REGION if "$" in text else region or PESO_REGION
+    named = {
+        money.currency
+        for tongue in (language, *MONEY_LANGUAGES)
+        for money in money_in(fold(text), region=place, language=tongue)
+        if money.currency
+    }
+    return bool(named) and currency not in named
 
 
 def read_number(text: str) -> int | None:

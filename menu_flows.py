@@ -14,7 +14,6 @@ button id is "flow/step:choice", so that a button far up in the chat still means
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from jinja2 import TemplateError
@@ -27,8 +26,7 @@ from answers import (
     is_menu_word,
     is_skip_word,
     plain,
-    read_answer,
-    read_choice_key,
+    search_words,
 )
 from flow_files import (
     ACTIONS,
@@ -52,15 +50,30 @@ from flow_files.choices import (
     list_of,
     match,
     match_exactly,
+    offer,
+    offered_choice,
     option_keys,
+    part_of,
     picked_option,
     storable,
 )
 from flow_files.problems import MAX_ROWS
+from flow_files.questions import (
+    MENU,
+    PERSON,
+    RESCUE_TITLES,
+    read_argument,
+    read_typed,
+    reads_answer,
+    rescue_choice,
+    rescue_keys,
+)
 from message_content import Choice, Content, LinkButton, Media, Menu, Text
 
 __all__ = [
     "ACTIONS",
+    "MENU",
+    "PERSON",
     "Action",
     "ActionCall",
     "Flow",
@@ -69,19 +82,24 @@ __all__ = [
     "Turn",
     "advance",
     "chooses",
+    "enter",
     "is_menu_word",
     "load_flow",
     "load_flows",
+    "offer",
+    "offered_choice",
     "read_flow",
+    "reads_answer",
     "resume",
     "shipped",
 ]
 
 MAX_HOPS = 20  # steps walked for one message; a flow that needs more is going in a ring
 MISSES_BEFORE_PERSON = 3
-PERSON, MENU, MORE = "@person", "@menu", "@more"
-RESCUE_TITLES = ((PERSON, "title_person"), (MENU, "title_menu"))
+MORE = "@more"
 MORE_KEY = "+"
+# So many words that may mean something tell what a problem is; "I have a problem" does not.
+TOLD_WORDS = 3
 MORE_WORDS = frozenset(
     {"mais", "more", "mas", "ver mais", "ver mas", "show more", "plus", "next", "proximo", "siguiente"}
 )
@@ -139,6 +157,32 @@ def advance(
         return walk.apologise()
 
 
+def enter(
+    flow: Flow,
+    entry_name: str,
+    text: str,
+    *,
+    names_day: bool = False,
+    data: Mapping[str, Any],
+    language: str,
+    now: datetime,
+    context: Mapping[str, Any],
+) -> Turn:
+    """Go straight to the step that a clear wish leads to, with what the message told already. Never raises
+    for what a customer can write; KeyError for an entry that the flow does not have."""
+    entry = flow.entries[entry_name]
+    walk = _Walk.begin(flow, data, language=language, now=now, context=context)
+    walk.memory = Memory()
+    is_told = names_day if entry.needs == "date" else len(search_words(text)) >= TOLD_WORDS
+    step = entry.told if entry.told and is_told else entry.step
+    if entry.into and (is_told or not entry.told):
+        walk.values[entry.into] = text.strip()
+    try:
+        return walk.enter(step)
+    except _CannotGoOn:
+        return walk.apologise()
+
+
 def resume(
     flow: Flow,
     turn: Turn,
@@ -182,7 +226,7 @@ def chooses(
     scene = flow.scene(position)
     if scene is None:
         return False
-    if memory.is_rescue and _rescue_choice(scene, text, language) is not None:
+    if memory.is_rescue and rescue_choice(scene, text, language) is not None:
         return True
     return scene.awaits == "choice" and match(scene, memory.offered, text) is not None
 
@@ -241,15 +285,13 @@ def _take_answer(walk: "_Walk", position: str, scene: Scene, text: str) -> Turn:
     if scene.optional and is_skip_word(text):
         return walk.keep(scene, "")
     region, time_zone = walk.context.get("region"), walk.context.get("time_zone")
-    answer = read_answer(
-        scene.awaits or "free",
+    answer = read_typed(
+        scene,
         text,
         language=walk.language,
         now=walk.now,
         region=region if isinstance(region, str) and region else None,
         time_zone=time_zone if isinstance(time_zone, str) else None,
-        minimum=scene.minimum,
-        maximum=scene.maximum,
     )
     return walk.ask_again(position, scene) if answer is None else walk.keep(scene, answer)
 
@@ -294,24 +336,10 @@ def _press(walk: "_Walk", position: str, choice: str, *, title: str) -> Turn:
 
 
 def _rescued(walk: "_Walk", scene: Scene, text: str) -> Turn | None:
-    choice = _rescue_choice(scene, text, walk.language) if walk.memory.is_rescue else None
+    choice = rescue_choice(scene, text, walk.language) if walk.memory.is_rescue else None
     if choice is None:
         return None
     return walk.enter_person() if choice == PERSON else walk.restart()
-
-
-def _rescue_choice(scene: Scene, text: str, language: str) -> str | None:
-    """After several misses a person is offered: by key or title."""
-    key = read_choice_key(text)
-    for (choice, name), choice_key in zip(RESCUE_TITLES, _rescue_keys(scene), strict=True):
-        if key == choice_key.casefold() or plain(text) == plain(texts.text(name, language)):
-            return choice
-    return None
-
-
-def _rescue_keys(scene: Scene) -> tuple[str, str]:
-    """Letters where a number is awaited: "1" may be the answer itself."""
-    return ("A", "B") if scene.awaits in ("number", "money") else ("1", "2")
 
 
 @dataclass
@@ -468,9 +496,9 @@ class _Walk:
 
     def _items(self, listing: Listing) -> Iterator[Item]:
         for fact in list_of(self.facts.get(listing.facts)):
-            identity, title = _part(fact, listing.id), _part(fact, listing.title)
+            identity, title = part_of(fact, listing.id), part_of(fact, listing.title)
             if identity is not None and title:
-                yield Item(str(identity), str(title), str(_part(fact, listing.description) or ""))
+                yield Item(str(identity), str(title), str(part_of(fact, listing.description) or ""))
 
     def _menu(self, position: str, scene: Scene, body: str) -> Menu:
         choices = [
@@ -514,7 +542,7 @@ class _Walk:
     def _rescue_menu(self, scene: Scene) -> Menu:
         choices = tuple(
             Choice(f"{self.flow.name}/{choice}", texts.text(name, self.language), key)
-            for (choice, name), key in zip(RESCUE_TITLES, _rescue_keys(scene), strict=True)
+            for (choice, name), key in zip(RESCUE_TITLES, rescue_keys(scene), strict=True)
         )
         return Menu(texts.text("offer_person", self.language), choices)
 
@@ -531,7 +559,7 @@ class _Walk:
         for argument_name, argument in arguments.items():
             given = step.arguments.get(argument_name, "")
             filled = self._fill(given) if isinstance(given, str | dict) else str(given)
-            value = _typed(filled, argument.type)
+            value = read_argument(filled, argument.type)
             if value is None and argument.is_required:
                 return None
             args[argument_name] = value
@@ -564,28 +592,6 @@ class _Walk:
             return texts.compiled(written).render(scope).strip("\n")
         except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
             raise _CannotGoOn from error
-
-
-def _typed(filled: str, kind: str) -> Any:
-    """Give an argument's text as its type; None for an empty or unreadable one."""
-    filled = filled.strip()
-    if not filled:
-        return None
-    if kind == "text":
-        return filled
-    try:
-        number = Decimal(filled)
-        if not number.is_finite() or abs(number) > 10**15:
-            return None
-    except ArithmeticError:
-        return None
-    return int(number) if kind == "whole" or number == number.to_integral_value() else float(number)
-
-
-def _part(item: object, name: str) -> Any:
-    if isinstance(item, Mapping):
-        return item.get(name)
-    return getattr(item, name, None) if name else None
 
 
 def _short(number: float | None) -> str:

@@ -31,18 +31,22 @@ SPOKEN_KINDS: Final = frozenset({"text", "button", "interactive", "order", "welc
 MEDIA_KINDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
 CLEAR_INTENT: Final = 0.6
 CLEAR_SPAM: Final = 0.9
-# Only these are acted on by their name alone; `feedback` and leads are answered in words.
-DESK_INTENTS: Final = frozenset(
-    {"support_ticket", "complaint", "order_inquiry", "payment_inquiry", "appointment_request", "feedback"}
-)
+NO_OPTION: Final = "does not name an option"
+# An answer of these kinds either can be read or is none; any words may be a text.
+READABLE_ANSWERS: Final = frozenset({"number", "money", "email", "country", "date"})
+TEXT_ANSWERS: Final = frozenset({"text", "free"})
 
 Responder = Literal["menu", "shop", "ai", "human", "nobody"]
-Effect = Literal["opt_out", "opt_in", "hand_over", "cannot_read"]
+Effect = Literal["opt_out", "opt_in", "hand_over", "cannot_read", "courtesy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that decides who answers. `awaits` is what the open step expects (None: no open step)."""
+    """All that decides who answers.
+
+    `awaits` is what the open step expects (None: no open step), `is_answer` whether the words can be read as
+    that. `entry_flow` is the flow that has a step for this intent.
+    """
 
     kind: str = "text"
     text: str = ""
@@ -52,9 +56,14 @@ class Situation:
     has_opted_out: bool = False
     is_with_person: bool = False
     awaits: str | None = None
+    is_answer: bool = True
     names_choice: bool = False
+    is_pressed: bool = False
     menu_word: str | None = None
-    flow: str | None = None
+    courtesy: str | None = None
+    wants_person: bool = False
+    wants_only_person: bool = False
+    entry_flow: str | None = None
     intent: str = "other"
     intent_confidence: float = 0.0
     sentiment: str = "neutral"
@@ -63,13 +72,16 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who answers and the reason in plain words; `flow` where a flow begins anew, `effect` what it sets in
-    motion."""
+    """Who answers and the reason in plain words.
+
+    `flow` where a flow begins anew, at its `entry` when one is named; `effect` what it sets in motion.
+    """
 
     responder: Responder
     reason: str
     flow: str | None = None
     effect: Effect | None = None
+    entry: str | None = None
 
     @property
     def waits_for_more(self) -> bool:
@@ -79,7 +91,7 @@ class Decision:
 
 def decide(situation: Situation) -> Decision:
     """Give the responder and the reason. Total: every situation has an answer."""
-    for rule in (_silence, _consent, _person, _menu, _shop, _meaning):
+    for rule in (_silence, _consent, _person, _menu, _courtesy, _answer, _shop, _meaning):
         decision = rule(situation)
         if decision is not None:
             return decision
@@ -123,23 +135,38 @@ def _person(s: Situation) -> Decision | None:
         return Decision("ai", f"{s.kind} received", effect="cannot_read")
     if s.kind == "unsupported":
         return Decision("ai", "cannot be read", effect="cannot_read")
+    is_wish = s.wants_only_person if s.awaits in TEXT_ANSWERS else s.wants_person
+    if is_wish and not s.names_choice:
+        return Decision("human", "asked for a person", effect="hand_over")
     return None
 
 
 def _menu(s: Situation) -> Decision | None:
     if s.kind == "order":
         return Decision("shop", "catalogue order", flow="shop")
-    if s.names_choice:
+    if s.names_choice and (s.is_pressed or s.courtesy != "thanks"):
         return Decision("menu", "chose an option")
     if s.menu_word in ("menu", "back"):
         return Decision("menu", f"the word for {s.menu_word}")
-    if s.kind in MEDIA_KINDS:
-        return None
-    if s.awaits is not None and s.awaits != "choice":
-        return Decision("menu", f"answers the question for {s.awaits}")
-    if s.menu_word == "greeting" or s.kind == "welcome":
+    is_asked = s.awaits not in (None, "choice") or s.kind in MEDIA_KINDS
+    if not is_asked and (s.menu_word == "greeting" or s.kind == "welcome"):
         return Decision("menu", "greeting")
     return None
+
+
+def _courtesy(s: Situation) -> Decision | None:
+    if s.courtesy is None or s.is_first_contact or s.awaits not in (None, "choice"):
+        return None
+    return Decision("ai", f"said {s.courtesy}", effect="courtesy")
+
+
+def _answer(s: Situation) -> Decision | None:
+    """An open question keeps its answer, unless it is none and plainly means something else."""
+    if s.awaits in (None, "choice") or s.kind in MEDIA_KINDS:
+        return None
+    if s.awaits in READABLE_ANSWERS and not s.is_answer and s.entry_flow and _is_clear(s):
+        return None
+    return Decision("menu", f"answers the question for {s.awaits}")
 
 
 def _shop(s: Situation) -> Decision | None:
@@ -151,14 +178,18 @@ def _shop(s: Situation) -> Decision | None:
 def _meaning(s: Situation) -> Decision | None:
     if s.intent == "spam" and s.intent_confidence >= CLEAR_SPAM:
         return Decision("nobody", "spam")
-    is_clear = s.intent not in ("other", "spam") and s.intent_confidence >= CLEAR_INTENT
-    if s.awaits == "choice" and not is_clear:
-        return Decision("menu", "does not name an option")
-    if s.is_first_contact and not is_clear:
+    if _is_clear(s):
+        entry = s.intent if s.entry_flow else None
+        return Decision("ai", f"clear intent: {s.intent}", flow=s.entry_flow, entry=entry)
+    if s.awaits == "choice":
+        return Decision("menu", NO_OPTION)
+    if s.is_first_contact:
         return Decision("menu", "first contact without a clear wish")
-    if is_clear:
-        return Decision("ai", f"clear intent: {s.intent}")
     return None
+
+
+def _is_clear(s: Situation) -> bool:
+    return s.intent not in ("other", "spam") and s.intent_confidence >= CLEAR_INTENT
 
 
 @lru_cache(maxsize=8)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import ai_service
+import answers
 import menu_flows
 import triage
 from analysis import Reading
@@ -23,7 +24,9 @@ from triage import Decision, Situation
 # A greeting tells a language only when nothing is known yet; a switch needs a sentence.
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
 SWITCH_CONFIDENCE: Final = 0.9
-SWITCH_MIN_WORDS: Final = 4
+SWITCH_MIN_WORDS: Final = 3
+# The flow that serves what the open one has no step for.
+DESK: Final = "desk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Understanding:
     decision: Decision
     session: Session | None
     flow: str
+    choice_id: str | None = None
 
     @property
     def first(self) -> Arrival:
@@ -113,12 +117,13 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     message, number = burst[0].message, burst[0].number
     text = "\n".join(arrival.message.text for arrival in burst)
     session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
-    flow = menu_flows.shipped()[_flow_of(message, session, number)]
+    choice_id = message.choice_id or (menu_flows.offered_choice(session.data, text) if session else None)
+    flow = menu_flows.shipped()[_flow_of(choice_id, session, number)]
     step, data = (session.step, session.data) if session and session.flow == flow.name else (None, {})
     scene = flow.scene(step) if step else None
     awaits = scene.awaits if scene else None
     language = thread.language or number.language
-    names_choice = menu_flows.chooses(flow, step, data, text, message.choice_id, language)
+    names_choice = menu_flows.chooses(flow, step, data, text, choice_id, language)
     reading = None
     if text and not names_choice:
         reading = ai_service.understand(text, now=now, region=thread.country, language=thread.language)
@@ -134,22 +139,47 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             has_opted_out=thread.has_opted_out,
             is_with_person=thread.is_with_person(now),
             awaits=awaits,
+            is_answer=menu_flows.reads_answer(
+                flow,
+                step,
+                text,
+                language=language,
+                now=now,
+                region=thread.country,
+                time_zone=config.time_zone,
+            ),
             names_choice=names_choice,
+            is_pressed=choice_id is not None,
             menu_word=menu_flows.is_menu_word(text),
+            courtesy=answers.courtesy_of(text),
+            wants_person=answers.wants_person(text),
+            wants_only_person=answers.wants_person(text, only=True),
+            entry_flow=_entry_flow(reading.intent, flow.name) if reading else None,
             intent=reading.intent if reading else "other",
             intent_confidence=reading.intent_confidence if reading else 0.0,
             sentiment=reading.sentiment if reading else "neutral",
             urgency=reading.urgency if reading else "low",
         )
     )
-    return Understanding(burst, text, reading, language, decision, session, decision.flow or flow.name)
+    name = decision.flow or flow.name
+    return Understanding(burst, text, reading, language, decision, session, name, choice_id)
 
 
-def _flow_of(message: InboundMessage, session: Session | None, number: Number) -> str:
+def _entry_flow(intent: str, own: str) -> str | None:
+    """Name the flow that has a step for an intent: the one that is open, else the service desk.
+
+    What a business sells is asked of its own flow only.
+    """
+    flows = menu_flows.shipped()
+    names = (own,) if intent == "lead_inquiry" else (own, DESK)
+    return next((name for name in names if name in flows and intent in flows[name].entries), None)
+
+
+def _flow_of(choice_id: str | None, session: Session | None, number: Number) -> str:
     """Name the flow that a message belongs to: of the button pressed, else the open one, else the number's
     start."""
     flows = menu_flows.shipped()
-    pressed = (message.choice_id or "").partition("/")[0]
+    pressed = (choice_id or "").partition("/")[0]
     for name in (pressed, session.flow if session and session.step else "", number.start_flow):
         if name in flows:
             return name

@@ -7,7 +7,7 @@
 from flow_files.actions import ACTIONS, Action, Argument
 from flow_files.problems import CONTEXT_NAMES
 from flow_files.reading import FLOWS_DIR, FlowError, load_flow, load_flows, read_flow, shipped
-from flow_files.scenes import EXPECTATIONS, Flow, Listing, Option, Scene, Step, Words, WordsOrText
+from flow_files.scenes import EXPECTATIONS, Entry, Flow, Listing, Option, Scene, Step, Words, WordsOrText
 
 __all__ = [
     "ACTIONS",
@@ -16,6 +16,7 @@ __all__ = [
     "FLOWS_DIR",
     "Action",
     "Argument",
+    "Entry",
     "Flow",
     "FlowError",
     "Listing",

@@ -16,6 +16,7 @@ MAX_OFFERED = 200
 MAX_STORED_CHARS = 4000
 MIN_FUZZY_CHARS = 4
 MAX_FUZZY_WORDS = 4
+OFFERED = "_beside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,23 @@ def picked_option(option: Option) -> Picked:
     return Picked(option.goes, option.remember)
 
 
+def offer(data: Mapping[str, Any], choices: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Keep in a session's data what was offered beside the flow, as (button id, title), so that a typed digit
+    means that."""
+    kept = {name: value for name, value in data.items() if name != OFFERED}
+    return {**kept, OFFERED: [list(choice) for choice in choices]} if choices else kept
+
+
+def offered_choice(data: Mapping[str, Any], text: str) -> str | None:
+    """Give the button id that a digit or title means of what was last offered beside the flow."""
+    key, words = read_choice_key(text), plain(text)
+    for number, row in enumerate(list_of(data.get(OFFERED)), start=1):
+        choice_id, title = (str(part) for part in (*list_of(row), "", "")[:2])
+        if choice_id and (key == str(number) or (words and words == plain(title))):
+            return choice_id
+    return None
+
+
 def storable(value: object) -> Any:
     """Keep what is JSON-safe and small; everything else is not remembered."""
     if isinstance(value, str):
@@ -150,6 +168,12 @@ def storable(value: object) -> Any:
 
 def list_of(value: object) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
+
+
+def part_of(item: object, name: str) -> Any:
+    if isinstance(item, Mapping):
+        return item.get(name)
+    return getattr(item, name, None) if name else None
 
 
 def _count(value: object) -> int:

@@ -12,7 +12,7 @@ from jinja2 import TemplateSyntaxError
 import texts
 from flow_files.actions import ACTIONS, Action
 from flow_files.scenes import Flow, Option, Scene, Step, Words, WordsOrText
-from vocabulary import TEXT_LANGUAGES
+from vocabulary import SERVICE_INTENTS, TEXT_LANGUAGES
 
 # WhatsApp's limits: an interactive body, a plain text, buttons and list rows.
 MAX_BODY_CHARS = 1024
@@ -30,6 +30,9 @@ CONTEXT_NAMES = frozenset(
     {"business_name", "booking_url", "brochure_url", "contact_name", "region", "time_zone", "language"}
 )
 
+SEARCH = "search"
+ENTRY_NAMES = (*(intent for intent in SERVICE_INTENTS if intent not in ("spam", "other")), SEARCH)
+
 Place = tuple[str | int, ...]
 
 
@@ -44,6 +47,7 @@ class Problem:
 def problems(flow: Flow) -> Iterator[Problem]:
     """Find what the shape of the file alone cannot tell."""
     yield from _flow_problems(flow)
+    yield from _entry_problems(flow)
     known = _known_names(flow)
     for name, step in flow.steps.items():
         yield from _step_problems(flow, name, step, known)
@@ -63,8 +67,24 @@ def _flow_problems(flow: Flow) -> Iterator[Problem]:
         yield Problem(("steps", flow.start), "is the start and must offer choices")
 
 
+def _entry_problems(flow: Flow) -> Iterator[Problem]:
+    for name, entry in flow.entries.items():
+        place: Place = ("entries", name)
+        if name not in ENTRY_NAMES:
+            yield Problem(place, f"is not one of {', '.join(ENTRY_NAMES)}")
+        for part in ("step", "told"):
+            target = getattr(entry, part)
+            if target is not None and target not in flow.steps:
+                yield Problem((*place, part), f"names the step {target!r}, which does not exist")
+        if entry.told and not entry.into:
+            yield Problem(place, "needs `into`: what was told must be kept somewhere")
+        if entry.into and (entry.into.startswith("_") or not entry.into.isidentifier()):
+            yield Problem((*place, "into"), "must be a plain name that does not begin with _")
+
+
 def _known_names(flow: Flow) -> frozenset[str]:
     names = set(CONTEXT_NAMES)
+    names.update(entry.into for entry in flow.entries.values() if entry.into)
     for scene in flow.scenes.values():
         names.update(scene.remember, [scene.into] if scene.into else [])
         for option in scene.choices:
@@ -252,6 +272,7 @@ def _template_problems(place: Place, written: str, known: frozenset[str]) -> Ite
 def _road_problems(flow: Flow) -> Iterator[Problem]:
     """Find steps that no road leads to, and rings of steps that never wait for the customer."""
     reached, open_ends = set[str](), [flow.start, flow.person]
+    open_ends += [step for entry in flow.entries.values() for step in (entry.step, entry.told) if step]
     while open_ends:
         name = open_ends.pop()
         if name in reached or name not in flow.steps:

@@ -63,6 +63,7 @@ class Scene(_Part):
     again: Words | None = None
     minimum: float | None = None
     maximum: float | None = None
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
     choices: tuple[Option, ...] = ()
     listing: Listing | None = Field(default=None, alias="list")
     button: Words | None = None
@@ -86,6 +87,18 @@ class Step(Scene):
     outcomes: dict[str, Scene] = Field(default_factory=dict)
 
 
+class Entry(_Part):
+    """A way into a flow without its menu, for a wish that is clear: by intent, or `search` for any words.
+
+    The message is kept in `into`. When it tells enough by itself (some words, or a day), `told` is the step.
+    """
+
+    step: StepName
+    into: str | None = None
+    told: StepName | None = None
+    needs: Literal["words", "date"] = "words"
+
+
 class Flow(_Part):
     """A whole flow: read only, the same object for every conversation."""
 
@@ -95,6 +108,7 @@ class Flow(_Part):
     start: StepName
     person: StepName
     languages: tuple[str, ...] = TEXT_LANGUAGES
+    entries: dict[str, Entry] = Field(default_factory=dict)
     steps: dict[StepName, Step]
 
     def scene(self, position: str | None) -> Scene | None:

@@ -389,9 +389,11 @@ def test_a_name_keeps_its_limits(text: str):
     "text",
     [
         "atendente", "Human!", "quero falar com um atendente", "I WANT TO TALK TO A HUMAN NOW",
-        "quiero hablar con una persona", "preciso falar com alguém da equipe", "can i speak to a real person please",
+        "quiero hablar con una persona", "preciso falar com alguém da equipe",
+        "can i speak to a real person please",
         "me passa para um atendente", "necesito un asesor", "quero um humano", "conseiller", "Mitarbeiter",
-        "ich möchte mit einem Menschen sprechen", "operatore", "je veux parler à quelqu'un", "موظف", "人工客服",
+        "ich möchte mit einem Menschen sprechen", "operatore", "je veux parler à quelqu'un",
+        "موظف", "人工客服",
         "オペレーター", "상담원", "voglio parlare con un operatore",
     ],
 )  # fmt: skip
@@ -402,7 +404,8 @@ def test_a_wish_for_a_person_is_known(text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "não quero falar com ninguém", "I don't want to talk to a human", "nadie quiere hablar con una persona",
+        "não quero falar com ninguém", "I don't want to talk to a human",
+        "nadie quiere hablar con una persona",
         "quero comprar um curso", "oi", "", "Maria Pessoa", "falar com meu banco sobre o boleto de ontem",
         "consultor", "vou falar com a minha esposa",
     ],
@@ -425,7 +428,8 @@ def test_a_story_that_names_a_person_is_no_call_for_one():
         ("gracias", "thanks"), ("ok, thanks", "thanks"), ("👍", "thanks"), ("🙏🏽", "thanks"), ("ok", "okay"),
         ("beleza então", "okay"), ("tchau", "bye"), ("hasta luego", "bye"), ("merci beaucoup", "thanks"),
         ("谢谢", "thanks"), ("ありがとう", "thanks"), ("감사합니다", "thanks"), ("danke schön", "thanks"),
-        ("obrigado, mas não chegou", None), ("oi", None), ("2", None), ("", None), ("que curso legal é esse", None),
+        ("obrigado, mas não chegou", None), ("oi", None), ("2", None), ("", None),
+        ("que curso legal é esse", None),
         ("bom dia", None),
     ],
 )  # fmt: skip

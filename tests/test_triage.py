@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triage import MEDIA_KINDS, SPOKEN_KINDS, Situation, decide
+from triage import MEDIA_KINDS, SPOKEN_KINDS, Decision, Situation, decide
 from vocabulary import RESPONDERS
 
 ANGRY = {"sentiment": "angry", "urgency": "critical"}
@@ -51,7 +51,47 @@ RULES = [
     ({"text": "hm", "is_first_contact": True}, "menu", None),
     ({"text": "quero saber do curso", "is_first_contact": True, **LEAD}, "ai", None),
     ({"text": "hm"}, "ai", None),
+    ({"text": "atendente", "wants_person": True, "awaits": "choice"}, "human", "hand_over"),
+    ({"text": "atendente", "wants_person": True, "awaits": "money"}, "human", "hand_over"),
+    (
+        {"text": "human", "wants_person": True, "wants_only_person": True, "awaits": "text"},
+        "human",
+        "hand_over",
+    ),
+    ({"text": "a story", "wants_person": True, "awaits": "text"}, "menu", None),
+    ({"text": "human", "wants_person": True, "names_choice": True, "awaits": "choice"}, "menu", None),
+    ({"text": "human", "wants_person": True, "has_opted_out": True}, "nobody", None),
+    ({"text": "human", "wants_person": True, "is_with_person": True}, "human", None),
+    ({"text": "valeu", "courtesy": "thanks"}, "ai", "courtesy"),
+    ({"text": "valeu", "courtesy": "thanks", "awaits": "choice"}, "ai", "courtesy"),
+    ({"text": "valeu", "courtesy": "thanks", "awaits": "choice", "names_choice": True}, "ai", "courtesy"),
+    ({"text": "ok", "courtesy": "okay", "awaits": "choice", "names_choice": True}, "menu", None),
+    ({"text": "valeu", "courtesy": "thanks", "awaits": "free"}, "menu", None),
+    ({"text": "valeu", "courtesy": "thanks", "is_first_contact": True}, "menu", None),
+    ({"text": "valeu", "courtesy": "thanks", "has_opted_out": True}, "nobody", None),
 ]
+ORDER = {"intent": "order_inquiry", "intent_confidence": 0.9, "entry_flow": "desk"}
+
+
+@pytest.mark.parametrize("awaits", [None, "choice"])
+def test_a_clear_intent_with_a_step_of_its_own_acts_at_once(awaits: str | None) -> None:
+    decision = decide(Situation(text="where is my order", awaits=awaits, **ORDER))
+    assert decision == Decision("ai", "clear intent: order_inquiry", flow="desk", entry="order_inquiry")
+    assert decision.waits_for_more
+
+
+@pytest.mark.parametrize("awaits", ["number", "money", "email", "country", "date"])
+def test_a_clear_intent_leaves_a_question_that_it_cannot_answer(awaits: str) -> None:
+    about = {"text": "where is my order", "awaits": awaits, **ORDER}
+    assert decide(Situation(is_answer=False, **about)).entry == "order_inquiry"
+    assert decide(Situation(is_answer=True, **about)).responder == "menu"
+    assert decide(Situation(is_answer=False, **{**about, "intent_confidence": 0.5})).responder == "menu"
+
+
+@pytest.mark.parametrize("awaits", ["text", "free", "name"])
+def test_words_of_an_answer_are_never_taken_for_a_wish(awaits: str) -> None:
+    about = {"text": "my order never came", "awaits": awaits, **ORDER}
+    assert decide(Situation(is_answer=False, **about)).responder == "menu"
 
 
 @pytest.mark.parametrize(("about", "responder", "effect"), RULES)
