@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -116,6 +117,12 @@ def search_words(text: str) -> tuple[str, ...]:
     found = _without(_without(plain(text), "cheapest"), "price")
     fillers = _folded_phrases("search_filler")
     return tuple(word for word in found.split() if word not in fillers)
+
+
+def search_phrases(text: str) -> tuple[str, ...]:
+    """Give the searched words alone and in pairs: countries often have two."""
+    words = search_words(text)
+    return (*words, *(" ".join(pair) for pair in pairwise(words)))
 
 
 def asks_price(text: str) -> bool:

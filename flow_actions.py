@@ -21,6 +21,7 @@ from typing import Any, Final
 
 import structlog
 
+import answers
 import conversations
 import phone
 import texts
@@ -40,6 +41,8 @@ UNAVAILABLE: Final = "unavailable"
 SHOWN_ORDERS: Final = 3
 SHOWN_JOBS: Final = 5
 MAX_PROGRAMS: Final = 10
+MAX_LISTED: Final = 1000
+KNOWN_LEADS: Final = 5
 LOW_STOCK: Final = 5
 MAX_ID_DIGITS: Final = 15
 REASON_MAX_CHARS: Final = 120
@@ -145,10 +148,22 @@ def _list_programs(args: Args, _ctx: ActionContext) -> ActionResult:
 
 def _check_eligibility(args: Args, _ctx: ActionContext) -> ActionResult:
     budget = _whole(args, "budget")
-    found = [] if budget is None else [_program(p) for p in programs.affordable_programs(budget)]
-    if found:
-        return ActionResult("found", {"programs": found})
+    affordable = [] if budget is None else programs.affordable_programs(budget, limit=MAX_LISTED)
+    if affordable:
+        shown = [_program(p) for p in affordable[: programs.ELIGIBLE_COUNT]]
+        return ActionResult("found", {"programs": shown, "more_count": len(affordable) - len(shown)})
     return ActionResult(NONE, {"minimum_investment": programs.lowest_minimum()})
+
+
+def _find_programs(args: Args, _ctx: ActionContext) -> ActionResult:
+    words = _words(args, "words")
+    found = programs.named_programs(
+        answers.search_words(words),
+        countries=frozenset(filter(None, map(answers.read_country, answers.search_phrases(words)))),
+        country_of=answers.read_country,
+        is_cheapest=answers.asks_cheapest(words),
+    )
+    return _found("programs", [_program(p) for p in found])
 
 
 def _program(program: InvestmentProgram) -> dict[str, Any]:
@@ -164,6 +179,13 @@ def _program(program: InvestmentProgram) -> dict[str, Any]:
 
 
 # --- what an intent sets in motion --------------------------------------------------------------------------
+
+
+def _known_lead(_args: Args, ctx: ActionContext) -> ActionResult:
+    for lead in leads.newest_leads(KNOWN_LEADS, contact_id=ctx.contact_id):
+        if lead.name and lead.email:
+            return ActionResult("found", {"lead": {"name": lead.name, "email": lead.email}})
+    return ActionResult(NONE)
 
 
 def _create_lead(args: Args, ctx: ActionContext) -> ActionResult:
@@ -268,6 +290,15 @@ def _show_products(args: Args, ctx: ActionContext) -> ActionResult:
     category_id = _whole(args, "category_id")
     listed = catalog.products(category_id) if category_id is not None else []
     return _found("products", [_product_row(p, ctx) for p in listed])
+
+
+def _find_products(args: Args, ctx: ActionContext) -> ActionResult:
+    words = _words(args, "words")
+    found = catalog.named_products(answers.search_words(words), is_sure=answers.asks_price(words))
+    if len(found) == 1:
+        name = catalog.shown_name(found[0], ctx.language)
+        return ActionResult("one", {"product": {"id": found[0].id, "name": name}})
+    return _found("products", [_product_row(p, ctx) for p in found])
 
 
 def _show_product(args: Args, ctx: ActionContext) -> ActionResult:
@@ -474,10 +505,13 @@ def _whole(args: Args, name: str) -> int | None:
 ACTIONS: Final[Mapping[str, Action]] = {
     "list_programs": Action(reads=_list_programs),
     "check_eligibility": Action(reads=_check_eligibility),
+    "find_programs": Action(reads=_find_programs),
+    "known_lead": Action(reads=_known_lead),
     "create_lead": Action(writes=_create_lead),
     "search_jobs": Action(asks_network=_search_jobs),
     "show_categories": Action(reads=_show_categories),
     "show_products": Action(reads=_show_products),
+    "find_products": Action(reads=_find_products),
     "show_product": Action(reads=_show_product),
     "add_to_cart": Action(writes=_add_to_cart),
     "show_cart": Action(reads=_show_cart),

@@ -47,10 +47,22 @@ ACTIONS: Mapping[str, Action] = {
         {"found": ("programs",), "none": ()},
     ),
     "check_eligibility": Action(
-        "The programmes that a budget in whole USD pays for, the best ranked first, at most five; "
-        "`none` tells the cheapest programme's minimum_investment (None when there is no programme)",
+        "The programmes that a budget in whole USD pays for, the best ranked first, at most five, and "
+        "how many more there are (more_count); `none` tells the cheapest programme's minimum_investment "
+        "(None when there is no programme)",
         {"budget": Argument("whole", is_required=True)},
-        {"found": ("programs",), "none": ("minimum_investment",)},
+        {"found": ("programs", "more_count"), "none": ("minimum_investment",)},
+    ),
+    "find_programs": Action(
+        "The programmes that a question names by country, category or name, the best match first, at most "
+        "three; the cheapest when it asks for that. programs: as list_programs",
+        {"words": OPTIONAL},
+        {"found": ("programs",), "none": ()},
+    ),
+    "known_lead": Action(
+        "Name and e-mail address that this contact left with an earlier lead. lead: {name, email}",
+        {},
+        {"found": ("lead",), "none": ()},
     ),
     "create_lead": Action(
         "A lead of this contact, or its open one brought up to date; the admins are told. country: ISO code",
@@ -82,6 +94,12 @@ ACTIONS: Mapping[str, Action] = {
         "products: [{id, name, price_text, in_stock (bool)}]",
         {"category_id": REQUIRED},
         {"found": ("products",), "none": ()},
+    ),
+    "find_products": Action(
+        "The products that a question names, the best match first, at most nine. `one`: exactly one. "
+        "product: {id, name}; products: as show_products",
+        {"words": OPTIONAL},
+        {"one": ("product",), "found": ("products",), "none": ()},
     ),
     "show_product": Action(
         "One product. product: {id, name, description, benefits (list or lines), price_text, "

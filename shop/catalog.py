@@ -24,6 +24,7 @@ ENVIRONMENT_CURRENCY = "BRL"
 LOCALES: Mapping[str, str] = {"pt": "pt_BR", "es": "es", "en": "en"}
 DEFAULT_LOCALE = "en"
 SHOWN_LIMIT = 100
+NAMED_LIMIT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,9 @@ def price_text(minor: int, currency: str, language: str) -> str:
 
 def money_text(amount: Decimal, currency: str, language: str) -> str:
     """Write an amount; a space is a plain one, so that what we say can be compared with what we meant."""
-    locale = Locale.parse(LOCALES.get(language, DEFAULT_LOCALE))
+    # Spanish has no sign of its own for the real; Brazil's way is read by everybody there.
+    name = LOCALES["pt"] if (currency, language) == ("BRL", "es") else LOCALES.get(language, DEFAULT_LOCALE)
+    locale = Locale.parse(name)
     return str(format_currency(amount, currency, locale=locale)).replace("\xa0", " ").replace("\u202f", " ")
 
 
@@ -205,6 +208,35 @@ def find_products(words: str, language: str, limit: int = 5) -> list[Product]:
         if all(word in name for word in wanted):
             scored.append((len(name), candidate.id, candidate))
     return [candidate for _, _, candidate in sorted(scored)[:limit]]
+
+
+def named_products(words: Sequence[str], *, is_sure: bool = False) -> list[Product]:
+    """Give the products that most of these words name, in any of their languages; the best match first.
+
+    Half of the words must fit, one when it `is_sure` that something for sale is meant.
+    """
+    wanted = {word: _stem(word) for word in map(_folded, words) if word.strip()}
+    if not wanted:
+        return []
+    homes = {home.id: _all_names(home) for home in categories()}
+    scored = []
+    for candidate in products():
+        told = f"{_all_names(candidate)} {homes.get(candidate.category_id, '')}"
+        stems = {_stem(word) for word in _folded(told).split()}
+        scored.append((sum(stem in stems for stem in wanted.values()), candidate))
+    best = max((score for score, _ in scored), default=0)
+    if not best or (best * 2 < len(wanted) and not is_sure):
+        return []
+    return [candidate for score, candidate in scored if score == best][:NAMED_LIMIT]
+
+
+def _all_names(thing: Category | Product) -> str:
+    return " ".join((thing.name, *(thing.names or {}).values()))
+
+
+def _stem(word: str) -> str:
+    """Make "cursos", "courses" and "curso", "course" one word each."""
+    return word.strip().removesuffix("s")
 
 
 def _for_sale(column: InstrumentedAttribute, value: int | str) -> Product | None:

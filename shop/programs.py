@@ -4,17 +4,19 @@ searched.
 Flow actions and the command line call these verbs. They flush and never commit. Amounts are whole US dollars.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 
+from answers import plain
 from models import InvestmentProgram, db
 
 CATEGORIES = ("Europe", "Caribbean", "USA", "UAE")
 TOP_COUNT = 3
 ELIGIBLE_COUNT = 5
+COUNTRY_WORTH = 10  # more than any words of a name
 SITE = "https://nexorainvestments.com"
 
 
@@ -180,6 +182,36 @@ def affordable_programs(budget_usd: int, limit: int = ELIGIBLE_COUNT) -> list[In
             .limit(limit)
         )
     )
+
+
+def named_programs(
+    words: Sequence[str],
+    *,
+    countries: Collection[str] = (),
+    country_of: Callable[[str], str | None],
+    is_cheapest: bool = False,
+    limit: int = TOP_COUNT,
+) -> list[InvestmentProgram]:
+    """Give the programmes that these words name, the best match first, or the cheapest of them.
+
+    `countries` are the ISO codes that were named, `country_of` gives a programme's own.
+    """
+    scored = [
+        (_score(program, words) + COUNTRY_WORTH * (country_of(program.country) in countries), program)
+        for program in db.session.scalars(select(InvestmentProgram).order_by(InvestmentProgram.rank))
+    ]
+    best = max((score for score, _ in scored), default=0)
+    if not best and not is_cheapest:
+        return []
+    found = [program for score, program in scored if score == best]
+    if is_cheapest:
+        found.sort(key=lambda program: program.minimum_investment)
+    return found[:limit]
+
+
+def _score(program: InvestmentProgram, words: Sequence[str]) -> int:
+    named = set(plain(f"{program.name} {program.country} {program.category}").split())
+    return sum(len(named & {word, word.removesuffix("s")}) for word in words)
 
 
 def lowest_minimum() -> int | None:

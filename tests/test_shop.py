@@ -53,7 +53,7 @@ def test_benefits_may_differ_by_language(conversation):
     [
         (149700, "BRL", "pt", "R$ 1.497,00"),
         (149700, "BRL", "en", "R$1,497.00"),
-        (149700, "BRL", "es", "1.497,00 BRL"),
+        (149700, "BRL", "es", "R$ 1.497,00"),
         (149700, "BRL", "zz", "R$1,497.00"),
         (5000, "JPY", "en", "¥5,000"),
         (5, "USD", "en", "$0.05"),

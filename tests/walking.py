@@ -58,8 +58,12 @@ PRODUCT = {
 ORDERS = [{"number": "P-1001", "status_text": "aguardando pagamento", "total_text": "R$ 194,00"}]
 FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("list_programs", "found"): {"programs": PROGRAMS},
-    ("check_eligibility", "found"): {"programs": PROGRAMS[:2]},
+    ("check_eligibility", "found"): {"programs": PROGRAMS[:2], "more_count": 0},
     ("check_eligibility", "none"): {"minimum_investment": 100000},
+    ("find_programs", "found"): {"programs": PROGRAMS[:1]},
+    ("known_lead", "found"): {"lead": {"name": "Ana Souza", "email": "ana@example.com"}},
+    ("find_products", "one"): {"product": PRODUCT},
+    ("find_products", "found"): {"products": PRODUCTS},
     ("search_jobs", "found"): {"jobs": JOBS},
     ("show_categories", "found"): {"categories": CATEGORIES},
     ("show_products", "found"): {"products": PRODUCTS},
@@ -82,10 +86,13 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
 USUAL_OUTCOMES = {
     "list_programs": "found",
     "check_eligibility": "found",
+    "find_programs": "found",
+    "known_lead": "none",
     "create_lead": "created",
     "search_jobs": "found",
     "show_categories": "found",
     "show_products": "found",
+    "find_products": "found",
     "show_product": "found",
     "add_to_cart": "ok",
     "show_cart": "found",
