@@ -3,10 +3,16 @@ in one process;
 `python main.py worker` is a worker alone.
 """
 
+import errno
 import signal
 import sys
 import threading
 from typing import Any, NoReturn
+
+if __name__ == "__main__":
+    # Loading takes seconds; Ctrl-C means the same then as later, and no traceback.
+    for stop_signal in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop_signal, lambda _number, _frame: sys.exit(sys.stdout.write("Stopped.\n") and 0))
 
 import structlog
 from flask import Flask
@@ -29,17 +35,11 @@ def serve() -> None:
     """Migrate, fill an empty database, and serve pages, webhooks and one worker until Ctrl-C or SIGTERM."""
     config = _load("run")
     app = create_app(config)
+    # The address first: when it is taken, nothing was prepared and no password was made in vain.
+    server = _listen(app, config)
     with app.app_context():
         opened = opening.prepare(config)
     worker = tasks.DeskWorker(config.worker_threads)
-    server = create_server(
-        app,
-        host=config.host,
-        port=config.port,
-        threads=max(WEB_THREADS_MIN, config.web_threads),
-        clear_untrusted_proxy_headers=False,
-        ident=None,
-    )
     worker.start()
     print(_welcome(config, opened), flush=True)
     _on_stop_signals(lambda: _stop_server(server))
@@ -48,6 +48,31 @@ def serve() -> None:
     finally:
         worker.stop()
         print("Stopped.", flush=True)
+
+
+def _listen(app: Flask, config: Config) -> Any:
+    """Take the address and port; callers wait in the socket's queue until the server runs."""
+    try:
+        return create_server(
+            app,
+            host=config.host,
+            port=config.port,
+            threads=max(WEB_THREADS_MIN, config.web_threads),
+            clear_untrusted_proxy_headers=False,
+            ident=None,
+        )
+    except (OSError, ValueError) as error:
+        _refuse(_why_no_address(error, config), status=1)
+
+
+def _why_no_address(error: Exception, config: Config) -> str:
+    """Say in one line why nobody can be served at this address, and what to do."""
+    code = error.errno if isinstance(error, OSError) else None
+    if code == errno.EADDRINUSE:
+        return f"Port {config.port} is taken by another program; choose another: PORT={config.port + 1}"
+    if code == errno.EACCES:
+        return f"Port {config.port} may only be opened by the administrator; choose one above 1023 in PORT"
+    return f"{config.host}:{config.port} is no address of this machine; look at HOST and PORT"
 
 
 def _welcome(config: Config, opened: Opened) -> str:
@@ -84,9 +109,9 @@ def _load(entry: Entry) -> Config:
         _refuse(str(error))
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str, *, status: int = 2) -> NoReturn:
     print(message, file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(status)
 
 
 def _on_stop_signals(stop: Any) -> None:
