@@ -16,6 +16,8 @@ _PARENT_BSUID = re.compile(r"[A-Z]{2}\.ENT\.[0-9A-Za-z]{1,128}", re.ASCII)
 # E.164 allows 15 digits; with spaces and brackets nobody writes more than this.
 _MAX_WRITTEN_CHARS = 40
 _BRAZIL, _MEXICO, _ARGENTINA = 55, 52, 54
+# WhatsApp still writes the 1 of Mexican mobiles, which the numbering plan gave up in 2019.
+_OLD_MEXICAN = re.compile(r"(\+|00)\s*52[\s-]*1[\s-]*(?=(\d[\s-]*){10}$)", re.ASCII)
 _MOBILE_TYPES = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
@@ -106,6 +108,7 @@ def _parse(written: str, region: str | None) -> PhoneNumber | None:
         written = f"+{written}"
     elif region is None and written.startswith("00"):
         written = f"+{written[2:]}"
+    written = _OLD_MEXICAN.sub("+52", written)
     try:
         number = phonenumbers.parse(written, region)
     except NumberParseException:

@@ -41,6 +41,24 @@ def test_a_wa_id_tells_its_country_and_how_it_is_read():
 
 
 @pytest.mark.parametrize(
+    ("wa_id", "country", "shown"),
+    [
+        ("5215550000042", "MX", "+52 55 5000 0042"),  # WhatsApp's 1, which nobody dials any more
+        ("525550000042", "MX", "+52 55 5000 0042"),
+        ("+52 1 55 5000 0042", "MX", "+52 55 5000 0042"),
+        ("5491123456789", "AR", "+54 9 11 2345-6789"),  # the 9 is part of how Argentina's mobiles are read
+        ("541123456789", "AR", "+54 11 2345-6789"),
+        ("5218111234567", "MX", "+52 81 1123 4567"),
+    ],
+)
+def test_mexican_and_argentinian_wa_ids_are_read_as_people_dial_them(wa_id, country, shown):
+    assert phone.country(wa_id) == country
+    assert phone.display(wa_id) == shown
+    if wa_id.isdecimal():
+        assert phone.variants(wa_id)[0] == wa_id  # what is stored stays as it came
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("5511987654321", "551187654321"),  # Brazil: the ninth digit
