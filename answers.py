@@ -31,7 +31,7 @@ MAX_TEXT_CHARS = 4000
 MAX_MONEY = 10**12
 # "150 mil" is also written by people who chose English.
 MONEY_LANGUAGES = ("pt", "es", "en")
-# Where "$" alone is the US dollar, and where "pesos" are no foreign money.
+# Where "$" and "dollars" alone are the US dollar, and where "pesos" are a currency.
 DOLLAR_REGION = "US"
 PESO_REGION = "MX"
 COUNTRY_LANGUAGES = ("en", "pt", "es", "de", "fr", "it")
@@ -198,7 +198,7 @@ def read_answer(
         return read_country(text)
     if kind == "date":
         return read_date(text, language=language, now=now, region=region, time_zone=time_zone)
-    if kind == "money" and currency and names_other_currency(text, currency, language, region):
+    if kind == "money" and currency and names_other_currency(text, currency, language):
         return None
     number: int | float | None
     number = read_number(text) if kind == "number" else read_money(text, language=language, region=region)
@@ -246,9 +246,9 @@ def read_money(text: str, *, language: str, region: str | None) -> int | float |
     return int(amount) if amount == amount.to_integral_value() else float(amount)
 
 
-def names_other_currency(text: str, currency: str, language: str, region: str | None) -> bool:
+def names_other_currency(text: str, currency: str, language: str) -> bool:
     """Tell whether an amount stands beside the name of another currency; a bare $ may be any dollar."""
-    place = DOLLAR_REGION if "$" in text else region or PESO_REGION
+    place = PESO_REGION if "peso" in plain(text) else DOLLAR_REGION
     named = {
         money.currency
         for tongue in (language, *MONEY_LANGUAGES)

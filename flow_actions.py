@@ -297,7 +297,7 @@ def _find_products(args: Args, ctx: ActionContext) -> ActionResult:
     found = catalog.named_products(answers.search_words(words), is_sure=answers.asks_price(words))
     if len(found) == 1:
         name = catalog.shown_name(found[0], ctx.language)
-        return ActionResult("one", {"product": {"id": found[0].id, "name": name}})
+        return ActionResult("one", {"best": {"id": found[0].id, "name": name}})
     return _found("products", [_product_row(p, ctx) for p in found])
 
 

@@ -97,9 +97,9 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "find_products": Action(
         "The products that a question names, the best match first, at most nine. `one`: exactly one. "
-        "product: {id, name}; products: as show_products",
+        "best: {id, name}; products: as show_products",
         {"words": OPTIONAL},
-        {"one": ("product",), "found": ("products",), "none": ()},
+        {"one": ("best",), "found": ("products",), "none": ()},
     ),
     "show_product": Action(
         "One product. product: {id, name, description, benefits (list or lines), price_text, "

@@ -210,7 +210,7 @@ def named_programs(
 
 
 def _score(program: InvestmentProgram, words: Sequence[str]) -> int:
-    named = set(plain(f"{program.name} {program.country} {program.category}").split())
+    named = set(plain(f"{program.name} {program.country} {program.category} {program.link}").split())
     return sum(len(named & {word, word.removesuffix("s")}) for word in words)
 
 

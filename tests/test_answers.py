@@ -457,3 +457,17 @@ def test_a_question_for_a_price_is_known():
     assert asks_price("What is the cheapest one?")
     assert asks_cheapest("cuál es la más barata")
     assert not asks_price("onde está meu pedido")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("tenho uns 300 mil reais", None), ("R$ 1.500.000,00", None), ("200 mil euros", None),
+        ("€ 200.000", None),
+        ("100 mil pesos", None), ("300 mil dólares", 300000), ("US$ 150.000", 150000), ("$150,000", 150000),
+        ("150k", 150000), ("150000 usd", 150000), ("150 mil", 150000),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("language", ["pt", "es", "en"])
+def test_money_of_another_currency_is_not_taken(language: str, text: str, amount: int | None):
+    assert read_answer("money", text, language=language, now=NOW, region="BR", currency="USD") == amount

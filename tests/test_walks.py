@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from config import Config
+from models import Integration, Turn, db
 from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, walked_desk
+from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.records import make_product
 
 NEXORA_MENU = (
     "👋 Welcome to Nexora Investments!\n\nPlease choose an option:\n\n"
@@ -64,3 +66,110 @@ def test_the_sample_post_of_the_seed_is_answered(load_config: Callable[..., Conf
             assert answer.status_code == 200
             desk.work()
             assert graph.sent[0].text == NEXORA_MENU
+
+
+# --- a walk per flow in each language -----------------------------------------------------------------------
+
+WALKS = {
+    ("nexora", "pt"): [
+        ("olá", "Boas-vindas à Nexora"), ("1", "Golden Visa na Europa"), ("A", "Top 3 programas"),
+        ("voltar", "Boas-vindas"), ("2", "em dólares"), ("tenho uns 300 mil reais", "em dólares"),
+        ("300 mil dólares", "US$ 300.000"), ("Falar com consultor", "nome completo"), ("Ana Souza", "e-mail"),
+        ("ana@exemplo.com", "✅ Obrigado, Ana!"), ("obrigada", "Por nada"), ("menu", "Boas-vindas"),
+        ("3", "Posso usar Ana Souza, ana@exemplo.com?"), ("sim", "✅ Obrigado, Ana!"),
+        ("quanto custa o visto de Portugal?", "US$ 280.000"), ("quero falar com um atendente", "Combinado!"),
+    ],
+    ("nexora", "es"): [
+        ("hola", "Te damos la bienvenida a Nexora"), ("1", "Golden Visa en Europa"), ("A", "Top 3 programas"),
+        ("volver", "bienvenida"), ("2", "presupuesto"), ("200 mil euros", "dólares"),
+        ("300 mil", "US$ 300.000"),
+        ("Hablar con consultor", "nombre completo"), ("Ana Gómez", "correo"),
+        ("ana@ejemplo.com", "✅ ¡Gracias, Ana!"), ("gracias", "De nada"), ("menú", "bienvenida"),
+        ("3", "¿Uso Ana Gómez, ana@ejemplo.com?"), ("otros datos", "nombre completo"), ("menú", "bienvenida"),
+        ("cuánto cuesta la visa de Portugal?", "US$ 280.000"),
+        ("quiero hablar con una persona", "De acuerdo"),
+    ],
+    ("nexora", "en"): [
+        ("hello", NEXORA_MENU), ("1", "Top Residency Categories"), ("A", "Top 3 Europe Golden Visa Programs"),
+        ("back", NEXORA_MENU), ("2", "US dollars"), ("R$ 1.500.000,00", "dollars"),
+        ("$1,500,000", "… and 5 more"),
+        ("Talk to Consultant", "full name"), ("Ana Smith", "e-mail"), ("ana@example.com", "Thank you, Ana!"),
+        ("thanks", "You're welcome"), ("menu", NEXORA_MENU), ("3", "May I use Ana Smith, ana@example.com?"),
+        ("yes", "Thank you, Ana!"), ("What is the cheapest golden visa?", "1. Greece Golden Visa"),
+        ("I want to talk to a human NOW", "Someone from our team"),
+    ],
+    ("shop", "pt"): [
+        ("oi", "Boas-vindas"), ("quanto custa o curso de violão?", "R$ 97,00"),
+        ("comprar", "Quantas unidades"),
+        ("cadê meu pedido?", "pedidos seus"), ("curso de violão", "Curso de Violão"), ("1", "Quantas"),
+        ("2", "R$ 194,00"), ("fechar pedido", "registrar"), ("sim", "registrado!"), ("valeu", "Por nada"),
+        ("cadê meu pedido?", "aguardando pagamento"), ("paguei ontem e não recebi", "em aberto"),
+        ("quero falar com uma pessoa", "Combinado!"),
+    ],
+    ("shop", "es"): [
+        ("hola", "bienvenida"), ("cuánto cuesta el curso de guitarra?", "R$ 97,00"), ("comprar", "Cuántas"),
+        ("2", "R$ 194,00"), ("finalizar pedido", "Registro"), ("sí", "registrado"), ("gracias", "De nada"),
+        ("¿dónde está mi pedido?", "pendiente de pago"), ("necesito un asesor", "De acuerdo"),
+    ],
+    ("shop", "en"): [
+        ("hello", "Welcome"), ("how much is the guitar course?", "R$97.00"), ("buy", "How many"),
+        ("2", "R$194.00"), ("checkout", "place your order"), ("yes", "placed!"), ("thank you!", "welcome"),
+        ("where is my order?", "awaiting payment"), ("can I speak to a human", "Someone from our team"),
+    ],
+    ("desk", "pt"): [
+        ("oi", "atendimento"), ("meu curso não abre, a tela fica preta", "Abro um chamado"),
+        ("sim", "aberto!"),
+        ("tchau", "Até logo"), ("cadê meu pedido?", "Não encontrei pedidos"), ("2", "Como posso ajudar?"),
+        ("Quero agendar para sexta às 15h", "Sobre o que"),
+        ("Consultoria", "Quero agendar para sexta às 15h"),
+        ("6", "De 1 a 5"), ("5", "porquê"), ("pular", "Anotado!"), ("atendente", "Combinado!"),
+    ],
+    ("desk", "es"): [
+        ("hola", "atención"), ("2", "Cuéntanos"), ("El curso llegó incompleto", "Tu reclamo"),
+        ("ok", "Perfecto"),
+        ("dónde está mi pedido", "No encontré pedidos"), ("2", "¿En qué puedo ayudarte?"), ("5", "Agendemos"),
+        ("Consultoría", "Qué día"), ("mañana a las 10", "anotada"),
+        ("quiero hablar con una persona", "De acuerdo"),
+    ],
+    ("desk", "en"): [
+        ("hello", "service desk"), ("1", "what is it about"), ("The course does not open", "detail"),
+        ("The screen stays black on my phone", "is open!"), ("thanks", "You're welcome"),
+        ("where is my order", "couldn't find any orders"), ("2", "How can I help?"),
+        ("I WANT TO TALK TO A HUMAN NOW", "Someone from our team"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("flow", "language"), WALKS)
+def test_every_flow_is_walked_in_every_language(desk: WalkedDesk, flow: str, language: str) -> None:
+    desk.change(Integration, start_flow=flow, language=language)
+    with desk.app.app_context():
+        make_product(name="Curso de Violão", names={"en": "Guitar Course", "es": "Curso de Guitarra"})
+        make_product(sku="curso-2", name="Curso de Foto", names={"en": "Photo Course", "es": "Curso de Foto"})
+        db.session.commit()
+    for said, expected in WALKS[flow, language]:
+        read = "\n".join(texts_of(desk.says(said)))
+        assert expected in read, f"after {said!r}"
+
+
+def test_a_clear_intent_is_the_turns_reason(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    desk.says("where is my order?")
+    turn = desk.rows(Turn)[-1]
+    assert (turn.reason, turn.step_after) == ("clear intent: order_inquiry", "orders.none")
+
+
+def test_after_an_opt_out_thanks_and_calls_for_a_person_get_nothing(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    assert desk.says("stop")
+    assert desk.says("thanks") == []
+    assert desk.says("human") == []
+
+
+def test_a_digit_after_a_reply_in_words_means_what_that_reply_offered(desk: WalkedDesk) -> None:
+    desk.change(Integration, start_flow="desk")
+    desk.says("hello")
+    (reply,) = desk.says("what are your opening hours?")
+    assert list(reply.choices) == ["desk/@menu", "desk/@person"]
+    (person,) = desk.says("2")
+    assert "Someone from our team" in person.text

@@ -62,7 +62,7 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("check_eligibility", "none"): {"minimum_investment": 100000},
     ("find_programs", "found"): {"programs": PROGRAMS[:1]},
     ("known_lead", "found"): {"lead": {"name": "Ana Souza", "email": "ana@example.com"}},
-    ("find_products", "one"): {"product": PRODUCT},
+    ("find_products", "one"): {"best": PRODUCT},
     ("find_products", "found"): {"products": PRODUCTS},
     ("search_jobs", "found"): {"jobs": JOBS},
     ("show_categories", "found"): {"categories": CATEGORIES},
