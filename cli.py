@@ -27,8 +27,10 @@ import demo
 import integrations
 import opening
 import operators
+import phone
 import privacy
 import tasks
+import texts
 import whatsapp_service
 from config import Config
 from crm import leads
@@ -43,8 +45,13 @@ from vocabulary import ROLES
 APPLICATION: Final = "main:app"
 SHOWN_MESSAGES: Final = 20
 SHOWN_CHARS: Final = 100
+SHOWN_MINUTES: Final = len("2026-01-31T23:59")
 MAX_LISTED: Final = 10_000
-TEST_MESSAGE: Final = "✅ Balcão: test message. If you can read this, sending works."
+TEST_MESSAGES: Final[Mapping[str, str]] = {
+    "pt": "✅ Balcão: mensagem de teste. Se você está lendo isto, o envio funciona.",
+    "es": "✅ Balcão: mensaje de prueba. Si puedes leer esto, el envío funciona.",
+    "en": "✅ Balcão: test message. If you can read this, sending works.",
+}
 
 Command = Callable[..., Any]
 
@@ -237,6 +244,8 @@ def list_leads(limit: int, wants_json: bool) -> None:
         click.echo("No leads yet.")
     else:
         header = ("created_at", "status", "name", "phone", "email", "interest", "budget_usd", "country")
+        for row in rows:
+            row["phone"] = phone.display(row["phone"] or "")
         _table([[str(row[name] or "")[:40] for name in header] for row in rows], header)
 
 
@@ -247,23 +256,39 @@ def _lead(lead: Lead) -> dict[str, Any]:
 
 
 @command("user-info")
-@click.argument("phone")
+@click.argument("written", metavar="PHONE")
 @as_json
-def user_info(phone: str, wants_json: bool) -> None:
+def user_info(written: str, wants_json: bool) -> None:
     """Show one person: counts, where they stand, and the last messages."""
     with reading():
-        people = _people(phone)
-        counts = analytics.person_counts(phone) or {}
+        people = _people(written)
+        counts = analytics.person_counts(written) or {}
         messages = _last_messages(people)
     if wants_json:
         _print_json({**counts, "last_messages": messages})
         return
-    for name, value in counts.items():
-        click.echo(f"{name.replace('_', ' ')}: {'' if value is None else value}")
+    facts = [(name.replace("_", " "), _fact(name, value)) for name, value in counts.items()]
+    width = max((len(name) for name, _ in facts), default=0)
+    for name, value in facts:
+        click.echo(f"{name.ljust(width)}  {value}")
+    click.echo(f"\nThe last {len(messages)} messages:" if messages else "\nNo messages yet.")
     for message in messages:
         arrow = "→" if message["direction"] == "out" else "←"
         body = " ".join(message["body"].split())[:SHOWN_CHARS]
         click.echo(f"{message['at']} {arrow} {message['status'] or '':9} {body}")
+
+
+def _fact(name: str, value: Any) -> str:
+    """Give one fact of a person as people read it."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "session":
+        return f"{value['flow']}, step {value['step']}, since {value['last_activity_at'][:SHOWN_MINUTES]}"
+    if name == "phone":
+        return phone.display(value)
+    return str(value)[:SHOWN_MINUTES].replace("T", " ") if name.endswith("_at") else str(value)
 
 
 def _last_messages(people: Sequence[Contact]) -> list[dict[str, Any]]:
@@ -290,12 +315,12 @@ def _last_messages(people: Sequence[Contact]) -> list[dict[str, Any]]:
 
 
 @command("export-user")
-@click.argument("phone")
+@click.argument("written", metavar="PHONE")
 @click.option("--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="A file.")
-def export_user(phone: str, output: Path | None) -> None:
+def export_user(written: str, output: Path | None) -> None:
     """Print everything that is kept of one person, as JSON."""
     with reading():
-        export = privacy.export_person(_people(phone), now=_now())
+        export = privacy.export_person(_people(written), now=_now())
     if output is None:
         _print_json(export)
         return
@@ -307,16 +332,16 @@ def export_user(phone: str, output: Path | None) -> None:
 
 
 @command("delete-user")
-@click.argument("phone")
+@click.argument("written", metavar="PHONE")
 @without_asking
-def delete_user(phone: str, yes: bool) -> None:
+def delete_user(written: str, yes: bool) -> None:
     """Delete one person's data for good: messages, records, files and raw webhooks."""
-    people = _people(phone)
+    people = _people(written)
     if not yes:
         names = ", ".join(person.name or f"contact {person.id}" for person in people)
         db.session.rollback()  # nobody waits for our answer with a lock
         click.confirm(f"Delete {names} and everything of theirs?", abort=True)
-        people = _people(phone)
+        people = _people(written)
     deleted = privacy.delete_person(people)
     db.session.commit()
     _remove_files(deleted.media_paths)
@@ -335,14 +360,16 @@ def _remove_files(paths: Iterable[str]) -> None:
 
 
 @command("test-message")
-@click.argument("phone")
-@click.option("--text", "words", default=TEST_MESSAGE, help="What to say.")
-def test_message(phone: str, words: str) -> None:
+@click.argument("written", metavar="PHONE")
+@click.option("--text", "words", help="What to say; else a short test in the person's language.")
+def test_message(written: str, words: str | None) -> None:
     """Queue a text to somebody who has written in the last 24 hours."""
-    people, now = _people(phone), _now()
+    people, now = _people(written), _now()
     if any(person.has_opted_out for person in people):
         _refuse("this person has opted out; nothing may be sent")
-    if not words.strip():
+    if words is None:
+        words = TEST_MESSAGES[texts.text_language(_language(people))]
+    elif not words.strip():
         raise click.UsageError("--text is empty")
     conversation = _latest_conversation(people)
     if conversation is None or not conversations.is_window_open(conversation.last_inbound_at, now):
@@ -353,10 +380,15 @@ def test_message(phone: str, words: str) -> None:
     if number is None:
         _refuse("the number that this person wrote to is switched off or its credentials cannot be opened")
     conversation_id = conversation.id
-    ids = whatsapp_service.queue(conversation_id, number, [Text(words)], sender="operator", now=now)
+    ids = whatsapp_service.queue(conversation_id, number, [Text(words)], sender="bot", now=now)
     db.session.commit()
     tasks.wake_outbox(conversation_id)
     click.echo(f"Queued as message {ids[0]}; a worker sends it.")
+
+
+def _language(people: Sequence[Contact]) -> str:
+    """Give the language that the person writes, else the desk's."""
+    return next((person.language for person in people if person.language), None) or _config().default_language
 
 
 def _latest_conversation(people: Sequence[Contact]) -> Conversation | None:

@@ -169,6 +169,31 @@ def test_a_person_is_shown_by_any_spelling(desk, conversation, written):
     assert shown["last_messages"][0]["body"] == "olá, tudo bem?"
 
 
+def test_a_person_is_shown_in_words_not_in_python(desk, conversation):
+    with desk.app_context():
+        now = datetime.now(UTC)
+        db.session.add(
+            MenuSession(conversation_id=conversation, flow="shop", step="products", last_activity_at=now)
+        )
+        db.session.commit()
+    lines = said(run(desk, "user-info", PHONE)).splitlines()
+    assert "phone             +55 81 99876-5432" in lines
+    assert "has opted out     no" in lines
+    assert any(line.startswith("session           shop, step products, since 20") for line in lines)
+    assert not any(mark in line for line in lines for mark in ("{", "None", "False"))
+
+
+def test_a_test_message_speaks_the_persons_language_and_comes_from_the_desk(desk, conversation):
+    with desk.app_context():
+        db.session.query(Contact).one().language = "es"
+        db.session.commit()
+    assert "Queued" in said(run(desk, "test-message", PHONE))
+    with desk.app_context():
+        queued = db.session.query(Message).filter_by(direction="out").one()
+        assert queued.body == cli.TEST_MESSAGES["es"]
+        assert (queued.sender, queued.operator_id) == ("bot", None)
+
+
 @pytest.mark.parametrize("name", ["user-info", "export-user", "delete-user", "test-message"])
 def test_a_stranger_is_refused_in_one_line(desk, name):
     result = run(desk, name, "34600999888")
