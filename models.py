@@ -399,7 +399,7 @@ class Message(Base):
         Index(
             "ix_messages_outbox_lane",
             "conversation_id",
-            "send_due_at",
+            "id",
             sqlite_where=text("send_due_at IS NOT NULL"),
             postgresql_where=text("send_due_at IS NOT NULL"),
         ),

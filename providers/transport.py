@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.request import getproxies
 
 import requests
 import urllib3
@@ -159,9 +160,17 @@ class _Pool:
             session.mount("https://", self._adapter)
             session.mount("http://", self._adapter)
             session.headers["User-Agent"] = "balcao"
+            _read_environment_once(session)
             self._local.session = session
         session.cookies.clear()
         return session
+
+
+def _read_environment_once(session: requests.Session) -> None:
+    """Keep requests from reading the environment again for each send; only a proxy's exceptions need that."""
+    merged = session.merge_environment_settings("https://graph.facebook.com", {}, None, None, None)
+    session.verify = merged["verify"]
+    session.trust_env = bool(getproxies())
 
 
 _pool = _Pool()

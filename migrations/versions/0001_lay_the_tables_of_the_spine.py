@@ -336,7 +336,7 @@ def upgrade() -> None:
     with op.batch_alter_table('messages', schema=None) as batch_op:
         batch_op.create_index('ix_messages_created', ['created_at'], unique=False)
         batch_op.create_index('ix_messages_outbox', ['send_due_at', 'conversation_id'], unique=False, sqlite_where=sa.text('send_due_at IS NOT NULL'), postgresql_where=sa.text('send_due_at IS NOT NULL'))
-        batch_op.create_index('ix_messages_outbox_lane', ['conversation_id', 'send_due_at'], unique=False, sqlite_where=sa.text('send_due_at IS NOT NULL'), postgresql_where=sa.text('send_due_at IS NOT NULL'))
+        batch_op.create_index('ix_messages_outbox_lane', ['conversation_id', 'id'], unique=False, sqlite_where=sa.text('send_due_at IS NOT NULL'), postgresql_where=sa.text('send_due_at IS NOT NULL'))
         batch_op.create_index('ix_messages_thread', ['conversation_id', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_messages_turn_id'), ['turn_id'], unique=False)
 
