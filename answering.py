@@ -28,6 +28,7 @@ from understanding import Understanding
 
 MAX_ACTIONS: Final = 5
 FIXED: Final = "fixed text"
+CLEAR_URGENCY: Final = 0.7
 FOUND: Final = ("found", "one")
 
 
@@ -237,8 +238,15 @@ def _action_context(
         message_id=message_id,
         idempotency_key=str(understood.first.event_id),
         flow=understood.flow,
-        **({"priority": understood.reading.urgency} if understood.reading else {}),
+        **_priority(understood),
     )
+
+
+def _priority(understood: Understanding) -> dict[str, str]:
+    """Take the urgency for a priority only where it was read clearly."""
+    reading = understood.reading
+    is_sure = reading is not None and reading.urgency_confidence >= CLEAR_URGENCY
+    return {"priority": reading.urgency} if reading is not None and is_sure else {}
 
 
 def _context(config: Config, thread: Thread, number: Number, language: str) -> dict[str, Any]:

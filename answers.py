@@ -140,6 +140,11 @@ def is_skip_word(text: str) -> bool:
     return text.strip() in {"-", "--", "—", "."} or _squeezed(plain(text)) in _phrases("skip")
 
 
+def is_yes_word(text: str) -> bool:
+    """Tell whether the customer says yes to what she was offered."""
+    return _squeezed(plain(text)) in _phrases("yes")
+
+
 def is_cancel_word(text: str) -> bool:
     """Tell whether the customer gives up the question that she was asked."""
     return _squeezed(plain(text)) in _phrases("cancel")

@@ -18,9 +18,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import structlog
 
+import analysis
 import answers
 import conversations
 import phone
@@ -43,6 +45,7 @@ SHOWN_JOBS: Final = 5
 MAX_PROGRAMS: Final = 10
 MAX_LISTED: Final = 1000
 KNOWN_LEADS: Final = 5
+ISO_DAY_CHARS: Final = 10
 LOW_STOCK: Final = 5
 MAX_ID_DIGITS: Final = 15
 REASON_MAX_CHARS: Final = 120
@@ -242,7 +245,8 @@ def _open_complaint(args: Args, ctx: ActionContext) -> ActionResult:
 
 
 def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
-    wish, day = _words(args, "wish"), _words(args, "day")
+    wish = _words(args, "wish")
+    day = _words(args, "day") or _day_in(wish, ctx)
     appointment = appointments.request_appointment(
         ctx.contact_id,
         now=ctx.now,
@@ -257,7 +261,16 @@ def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
         f"Appointment {appointment.number} waits for a time: {appointment.wish}",
         ctx,
     )
-    return ActionResult("created", {"appointment": {"number": appointment.number}})
+    facts = {"number": appointment.number, "day_text": texts.day_text(day, ctx.language)}
+    return ActionResult("created", {"appointment": facts})
+
+
+def _day_in(wish: str, ctx: ActionContext) -> str:
+    """Give the one day that a wish names, as ISO date: "tomorrow" is soon another day."""
+    local_now = ctx.now.astimezone(ZoneInfo(ctx.config.time_zone))
+    reading = analysis.read(wish, now=local_now, language=ctx.language)
+    days = {str(entity.value)[:ISO_DAY_CHARS] for entity in reading.entities if entity.type == "date"}
+    return days.pop() if len(days) == 1 else ""
 
 
 def _record_feedback(args: Args, ctx: ActionContext) -> ActionResult:

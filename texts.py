@@ -6,12 +6,14 @@ never decides what is said.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
+from babel.dates import format_skeleton
 from jinja2 import Environment, Template, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -22,6 +24,7 @@ TEXTS_DIR = Path(__file__).parent / "templates" / "whatsapp"
 DEFAULT_LANGUAGE = "pt"
 # Who writes in a language that has no texts reads English more likely than Portuguese.
 FOREIGN_LANGUAGE = "en"
+DAY_LOCALES = {"pt": "pt_BR", "es": "es", "en": "en"}
 
 
 def text(name: str, language: str | None, **values: object) -> str:
@@ -57,6 +60,15 @@ def compiled(source: str) -> Template:
 def names_used(source: str) -> frozenset[str]:
     """List the names that a text wants to be given."""
     return frozenset(meta.find_undeclared_variables(ENVIRONMENT.parse(source)))
+
+
+def day_text(iso_day: str, language: str | None) -> str:
+    """Write an ISO date as a reader says it: "dom., 22 de nov.", "Sun, Nov 22"; nothing for no date."""
+    try:
+        day = date.fromisoformat(iso_day)
+    except ValueError:
+        return ""
+    return str(format_skeleton("MMMEd", day, locale=DAY_LOCALES[text_language(language)]))
 
 
 @lru_cache(maxsize=512)

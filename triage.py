@@ -30,6 +30,9 @@ SHOP_WORDS: Final = (
 # Kinds that say something to answer; the rest (reactions, edits, ...) are stored and shown.
 SPOKEN_KINDS: Final = frozenset({"text", "button", "interactive", "order", "welcome"})
 MEDIA_KINDS: Final = frozenset({"image", "video", "audio", "document", "sticker", "location", "contacts"})
+# The words of these are names of places and people, and nothing that the customer wrote.
+NAMED_KINDS: Final = frozenset({"location", "contacts"})
+CLEAR_ALARM: Final = 0.7
 CLEAR_INTENT: Final = 0.6
 CLEAR_SPAM: Final = 0.9
 NO_OPTION: Final = "does not name an option"
@@ -68,7 +71,9 @@ class Situation:
     intent: str = "other"
     intent_confidence: float = 0.0
     sentiment: str = "neutral"
+    sentiment_confidence: float = 1.0
     urgency: str = "low"
+    urgency_confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,8 @@ def _silence(s: Situation) -> Decision | None:
 
 def _consent(s: Situation) -> Decision | None:
     if s.has_opted_out:
+        if is_opt_in_word(s.text) and s.is_with_person:
+            return Decision("human", "opted in again, a person has the conversation", effect="opt_in")
         if is_opt_in_word(s.text):
             return Decision("menu", "opted in again", effect="opt_in")
         return Decision("nobody", "opted out")
@@ -130,9 +137,9 @@ def _consent(s: Situation) -> Decision | None:
 def _person(s: Situation) -> Decision | None:
     if s.is_with_person:
         return Decision("human", "a person has the conversation")
-    if s.sentiment == "angry" and s.urgency == "critical":
+    if _is_alarmed(s):
         return Decision("human", "angry and critical", effect="hand_over")
-    if s.kind in MEDIA_KINDS and not s.text:
+    if s.kind in NAMED_KINDS or (s.kind in MEDIA_KINDS and not s.text):
         return Decision("ai", f"{s.kind} received", effect="cannot_read")
     if s.kind == "unsupported":
         return Decision("ai", "cannot be read", effect="cannot_read")
@@ -187,6 +194,11 @@ def _meaning(s: Situation) -> Decision | None:
     if s.is_first_contact:
         return Decision("menu", "first contact without a clear wish")
     return None
+
+
+def _is_alarmed(s: Situation) -> bool:
+    is_sure = min(s.sentiment_confidence, s.urgency_confidence) >= CLEAR_ALARM
+    return s.sentiment == "angry" and s.urgency == "critical" and is_sure
 
 
 def _is_clear(s: Situation) -> bool:

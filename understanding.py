@@ -158,7 +158,9 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             intent=reading.intent if reading else "other",
             intent_confidence=reading.intent_confidence if reading else 0.0,
             sentiment=reading.sentiment if reading else "neutral",
+            sentiment_confidence=reading.sentiment_confidence if reading else 0.0,
             urgency=reading.urgency if reading else "low",
+            urgency_confidence=reading.urgency_confidence if reading else 0.0,
         )
     )
     name = decision.flow or flow.name

@@ -226,7 +226,6 @@ def _situation(
         awaits=scene.awaits if scene else None,
         names_choice=names_choice,
         menu_word=menu_flows.is_menu_word(line.customer),
-        flow=thread.session.flow if thread.session else None,
         intent=reading.intent if reading else "other",
         intent_confidence=reading.intent_confidence if reading else 0.0,
         sentiment=reading.sentiment if reading else "neutral",

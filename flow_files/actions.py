@@ -153,7 +153,7 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "request_appointment": Action(
         "A wish for an appointment, to be confirmed by a person. `wish` is the customer's own words, "
-        "`day` an ISO date when one was read. appointment: {number}",
+        "`day` an ISO date when one was read. appointment: {number, day_text}",
         {"wish": REQUIRED, "topic": OPTIONAL, "day": OPTIONAL},
         {"created": ("appointment",)},
         frozenset({"created"}),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import texts
-from answers import Answer, is_cancel_word, is_skip_word, plain, read_answer, read_choice_key
+from answers import Answer, is_cancel_word, is_skip_word, is_yes_word, plain, read_answer, read_choice_key
 from flow_files.scenes import Flow, Scene
 
 PERSON, MENU = "@person", "@menu"
@@ -53,7 +53,9 @@ def read_typed(
 
 
 def rescue_choice(scene: Scene, text: str, language: str) -> str | None:
-    """After several misses a person is offered: by key or title."""
+    """After several misses a person is offered: by key, title or a yes."""
+    if is_yes_word(text):
+        return PERSON
     key = read_choice_key(text)
     for (choice, name), choice_key in zip(RESCUE_TITLES, rescue_keys(scene), strict=True):
         if key == choice_key.casefold() or plain(text) == plain(texts.text(name, language)):

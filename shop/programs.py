@@ -16,6 +16,8 @@ from models import InvestmentProgram, db
 CATEGORIES = ("Europe", "Caribbean", "USA", "UAE")
 TOP_COUNT = 3
 ELIGIBLE_COUNT = 5
+STEM_MIN_CHARS = 3
+STEM_CHARS = 5
 COUNTRY_WORTH = 10  # more than any words of a name
 SITE = "https://nexorainvestments.com"
 
@@ -210,8 +212,14 @@ def named_programs(
 
 
 def _score(program: InvestmentProgram, words: Sequence[str]) -> int:
-    named = set(plain(f"{program.name} {program.country} {program.category} {program.link}").split())
-    return sum(len(named & {word, word.removesuffix("s")}) for word in words)
+    told = plain(f"{program.name} {program.country} {program.category} {program.link}")
+    named = {_stem(word) for word in told.split()}
+    return sum(_stem(word) in named for word in words if len(word) >= STEM_MIN_CHARS)
+
+
+def _stem(word: str) -> str:
+    """Make "Europe", "Europa" and "european" one word."""
+    return word[:STEM_CHARS]
 
 
 def lowest_minimum() -> int | None:

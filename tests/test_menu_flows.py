@@ -101,6 +101,13 @@ def test_after_three_misses_a_person_is_offered(flow: str, language: str, answer
     assert customer.sends(*sent).applies[0].name == "hand_over"
 
 
+@pytest.mark.parametrize("text", ["sim", "quero", "sí", "yes please", "Yes!"])
+def test_a_yes_to_the_offer_of_a_person_is_heard(text: str):
+    customer = Customer("nexora")
+    customer.says("oi", "2", "x", "x", "x")
+    assert customer.says(text).applies[0].name == "hand_over"
+
+
 def test_after_three_misses_the_menu_is_one_key_away():
     customer = Customer("shop")
     customer.says("oi", "qwerty", "qwerty", "qwerty")

@@ -51,6 +51,10 @@ RULES = [
     ({"text": "hm", "is_first_contact": True}, "menu", None),
     ({"text": "quero saber do curso", "is_first_contact": True, **LEAD}, "ai", None),
     ({"text": "hm"}, "ai", None),
+    ({"text": "x", "sentiment_confidence": 0.41, **ANGRY}, "ai", None),
+    ({"text": "x", "urgency_confidence": 0.5, **ANGRY}, "ai", None),
+    ({"kind": "location", "text": "Marco Zero, Recife"}, "ai", "cannot_read"),
+    ({"text": "START", "has_opted_out": True, "is_with_person": True}, "human", "opt_in"),
     ({"text": "atendente", "wants_person": True, "awaits": "choice"}, "human", "hand_over"),
     ({"text": "atendente", "wants_person": True, "awaits": "money"}, "human", "hand_over"),
     (

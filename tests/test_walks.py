@@ -128,7 +128,7 @@ WALKS = {
         ("hola", "atención"), ("2", "Cuéntanos"), ("El curso llegó incompleto", "Tu reclamo"),
         ("ok", "Perfecto"),
         ("dónde está mi pedido", "No encontré pedidos"), ("2", "¿En qué puedo ayudarte?"), ("5", "Agendemos"),
-        ("Consultoría", "Qué día"), ("mañana a las 10", "anotada"),
+        ("Consultoría", "Qué día"), ("mañana a las 10", "mañana a las 10 ("),
         ("quiero hablar con una persona", "De acuerdo"),
     ],
     ("desk", "en"): [
@@ -153,6 +153,7 @@ def test_every_flow_is_walked_in_every_language(desk: WalkedDesk, flow: str, lan
 
 
 def test_a_clear_intent_is_the_turns_reason(desk: WalkedDesk) -> None:
+    desk.change(Integration, start_flow="desk")
     desk.says("hello")
     desk.says("where is my order?")
     turn = desk.rows(Turn)[-1]
