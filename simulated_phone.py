@@ -111,6 +111,12 @@ class Customer:
         return Person(wa_id=None if self.hides_phone else self.wa_id, bsuid=self.bsuid, name=self.name)
 
     @property
+    def language(self) -> str:
+        """The language that is spoken where the phone is from; empty when the country is not one of ours."""
+        region = phone.country(self.wa_id) or self.bsuid[:2]
+        return COUNTRIES[region].language if region in COUNTRIES else ""
+
+    @property
     def identities(self) -> tuple[str, ...]:
         return tuple(value for value in (self.bsuid, self.wa_id) if value)
 
@@ -137,6 +143,7 @@ class Bubble:
     mark: str = ""
     status: str = ""
     error: str = ""
+    error_code: str = ""
     header: str = ""
     footer: str = ""
     quote: str = ""
@@ -270,6 +277,12 @@ def conversation_of(integration: Integration, customer: Customer) -> Conversatio
         .order_by(Conversation.last_message_at.desc())
         .limit(1)
     ).scalar_one_or_none()
+
+
+def contact_of(integration: Integration, customer: Customer) -> Contact | None:
+    """Give the person behind the phone as the desk knows them; None before the first turn."""
+    conversation = conversation_of(integration, customer)
+    return conversation.contact if conversation else None
 
 
 def new_number_id(shape: str, rng: Random) -> str:
@@ -416,9 +429,8 @@ def _facts(customer: Customer, conversation: Conversation | None, now: datetime)
 
 
 def shown_phone(wa_id: str) -> str:
-    """Give the number as people read it; a wa_id of Mexico has a 1 that no phone book knows."""
-    spellings = (f"+{spelling}" for spelling in phone.variants(wa_id) if wa_id)
-    return next((phone.display(s) for s in spellings if phone.normalise(s)), wa_id)
+    """Give the number as people read it."""
+    return phone.display(wa_id) if wa_id else ""
 
 
 def _thread(stored: Sequence[Message], shape: str) -> list[Bubble]:
@@ -452,7 +464,8 @@ def _bubble(message: Message, shape: str, reaction: str, quote: str) -> Bubble:
         at=message.created_at,
         mark=_mark(message),
         status=message.status or "",
-        error=f"{message.error_code} {message.error_text}".strip() if is_failed else "",
+        error_code=message.error_code if is_failed else "",
+        error=message.error_text if is_failed else "",
         reaction=reaction,
         quote=quote if message.is_inbound and message.kind == "text" else "",
         is_edited=message.is_edited,

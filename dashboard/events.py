@@ -1,7 +1,9 @@
 """Webhook events that nobody could use, for admins: what came, why it was left, and trying them again."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,6 +16,7 @@ from replay import replay_events
 
 PAGE_SIZE = 30
 PAYLOAD_MAX_CHARS = 20_000
+TOPIC_MAX_CHARS = 60
 # What needs a look, in the order of how much.
 STATES = ("failed", "unknown", "unmatched", "ignored")
 
@@ -23,6 +26,8 @@ bp = Blueprint("events", __name__)
 @dataclass(frozen=True, slots=True)
 class ShownEvent:
     event: WebhookEvent
+    topic: str
+    explanation: str
     payload: str
     is_cut: bool
 
@@ -65,8 +70,51 @@ def _read(states: tuple[str, ...], before: int | None) -> list[WebhookEvent]:
 
 def _shown(event: WebhookEvent) -> ShownEvent:
     text = event.payload[: PAYLOAD_MAX_CHARS * 4].decode("utf-8", errors="replace")
+    element: Any = None
     try:
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        element = json.loads(text)
+        text = json.dumps(element, indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         text = text.replace("\x00", "\N{SYMBOL FOR NULL}")  # shown as it came
-    return ShownEvent(event, text[:PAYLOAD_MAX_CHARS], len(text) > PAYLOAD_MAX_CHARS)
+    element = element if isinstance(element, dict) else {}
+    return ShownEvent(
+        event,
+        _topic(event, element),
+        _explanation(event, element),
+        text[:PAYLOAD_MAX_CHARS],
+        len(text) > PAYLOAD_MAX_CHARS,
+    )
+
+
+def _topic(event: WebhookEvent, element: Mapping[str, Any]) -> str:
+    """Say what the element is about: Meta's field, or what Twilio's form says of itself."""
+    form = element.get("form")
+    found = element.get("field") if not isinstance(form, dict) else form.get("MessageStatus")
+    return str(found or "")[:TOPIC_MAX_CHARS]
+
+
+def _explanation(event: WebhookEvent, element: Mapping[str, Any]) -> str:
+    """Say why it was left: in our words where the state says it, else with the error that was kept."""
+    if event.state == "unknown":
+        number = _number_of(element)
+        if number:
+            return str(_("No number with the id %(number)s is connected.", number=number))
+        return str(_("It names no number of ours."))
+    if event.state == "unmatched":
+        return str(_("A receipt that came before its message is known; it waits."))
+    if event.state == "ignored" and event.kind == "status":
+        return str(_("No message of ours has this id: another program sent it."))
+    if event.state == "ignored" and not event.error:
+        return str(_("News that needs no answer; kept to be looked at."))
+    if event.error:
+        return str(_("It could not be worked on: %(error)s", error=event.error))
+    return ""
+
+
+def _number_of(element: Mapping[str, Any]) -> str:
+    metadata, form = element.get("metadata"), element.get("form")
+    if isinstance(metadata, dict):
+        return str(metadata.get("phone_number_id") or "")[:TOPIC_MAX_CHARS]
+    if isinstance(form, dict):
+        return str(form.get("To") or "").removeprefix("whatsapp:")[:TOPIC_MAX_CHARS]
+    return ""

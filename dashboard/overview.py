@@ -8,11 +8,25 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_timezone
 from flask_babel import gettext as _
 from sqlalchemy import Select, case, func, select
+from sqlalchemy.orm import selectinload
 
 import alerts
 import integrations
-from dashboard import inbox_lists
-from models import Alert, Conversation, Integration, Lead, Message, Ticket, Worker, db, utc_now
+from dashboard import inbox_lists, wording
+from dashboard.templating import contact_name
+from models import (
+    Alert,
+    Appointment,
+    Contact,
+    Conversation,
+    Integration,
+    Lead,
+    Message,
+    Ticket,
+    Worker,
+    db,
+    utc_now,
+)
 
 WAITING_SHOWN = 6
 LAST_SHOWN = 8
@@ -42,7 +56,16 @@ class Overview:
     worker_seen_at: datetime | None
     is_worker_alive: bool
     has_unsigned_door: bool
-    alerts: tuple[Alert, ...]
+    alerts: tuple["ShownAlert", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAlert:
+    """An alert in the words of the page; `about` names whom or what it is about."""
+
+    alert: Alert
+    words: str
+    about: str
 
 
 def page() -> str:
@@ -69,8 +92,58 @@ def _read(now: datetime) -> Overview:
         worker_seen_at=seen_at,
         is_worker_alive=seen_at is not None and now - seen_at < WORKER_SILENT_AFTER,
         has_unsigned_door=integrations.has_unsigned_door(),
-        alerts=tuple(alerts.open_alerts(ALERTS_SHOWN)),
+        alerts=tuple(_shown_alert(alert) for alert in alerts.open_alerts(ALERTS_SHOWN)),
     )
+
+
+def _shown_alert(alert: Alert) -> ShownAlert:
+    words = wording.alert_words(alert.kind, alert.text)
+    about = [_person_of(alert), _facts_of(alert)] if words != alert.text else []
+    return ShownAlert(alert, words, " · ".join(part for part in about if part))
+
+
+def _person_of(alert: Alert) -> str:
+    contact = db.session.scalar(
+        select(Contact)
+        .join(Conversation, Conversation.contact_id == Contact.id)
+        .where(Conversation.id == alert.conversation_id)
+        .options(selectinload(Contact.identities))
+    )
+    return contact_name(contact) if contact else ""
+
+
+def _facts_of(alert: Alert) -> str:
+    """Say what is particular about it, from the rows that its topic names."""
+    thing = (alert.open_topic or "").rpartition(":")[2]
+    row_id = int(thing) if thing.isascii() and thing.isdecimal() and len(thing) < 19 else 0
+    match alert.kind:
+        case "waiting":
+            found = db.session.get(Conversation, alert.conversation_id or 0)
+            return wording.reason_words(found.handler_reason) if found else ""
+        case "delivery_failed":
+            return _last_failure(alert.conversation_id)
+        case "lead":
+            lead = db.session.get(Lead, row_id)
+            return lead.interest if lead else ""
+        case "credentials":
+            number = db.session.get(Integration, row_id)
+            return number.name if number else ""
+        case "complaint":
+            return thing
+        case "appointment":
+            wish = db.session.scalar(select(Appointment.wish).where(Appointment.number == thing)) or ""
+            return f"{thing}: {wish}" if wish else thing
+    return f"#{row_id}" if row_id else ""
+
+
+def _last_failure(conversation_id: int | None) -> str:
+    failed = db.session.scalar(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.error_code != "")
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return wording.error_words(failed.error_code, failed.error_text) if failed else ""
 
 
 def _today(now: datetime) -> Today:

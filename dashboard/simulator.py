@@ -253,8 +253,15 @@ class Play:
     now: datetime
 
     @property
+    def language(self) -> str:
+        """The language of the samples: what this customer wrote last, else what is spoken where they live."""
+        contact = simulated_phone.contact_of(self.number, self.customer)
+        spoken = contact.language if contact and contact.language else self.customer.language
+        return spoken if spoken in SAMPLE_TEXTS else self.number.language
+
+    @property
     def texts(self) -> Mapping[str, tuple[str, ...]]:
-        return SAMPLE_TEXTS.get(self.number.language, SAMPLE_TEXTS["pt"])
+        return SAMPLE_TEXTS.get(self.language, SAMPLE_TEXTS["pt"])
 
 
 @bp.post("/act")
@@ -293,7 +300,7 @@ def _say(play: Play) -> list[Letter]:
     if not text or len(text) > MAX_TEXT_CHARS:
         raise Refused("bad_text", _("A message has 1 to %(count)d characters.", count=MAX_TEXT_CHARS))
     referral = (
-        simulated_phone.sample_referral(play.number.language) if play.wishes.get("ad") is True else None
+        simulated_phone.sample_referral(play.language) if play.wishes.get("ad") is True else None
     )
     label = _("message from an ad") if referral else _("message")
     return [_message(play, label, kind="text", text=text, referral=referral)]

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 import conversations
 import phone
-from dashboard import inbox_lists
+from dashboard import inbox_lists, wording
 from models import Contact, utc_now
 
 AVATAR_TONES = 6
@@ -56,8 +56,12 @@ def install(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         current_user=current_user,
+        error_words=wording.error_words,
         kind_word=kind_word,
         media_icons=MEDIA_ICONS,
+        part_word=wording.part_word,
+        reading_word=wording.reading_word,
+        reason_words=wording.reason_words,
         responder_word=responder_word,
         status_word=status_word,
         utc_now=utc_now,

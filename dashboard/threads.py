@@ -15,10 +15,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from dashboard.templating import local_day
+from dashboard.turn_xray import Reading, readings_of
 from models import Contact, Conversation, Message, Operator, StoredMedia, Turn, db
 
 PAGE_SIZE: Final = 50
 QUOTE_CHARS: Final = 120
+# What an operator wants to know of how a text was read; the x-ray of the simulator shows the rest.
+READINGS_SHOWN: Final = ("intent", "sentiment", "urgency")
 # A reaction is shown on the message it belongs to, when that one is on the page.
 REACTION: Final = "reaction"
 
@@ -33,6 +36,7 @@ class Bubble:
     quoted: str | None
     media: tuple[StoredMedia, ...]
     reactions: tuple[str, ...]
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +118,20 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
     return [
         Bubble(
             message=m,
-            turn=turns.get(m.turn_id) if m.turn_id and not m.is_inbound else None,
+            turn=turns.get(m.turn_id) if m.turn_id else None,
             operator_name=writers[m.operator_id].name if m.operator_id in writers else "",
             quoted=quoted.get(m.quotes_external_id) if m.quotes_external_id else None,
             media=tuple(media[m.id]),
             reactions=tuple(reactions.get(m.external_id or "", ())),
+            readings=_shown_readings(turns.get(m.turn_id) if m.turn_id else None),
         )
         for m in messages
         if m.id not in shown
     ]
+
+
+def _shown_readings(turn: Turn | None) -> tuple[Reading, ...]:
+    return tuple(one for one in readings_of(turn) if one.name in READINGS_SHOWN) if turn else ()
 
 
 def _by_id(model: Any, ids: Iterable[int | None]) -> dict[int, Any]:

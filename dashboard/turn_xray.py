@@ -139,6 +139,11 @@ def _turn(
     )
 
 
+def readings_of(turn: Turn) -> tuple[Reading, ...]:
+    """Give what the analysis read out of the words that this turn answers; nothing for an older trace."""
+    return _readings(_trace(turn).get("analysis"))
+
+
 def _readings(analysis: Any) -> tuple[Reading, ...]:
     """Pair each label of the analysis with its confidence."""
     if not isinstance(analysis, dict):

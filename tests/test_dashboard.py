@@ -312,7 +312,7 @@ def test_the_thread_tells_who_wrote_and_why(admin: FlaskClient, desk: Desk) -> N
     page = get(admin, f"/inbox/{desk.waiting_id}").text
     for words in (
         "saudação: fluxo inicial",
-        "nexora / main",
+        "nexora · ∅ → main",
         "<strong>Bem-vinda</strong>",
         "Ana Ribeiro",
         "no celular da loja",

@@ -1,0 +1,210 @@
+"""What rows say in English, in the words of the page: why somebody answered, why a message failed, what an
+alert is about.
+
+Called by the templates. Reasons and codes are closed lists of other rooms; what is not in a table is shown as
+it was stored. Reads nothing and decides nothing.
+"""
+
+from collections.abc import Mapping
+
+from flask_babel import gettext as _
+
+# Reasons that name a thing: the words before or after it, and the table of the things.
+AROUND = (
+    ("answers the question for ", ""),
+    ("clear intent: ", ""),
+    ("said ", ""),
+    ("the word for ", ""),
+    ("", " needs no answer"),
+    ("", " received"),
+)
+
+
+def reason_words(reason: str) -> str:
+    """Say why somebody answered (`turns.reason`, `conversations.handler_reason`)."""
+    fixed = _fixed_reasons().get(reason)
+    if fixed is not None:
+        return fixed
+    for before, after in AROUND:
+        if reason.startswith(before) and reason.endswith(after) and len(reason) > len(before + after):
+            thing = reason[len(before) : len(reason) - len(after)]
+            return _reason_about(before or after, thing)
+    return reason
+
+
+def _fixed_reasons() -> Mapping[str, str]:
+    return {
+        "groups are never answered": _("groups are never answered"),
+        "opted in again": _("wants messages again"),
+        "opted out": _("asked for no more messages"),
+        "opt-out word": _("asked for no more messages just now"),
+        "too old to answer": _("came too late to be answered by the bot"),
+        "a person has the conversation": _("a person has the conversation"),
+        "angry and critical": _("angry, and it is critical"),
+        "cannot be read": _("a kind of message that the bot cannot read"),
+        "asked for a person": _("asked for a person"),
+        "taken over": _("a person took the conversation over"),
+        "answered on the owner's phone": _("the owner answered on her own phone"),
+        "catalogue order": _("an order from the catalogue"),
+        "chose an option": _("chose an option of the menu"),
+        "greeting": _("a greeting opens the menu"),
+        "shop word": _("named the shop or its cart"),
+        "spam": _("reads like spam"),
+        "does not name an option": _("names no option of the menu"),
+        "first contact without a clear wish": _("first contact without a clear wish: the menu"),
+        "free text": _("free text without a clear wish"),
+    }
+
+
+def _reason_about(frame: str, thing: str) -> str:
+    if frame == "answers the question for ":
+        return str(_("answers the open question: %(thing)s", thing=_awaited(thing)))
+    if frame == "clear intent: ":
+        return str(_("a clear wish: %(thing)s", thing=reading_word(thing)))
+    if frame == "said ":
+        words: Mapping[str, str] = {
+            "thanks": _("said thanks"),
+            "bye": _("said goodbye"),
+            "okay": _("agreed, nothing to answer"),
+        }
+        return words.get(thing, f"{frame}{thing}")
+    if frame == "the word for ":
+        words = {"menu": _("asked for the menu"), "back": _("asked to go back")}
+        return words.get(thing, f"{frame}{thing}")
+    if frame == " received":
+        return str(_("%(thing)s cannot be read by the bot", thing=_kind(thing)))
+    return str(_("%(thing)s needs no answer", thing=_kind(thing)))
+
+
+def _awaited(name: str) -> str:
+    words: Mapping[str, str] = {
+        "text": _("words of their own"),
+        "free": _("words of their own"),
+        "name": _("a name"),
+        "number": _("a number"),
+        "money": _("an amount"),
+        "email": _("an e-mail address"),
+        "country": _("a country"),
+        "date": _("a date"),
+    }
+    return words.get(name, name)
+
+
+def _kind(name: str) -> str:
+    words: Mapping[str, str] = {
+        "image": _("Photo"),
+        "video": _("Video"),
+        "audio": _("Voice message"),
+        "document": _("Document"),
+        "sticker": _("Sticker"),
+        "location": _("A place on the map"),
+        "contacts": _("A contact card"),
+        "reaction": _("A reaction"),
+        "system": _("News of WhatsApp"),
+    }
+    return words.get(name, name)
+
+
+def reading_word(label: str) -> str:
+    """Name a label of the analysis: an intent, a sentiment, an urgency, a buying signal."""
+    words: Mapping[str, str] = {
+        "lead_inquiry": _("interest in an offer"),
+        "support_ticket": _("needs help"),
+        "complaint": _("a complaint"),
+        "order_inquiry": _("about an order"),
+        "payment_inquiry": _("about a payment"),
+        "appointment_request": _("an appointment"),
+        "feedback": _("feedback"),
+        "spam": _("spam"),
+        "other": _("nothing certain"),
+        "positive": _("positive"),
+        "negative": _("negative"),
+        "angry": _("angry"),
+        "frustrated": _("frustrated"),
+        "excited": _("excited"),
+        "neutral": _("neutral"),
+        "critical": _("critical"),
+        "urgent": _("urgent"),
+        "high": _("high"),
+        "medium": _("medium"),
+        "low": _("low"),
+        "initial_interest": _("first interest"),
+        "question": _("a question"),
+        "objection": _("an objection"),
+        "ready_to_buy": _("ready to buy"),
+        "not_interested": _("not interested"),
+    }
+    return words.get(label, label)
+
+
+def error_words(code: str, stored: str) -> str:
+    """Say why a message failed or waits (`messages.error_code`); `stored` when the code is in no table."""
+    known = _our_errors().get(code) or _provider_errors().get(code)
+    return known or stored or str(_("It could not be sent."))
+
+
+def _our_errors() -> Mapping[str, str]:
+    return {
+        "cancelled": _("Not sent: a person took over, or the customer opted out, before it left."),
+        "window_closed": _("The 24-hour window is closed. It opens again when the customer writes."),
+        "number_off": _("This number is switched off."),
+        "no_address": _("The provider gave no address for this person."),
+        "not_connected": _("The provider could not be reached."),
+        "not_fitted": _("The provider's limits do not allow this message."),
+        "cut_off": _("The line was cut while sending; it may have arrived."),
+    }
+
+
+def _provider_errors() -> Mapping[str, str]:
+    """Name the refusals that a desk meets, by the codes of Meta and Twilio; ids of both never collide."""
+    closed = _("More than 24 hours since the customer's last message: only a template may be sent.")
+    unreachable = _("Undeliverable: this person has no WhatsApp, an old version, or blocked us.")
+    blocked = _("The customer blocked us.")
+    too_fast = _("The number sends faster than the provider allows; it goes on by itself.")
+    token = _("The provider does not accept our credentials. An admin must look at the number.")
+    kept_back = _("WhatsApp kept the message back to protect the customer from too many.")
+    unpaid = _("A payment method is missing or was refused at the provider.")
+    locked = _("The WhatsApp account is locked or restricted.")
+    template = _("The template does not exist in this language or is not approved.")
+    trouble = _("The provider had trouble of its own; it is tried again.")
+    rows = {
+        closed: (131047, 63016),
+        unreachable: (131026, 63024, 63003, 63036, 30003, 30005),
+        blocked: (63033, 63014, 30004),
+        too_fast: (4, 80007, 130429, 131056, 20429, 21611, 30022, 63018),
+        token: (0, 3, 10, 190, 131005, 20003, 20006, 63001, 63007),
+        kept_back: (131049, 130472, 63049, 63032),
+        unpaid: (131042,),
+        locked: (131031, 368, 63051, 20005, 30002),
+        template: (132001, 63027, 63040),
+        trouble: (1, 2, 131000, 131016, 20503, 63009, 63010, 63012),
+        _("The customer stopped messages from this number."): (131050, 21610),
+        _("The recipient is not on the test number's list."): (131030, 63015, 21608),
+        _("The file could not be fetched or is of a kind that is not taken."): (131052, 131053, 63019, 21620),
+    }
+    return {str(code): words for words, codes in rows.items() for code in codes}
+
+
+def alert_words(kind: str, stored: str) -> str:
+    """Say what an alert of this kind is about; `stored` when the kind is in no table."""
+    words: Mapping[str, str] = {
+        "waiting": _("A customer waits for a person"),
+        "lead": _("A new lead"),
+        "complaint": _("A complaint came in: a manager should look"),
+        "appointment": _("An appointment waits for a time"),
+        "delivery_failed": _("A message did not arrive"),
+        "credentials": _("A number's credentials are refused by the provider"),
+        "receipt_failed": _("A receipt could not be worked on and was set aside"),
+        "turn_failed": _("A message could not be worked on and was set aside"),
+        "no_worker": _("No worker is running: messages wait"),
+    }
+    return words.get(kind, stored)
+
+
+def part_word(name: str) -> str:
+    """Name a part of a turn whose time was taken."""
+    words: Mapping[str, str] = {
+        "read": _("reading"),
+        "answer": _("answering"),
+    }
+    return words.get(name, name)
