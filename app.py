@@ -343,8 +343,10 @@ def _answer_database_away(error: Exception) -> ResponseReturnValue:
 
 def _error_answer(code: int, message: str) -> Response:
     """Say it as a page or as JSON. The page asks the database for nothing: it may be what failed."""
-    if auth.is_browser():
-        page = render_template("errors/error.html", code=code, message=message, trace_id=g.trace_id)
+    if auth.is_browser() and not _is_webhook(request):
+        page = render_template(
+            "errors/error.html", code=code, message=message, trace_id=g.get("trace_id", "")
+        )
         answer = Response(page, code)
     else:
         answer = jsonify(error={"code": ERROR_CODES.get(code, "error"), "message": message})

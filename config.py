@@ -466,7 +466,8 @@ def _prepare_instance_dir(values: dict[str, Any]) -> None:
     if not (needs_key or values["database_url"].startswith("sqlite") or not values["queue_url"]):
         return
     try:
-        instance_dir.mkdir(parents=True, exist_ok=True)
+        # Messages, password hashes and sealed credentials lie in it: other accounts of the machine stay out.
+        instance_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if needs_key:
             values["secret_key"] = _kept_secret_key(instance_dir)
     except OSError as error:

@@ -190,6 +190,21 @@ def record_health(integration_id: int, *, is_ok: bool, summary: str, now: dateti
         db.session.flush()
 
 
+def reference_of(message_id: int) -> str:
+    """Give the mark under which a message travels and comes back in receipts: only we can make it.
+
+    A bare id would be taken for ours from any other installation on the same number, which counts 1, 2, 3
+    too.
+    """
+    return vault.sign(str(message_id), _config().secret_key)
+
+
+def message_of(reference: str | None) -> int | None:
+    """Give the id of the message that a receipt's reference names, None when we did not make it."""
+    text = vault.signed_text(reference or "", _config().secret_key)
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
 def has_unsigned_door() -> bool:
     """Tell whether some number accepts unsigned webhooks: pages warn as long as it does."""
     return any(not n.account.app_secret for n in numbers()) or not _config().verify_webhook

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 
 import alerts
 import conversations
+import integrations
 from models import Conversation, Message, WebhookEvent, db
 from providers import provider
 from providers.base import Receipt
@@ -74,18 +75,17 @@ def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) 
 
 
 def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
-    """Find our message by our own id where it came back, else by the provider's."""
+    """Find our message by our own mark where it came back, else by the provider's id."""
     ours = (Message.integration_id == integration_id, Message.direction == "out")
-    reference = receipt.reference or ""
-    if reference.isascii() and reference.isdigit() and len(reference) < 19:
-        # The id of another database's message must not be taken for ours: then the external id differs.
+    message_id = integrations.message_of(receipt.reference)
+    if message_id is not None:
         # A message that was sent twice has two external ids and answers to both.
         same = (
             Message.external_id.is_(None)
             | (Message.external_id == receipt.external_id)
             | (Message.resent_count > 0)
         )
-        return (*ours, Message.id == int(reference), same)
+        return (*ours, Message.id == message_id, same)
     return (*ours, Message.external_id == receipt.external_id)
 
 

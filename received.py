@@ -80,10 +80,18 @@ def _queue_download(message_id: int, media: InboundMedia, now: datetime) -> None
     db.session.flush()
 
 
-def apply_change(number: Number, message: InboundMessage) -> None:
-    """Apply an edit or a revocation to the message that it targets; the old words stay in `content`."""
+def apply_change(conversation_id: int, number: Number, message: InboundMessage) -> None:
+    """Apply an edit or a revocation to the message that it targets, which must be the same person's own.
+
+    The old words stay in `content`.
+    """
     target = db.session.execute(
-        select(Message).where(Message.integration_id == number.id, Message.external_id == message.target)
+        select(Message).where(
+            Message.integration_id == number.id,
+            Message.external_id == message.target,
+            Message.conversation_id == conversation_id,
+            Message.direction == "in",
+        )
     ).scalar_one_or_none()
     if target is None:
         return

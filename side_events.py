@@ -35,7 +35,7 @@ def _quiet_message(number: Number, message: InboundMessage, now: datetime) -> in
     conversation = conversations.admit(number, message.sender, now=now)
     received.store_inbound(conversation.id, number, message, now=now)
     if message.kind != "reaction":
-        received.apply_change(number, message)
+        received.apply_change(conversation.id, number, message)
     return conversation.id
 
 

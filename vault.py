@@ -1,9 +1,10 @@
-"""Encrypts what must not lie open in the database, with a key derived from SECRET_KEY.
+"""Encrypts what must not lie open in the database, and signs what must come back unchanged, with SECRET_KEY.
 
 Pure: called by `integrations`. A value that does not decrypt (another SECRET_KEY) is reported, never guessed.
 """
 
 import base64
+import hmac
 from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 PURPOSE = b"balcao credentials v1"
+REFERENCES = "balcao message references v1"
+SEAL_CHARS = 16
 
 
 class SealBroken(Exception):
@@ -30,6 +33,23 @@ def unseal(sealed: str, secret_key: str) -> str:
         return _cipher(secret_key).decrypt(sealed.encode()).decode()
     except InvalidToken as error:
         raise SealBroken("encrypted with another SECRET_KEY") from error
+
+
+def sign(text: str, secret_key: str) -> str:
+    """Give `text` with a short seal that only this installation can make."""
+    return f"{text}.{_seal_of(text, secret_key)}"
+
+
+def signed_text(given: str, secret_key: str) -> str | None:
+    """Give the text that `sign` was given, None when the seal is missing or not ours."""
+    text, _, seal_ = given.rpartition(".")
+    is_ours = hmac.compare_digest(_seal_of(text, secret_key).encode(), seal_.encode("utf-8", "replace"))
+    return text if text and is_ours else None
+
+
+def _seal_of(text: str, secret_key: str) -> str:
+    digest = hmac.new(secret_key.encode(), f"{REFERENCES}:{text}".encode("utf-8", "replace"), "sha256")
+    return digest.hexdigest()[:SEAL_CHARS]
 
 
 @lru_cache(maxsize=8)

@@ -262,7 +262,7 @@ def _deliver_under(
             ready.number.account,
             ready.to,
             ready.content,
-            reference=str(ready.message_id),
+            reference=integrations.reference_of(ready.message_id),
             quotes=ready.quotes,
         )
         # Settled in the commit that marks the next message or lets the lane go: both prove the lease.

@@ -18,6 +18,7 @@ from providers.persons import bare
 from vocabulary import RECEIPT_STATUSES
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
+MAX_ELEMENTS = 20_000  # Meta sends up to 1,000 updates in one POST; a chunk of history may hold more
 
 
 def verify(request: SignedRequest, app_secret: str) -> bool:
@@ -47,7 +48,15 @@ def split(request: SignedRequest) -> list[Element]:
     elements: list[Element] = []
     for entry in loose.items(loose.mapping(body).get("entry")):
         _split_entry(entry, elements)
+        if len(elements) > MAX_ELEMENTS:
+            return [*elements[:MAX_ELEMENTS], _surplus(request.body)]
     return elements or [_other(_Change("", None, None, None, None, {}, {}), body)]
+
+
+def _surplus(body: bytes) -> Element:
+    """Keep the body of a POST that holds more than any provider sends; its surplus is not taken apart."""
+    key = f"o:{hashlib.sha256(body).hexdigest()}"
+    return Element("other", None, key, None, None, b'{"field":"surplus","other":{}}')
 
 
 class _Change(NamedTuple):
@@ -67,7 +76,8 @@ def _split_entry(entry: Any, elements: list[Element]) -> None:
     if isinstance(entry, dict):
         waba, time = loose.identifier(entry.get("id")), entry.get("time")
         for change in loose.items(entry.get("changes")):
-            _split_change(change, waba, time, elements)
+            if len(elements) <= MAX_ELEMENTS:
+                _split_change(change, waba, time, elements)
     if len(elements) == before:
         elements.append(_other(_Change("", None, None, None, None, {}, {}), entry))
 
@@ -102,7 +112,7 @@ def _split_part(
     if not isinstance(part, list):
         elements.append(_other(change, {name: part}))
         return
-    for item in part:
+    for item in part[: MAX_ELEMENTS + 1 - len(elements)]:
         made = make(change, item)
         if isinstance(made, list):
             elements.extend(made)

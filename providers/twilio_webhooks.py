@@ -72,8 +72,9 @@ def verify(request: SignedRequest, app_secret: str) -> bool:
     try:
         parameters = _signed_parameters(request)
         return bool(RequestValidator(app_secret).validate(request.url, parameters, given, algorithm))
-    except ValueError:
-        # An address with a bad port, text that cannot be encoded: nothing that Twilio signed.
+    except (ValueError, TypeError, AttributeError, LookupError):
+        # An address with a bad port, text that cannot be encoded, JSON without a body hash: the library does
+        # not expect them, and Twilio signs nothing like it.
         return False
 
 

@@ -92,7 +92,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "inbox": ("integrations", "lanes"),
     "conversations": ("integrations", "lanes", "statements"),
     "alerts": ("statements",),
-    "receipts": ("alerts", "conversations", "statements"),
+    "receipts": ("alerts", "conversations", "integrations", "statements"),
     "analytics": ("privacy",),
     "privacy": ("lanes", "statements"),
     "replay": ("integrations", "lanes", "statements"),

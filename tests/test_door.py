@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -636,3 +637,28 @@ def test_a_row_is_there_when_200_was_said(desk: WalkedDesk) -> None:
     assert desk.post(desk.meta.text("oi")) == 200
     with desk.app.app_context(), db.engine.connect() as other:
         assert len(other.execute(select(WebhookEvent.id)).all()) == 1
+
+
+def test_more_elements_than_any_provider_sends_are_not_taken_apart(desk: WalkedDesk) -> None:
+    for body in (
+        b'{"entry":[' + b"0," * 300_000 + b"0]}",
+        b'{"entry":[{"changes":[{"field":"messages","value":{"messages":[' + b"0," * 300_000 + b"0]}}]}]}",
+    ):
+        webhook = desk.meta.sign_bytes(body)
+        began = time.monotonic()
+        assert desk.post(webhook) == 200
+        assert time.monotonic() - began < 30
+    assert stored_count(desk) < 50_000
+
+
+@pytest.mark.parametrize("path", ["/webhook", "/whatsapp", "/whatsapp/status"])
+def test_a_refusal_at_the_door_is_no_page(desk: WalkedDesk, path: str) -> None:
+    answer = desk.client.post(path, data=b"x" * 4_000_000, headers={"Accept": "text/html"})
+    assert answer.status_code == 413
+    assert is_plain(answer)
+
+
+def test_json_without_a_body_hash_is_no_twilio_signature(load_config: Callable[..., Config]) -> None:
+    with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
+        answer = desk.client.post("/whatsapp", json={"a": 1}, headers={"X-Twilio-Signature": "x"})
+        assert answer.status_code == 403

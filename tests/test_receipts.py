@@ -115,7 +115,7 @@ def test_a_receipt_is_matched_by_our_reference_or_by_the_providers_id(desk: Walk
     message = sent_message(desk)
     receipt(desk, message, "delivered", reference=None)
     assert only(desk).status == "delivered"
-    receipt(desk, message, "read", reference=str(only(desk).id))
+    receipt(desk, message, "read", reference=message.reference)
     assert only(desk).status == "read"
 
 
@@ -126,6 +126,19 @@ def test_a_strange_reference_falls_back_on_the_providers_id(desk: WalkedDesk, re
     assert not {"failed", "pending"} & set(desk.states())
     if not reference.strip().isascii() or not reference.isdigit():
         assert only(desk).status == "delivered"
+
+
+def message_number(message: SentMessage) -> int:
+    return int(str(message.reference).partition(".")[0])
+
+
+def test_a_guessed_reference_settles_nothing(desk: WalkedDesk) -> None:
+    """Another installation on the same number counts 1, 2, 3 too; its receipts must not mark ours as sent."""
+    message = sent_message(desk)
+    desk.change(Message, Message.direction == "out", status="queued", external_id=None)
+    for guess in (str(message_number(message)), f"{message_number(message)}.0000000000000000"):
+        receipt(desk, replace(message, id="wamid.NOTOURS"), "delivered", reference=guess)
+    assert (only(desk).status, only(desk).external_id) == ("queued", None)
 
 
 def test_the_reference_of_another_installation_is_not_taken_for_ours(desk: WalkedDesk) -> None:
@@ -152,9 +165,7 @@ def test_our_own_answer_does_not_push_an_early_receipt_back(desk: WalkedDesk) ->
         if "/messages" in request.path and desk.graph.sent and not done:
             done.append(True)
             message = desk.graph.sent[0]
-            desk.change(
-                Message, Message.id == int(message.reference or 0), status="read", external_id=message.id
-            )
+            desk.change(Message, Message.id == message_number(message), status="read", external_id=message.id)
         return answer
 
     desk.graph._server.handle = receipt_first
