@@ -292,3 +292,48 @@ def test_jobs_are_searched_when_there_is_an_affiliate_id(ctx, job_ctx, httpserve
 def test_a_job_search_without_jobs_has_an_outcome(job_ctx, httpserver, country, answer, outcome):
     httpserver.expect_request("/search").respond_with_json(answer)
     assert gather("search_jobs", {"country": country}, job_ctx).outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        ("quanto custa o curso de violão?", "one"), ("how much is the guitar course", "one"),
+        ("qual o preço dos cursos", "found"), ("onde fica a loja", "none"), ("", "none"),
+        ("meu computador não liga com o curso aberto", "none"),
+    ],
+)  # fmt: skip
+def test_products_are_found_by_the_words_of_a_question(ctx, words: str, outcome: str):
+    make_product("v", name="Curso de Violão", names={"en": "Guitar Course"})
+    make_product("f", name="Curso de Foto", names={"en": "Photo Course"})
+    found = apply("find_products", {"words": words}, ctx)
+    assert found.outcome == outcome
+    if outcome == "one":
+        assert found.facts["best"]["name"] == "Curso de Violão"
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("cuánto cuesta la visa de Portugal?", "Portugal Golden Residency Program"),
+        ("quero investir na Grécia", "Greece Golden Visa - Real Estate"),
+        ("what is the cheapest golden visa", "Greece Golden Visa - Real Estate"),
+        ("qual é o mais barato?", "Dominica Citizenship by Investment"),
+        ("bom dia", None),
+    ],
+)
+def test_programmes_are_found_by_country_kind_and_price(ctx, words: str, first: str | None):
+    programs.seed_programs(now=NOW)
+    found = apply("find_programs", {"words": words}, ctx)
+    assert (found.facts["programs"][0]["name"] if found.facts else None) == first
+
+
+def test_what_an_earlier_lead_told_is_known_again(ctx):
+    assert apply("known_lead", {}, ctx).outcome == "none"
+    apply("create_lead", {"name": "Ana Souza", "email": "ana@example.com"}, ctx)
+    assert apply("known_lead", {}, ctx).facts == {"lead": {"name": "Ana Souza", "email": "ana@example.com"}}
+
+
+def test_the_one_day_that_a_wish_names_is_kept(ctx):
+    told = apply("request_appointment", {"wish": "mañana a las 10"}, replace(ctx, language="es"))
+    assert told.facts["appointment"]["day_text"]
+    assert apply("request_appointment", {"wish": "whenever"}, ctx).facts["appointment"]["day_text"] == ""

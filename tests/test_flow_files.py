@@ -295,3 +295,19 @@ def assert_menu_fits(menu: Menu) -> None:
     assert all(0 < len(choice.id) <= 200 for choice in menu.choices)
     keys = [choice.key for choice in menu.choices if choice.key]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("spam: { step: menu }", "is not one of"),
+        ("complaint: { step: nowhere }", "does not exist"),
+        ("complaint: { step: menu, told: ask }", "needs `into`"),
+        ("complaint: { step: menu, into: _secret }", "plain name"),
+    ],
+)
+def test_an_entry_that_leads_nowhere_is_refused(entry: str, reason: str):
+    source = SMALL.replace("person: person\n", f"person: person\nentries:\n  {entry}\n", 1)
+    with pytest.raises(FlowError, match=reason) as refusal:
+        read_flow(source, "small.yaml")
+    assert "line 6" in str(refusal.value)
