@@ -23,7 +23,8 @@ from triage import Decision, Situation
 
 # A greeting tells a language only when nothing is known yet; a switch needs a sentence.
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
-SWITCH_CONFIDENCE: Final = 0.9
+# Portuguese and Spanish share whole sentences ("curso de ingles por favor"): nearly sure is not enough.
+SWITCH_CONFIDENCE: Final = 0.98
 SWITCH_MIN_WORDS: Final = 3
 # The flow that serves what the open one has no step for.
 DESK: Final = "desk"
