@@ -17,7 +17,6 @@ from sqlalchemy.orm import selectinload
 
 import phone
 from integrations import Number
-from lanes import inbound_lane
 from models import (
     Alert,
     Appointment,
@@ -33,7 +32,6 @@ from models import (
     Order,
     Ticket,
     Turn,
-    WebhookEvent,
     db,
 )
 from providers.base import Person
@@ -541,15 +539,6 @@ def _inherit(survivor: Contact, other: Contact) -> None:
             setattr(survivor, name, getattr(other, name))
     for name in ("opted_out_at", "refuses_marketing_at"):
         setattr(survivor, name, getattr(survivor, name) or getattr(other, name))
-
-
-def move_open_events(number: Number, from_person: str, to_person: str) -> None:
-    """Let the events that wait under a person's old lane follow into the new one."""
-    changed_rows(
-        update(WebhookEvent)
-        .where(WebhookEvent.state == "pending", WebhookEvent.lane == inbound_lane(number.id, from_person))
-        .values(lane=inbound_lane(number.id, to_person))
-    )
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
