@@ -7,7 +7,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check lint types pages building format e2e bench bench-analysis services lock example clean
+.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis services lock example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
@@ -17,6 +17,7 @@ help:
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
 	@echo "make e2e       the tests in a real browser (needs chromium)"
 	@echo "make bench     measure (ARGS=... goes to the bench); make bench-analysis measures the reading of texts"
+	@echo "make screenshots  take the pictures of the README anew (needs chromium)"
 	@echo "make format    format the code"
 	@echo "make lock      compile requirements*.in to pinned requirements*.txt (needs uv)"
 	@echo "make clean     remove .venv and caches; data in instance/ stays"
@@ -61,6 +62,9 @@ run: $(VENV)/.runtime
 
 test: setup
 	@exec $(PY) -m pytest $(ARGS)
+
+screenshots: setup
+	@exec $(PY) -m tests.e2e.screenshots
 
 e2e: setup
 	@exec $(PY) -m pytest tests/e2e $(ARGS)

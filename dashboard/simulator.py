@@ -299,9 +299,7 @@ def _say(play: Play) -> list[Letter]:
     text = _text(play.wishes, "text").strip()
     if not text or len(text) > MAX_TEXT_CHARS:
         raise Refused("bad_text", _("A message has 1 to %(count)d characters.", count=MAX_TEXT_CHARS))
-    referral = (
-        simulated_phone.sample_referral(play.language) if play.wishes.get("ad") is True else None
-    )
+    referral = simulated_phone.sample_referral(play.language) if play.wishes.get("ad") is True else None
     label = _("message from an ad") if referral else _("message")
     return [_message(play, label, kind="text", text=text, referral=referral)]
 

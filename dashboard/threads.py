@@ -110,7 +110,10 @@ def version(conversation: Conversation) -> str:
 
 
 def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
-    turns = _by_id(Turn, {m.turn_id for m in messages if not m.is_inbound})
+    turns = _by_id(Turn, {m.turn_id for m in messages})
+    # A turn is told on what it said; on what it heard only when it said nothing.
+    spoken = {m.turn_id for m in messages if not m.is_inbound}
+    told = {m.id: turns.get(m.turn_id or 0) for m in messages if not m.is_inbound or m.turn_id not in spoken}
     writers = _by_id(Operator, {m.operator_id for m in messages})
     media = _media_of(messages)
     quoted = _quoted(messages)
@@ -118,12 +121,12 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
     return [
         Bubble(
             message=m,
-            turn=turns.get(m.turn_id) if m.turn_id else None,
+            turn=told.get(m.id),
             operator_name=writers[m.operator_id].name if m.operator_id in writers else "",
             quoted=quoted.get(m.quotes_external_id) if m.quotes_external_id else None,
             media=tuple(media[m.id]),
             reactions=tuple(reactions.get(m.external_id or "", ())),
-            readings=_shown_readings(turns.get(m.turn_id) if m.turn_id else None),
+            readings=_shown_readings(told.get(m.id)),
         )
         for m in messages
         if m.id not in shown

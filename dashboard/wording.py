@@ -36,6 +36,9 @@ def _fixed_reasons() -> Mapping[str, str]:
     return {
         "groups are never answered": _("groups are never answered"),
         "opted in again": _("wants messages again"),
+        "opted in again, a person has the conversation": _(
+            "wants messages again; a person has the conversation"
+        ),
         "opted out": _("asked for no more messages"),
         "opt-out word": _("asked for no more messages just now"),
         "too old to answer": _("came too late to be answered by the bot"),
@@ -116,7 +119,7 @@ def reading_word(label: str) -> str:
         "appointment_request": _("an appointment"),
         "feedback": _("feedback"),
         "spam": _("spam"),
-        "other": _("nothing certain"),
+        "other": _("no particular wish"),
         "positive": _("positive"),
         "negative": _("negative"),
         "angry": _("angry"),
