@@ -27,6 +27,7 @@ WORDS_FILE = Path(__file__).parent / "flows" / "words" / "answers.yaml"
 MIN_NAME_CHARS = 2
 MAX_NAME_CHARS = 80
 MAX_NAME_WORDS = 8
+MAX_ANSWER_CHARS = 400
 MAX_TEXT_CHARS = 4000
 MAX_MONEY = 10**12
 # "150 mil" is also written by people who chose English.
@@ -153,7 +154,8 @@ def is_cancel_word(text: str) -> bool:
 def plain(text: str) -> str:
     """Give `text` lower-case, without accents, signs and emoji, with digits of every script as 0-9, words
     apart by one space."""
-    composed = unicodedata.normalize("NFKC", text.replace("🔟", "10"))
+    # Some single signs unfold to a whole phrase; a word that matters is never so long.
+    composed = unicodedata.normalize("NFKC", text[:MAX_TEXT_CHARS].replace("🔟", "10"))[:MAX_TEXT_CHARS]
     bare = (c for c in unicodedata.normalize("NFKD", composed.casefold()) if not unicodedata.combining(c))
     return " ".join("".join(_plain_char(c) for c in bare).split())
 
@@ -191,10 +193,12 @@ def read_answer(
     Names, texts and e-mails are strings, countries ISO codes, dates ISO dates; numbers are int, money int or
     float.
     """
-    if is_menu_word(text) is not None and kind != "free":
+    if kind != "free" and is_menu_word(text) is not None:
         return None
     if kind in ("text", "free"):
         return read_text(text, needs_letters=kind == "text")
+    if len(text) > MAX_ANSWER_CHARS:
+        return None  # the readers below search; a name or a date is never so long
     if kind == "name":
         return read_name(text)
     if kind == "email":

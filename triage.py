@@ -33,6 +33,7 @@ MEDIA_KINDS: Final = frozenset({"image", "video", "audio", "document", "sticker"
 # The words of these are names of places and people, and nothing that the customer wrote.
 NAMED_KINDS: Final = frozenset({"location", "contacts"})
 CLEAR_ALARM: Final = 0.7
+MAX_WORD_CHARS: Final = 200  # no word that is looked up here is so long
 CLEAR_INTENT: Final = 0.6
 CLEAR_SPAM: Final = 0.9
 NO_OPTION: Final = "does not name an option"
@@ -212,6 +213,6 @@ def _phrases(written: str) -> frozenset[str]:
 
 def _plain(text: str) -> str:
     """Fold case, accents and outer punctuation, so that "PARAR!" and "parar" are one word."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
+    folded = unicodedata.normalize("NFKD", text[:MAX_WORD_CHARS].casefold())
     kept = "".join(c for c in folded if not unicodedata.combining(c))
     return " ".join(kept.strip(" \t\r\n.!?¡¿。！？\"'*_~").split())

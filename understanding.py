@@ -25,6 +25,9 @@ from triage import Decision, Situation
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
 # Portuguese and Spanish share whole sentences ("curso de ingles por favor"): nearly sure is not enough.
 SWITCH_CONFIDENCE: Final = 0.98
+# WhatsApp's own limit; what is longer is stored whole and read to here, so that nobody's novel stops the
+# desk.
+MAX_READ_CHARS: Final = 4096
 SWITCH_MIN_WORDS: Final = 3
 # The flow that serves what the open one has no step for.
 DESK: Final = "desk"
@@ -116,7 +119,7 @@ def _quiet_at(config: Config, burst: Sequence[Arrival], *, is_ended: bool) -> da
 
 def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now: datetime) -> Understanding:
     message, number = burst[0].message, burst[0].number
-    text = "\n".join(arrival.message.text for arrival in burst)
+    text = "\n".join(arrival.message.text for arrival in burst)[:MAX_READ_CHARS]
     session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
     choice_id = message.choice_id or (menu_flows.offered_choice(session.data, text) if session else None)
     flow = menu_flows.shipped()[_flow_of(choice_id, session, number)]
