@@ -26,6 +26,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 from xstatic.pkg import font_awesome
 
 import auth
@@ -49,10 +50,12 @@ from dashboard import (
     status,
     templating,
 )
+from dashboard.arguments import MAX_ROW_ID
 
 BASE_DIR: Final = Path(__file__).resolve().parent
 # Meta sends up to 3 MB; the rest is room for what is around it.
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024 + 256 * 1024
+
 SESSION_LIFETIME: Final = timedelta(hours=14)
 DATABASE_CONNECT_TIMEOUT_SECS: Final = 5
 DATABASE_POOL_TIMEOUT_SECS: Final = 10
@@ -105,6 +108,15 @@ class Door:
     blueprint: Blueprint
     guard: auth.Guard
     checks_csrf: bool = True
+
+
+class RowIdConverter(IntegerConverter):
+    """A row's id in an address; what no database can hold is no row."""
+
+    def __init__(
+        self, url_map: Map, fixed_digits: int = 0, minimum: int = 0, maximum: int = MAX_ROW_ID
+    ) -> None:
+        super().__init__(url_map, fixed_digits, minimum, maximum)
 
 
 class DeskSessions(SecureCookieSessionInterface):
@@ -167,6 +179,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or settings.load()
     logs.configure(config.log_level, config.log_format)
     app = DeskFlask(__name__)
+    app.url_map.converters["int"] = RowIdConverter
     app.config.update(_flask_settings(config))
     if config.proxy_hops:
         hops = config.proxy_hops

@@ -27,6 +27,7 @@ import tasks
 import whatsapp_service
 from conversations import OutsideServiceWindow
 from dashboard import threads
+from dashboard.arguments import row_id
 from models import Conversation, Operator, StoredMedia, db, utc_now
 
 BODY_MAX_CHARS = 4096
@@ -39,7 +40,7 @@ bp = Blueprint("conversation", __name__)
 @bp.get("/inbox/<int:conversation_id>")
 def conversation(conversation_id: int) -> ResponseReturnValue:
     found = _find(conversation_id)
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     return render_template("dashboard/conversation.html", before=before, **_shown(found, before))
 
 

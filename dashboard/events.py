@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 import tasks
+from dashboard.arguments import row_id
 from models import WebhookEvent, db
 from replay import replay_events
 
@@ -36,7 +37,7 @@ class ShownEvent:
 def events() -> ResponseReturnValue:
     state = request.args.get("state", "")
     states = (state,) if state in STATES else STATES
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     rows = _read(states, before)
     return render_template(
         "dashboard/events.html",

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from dashboard.arguments import row_id
 from models import Appointment, Complaint, Contact, Lead, Order, Ticket, db
 
 PAGE_SIZE = 50
@@ -48,7 +49,7 @@ def orders() -> ResponseReturnValue:
 
 
 def _page(query: Any, model: Any) -> RecordPage:
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_id)
     if before is not None:
         query = query.where(model.id < before)
     rows = tuple(db.session.scalars(query.order_by(model.id.desc()).limit(PAGE_SIZE + 1)))

@@ -30,6 +30,7 @@ import phone
 import simulated_phone
 from config import Config
 from dashboard import turn_xray
+from dashboard.arguments import row_id
 from dashboard.templating import day_name
 from models import Integration, db, utc_now
 from providers.base import Account, InboundMedia
@@ -146,7 +147,7 @@ def simulator() -> ResponseReturnValue:
     numbers = simulated_phone.numbers()
     if not numbers:
         return render_template("simulator/no_number.html", flows=sorted(flow_files.shipped()))
-    wanted = request.args.get("number", type=int)
+    wanted = request.args.get("number", type=row_id)
     chosen = next((n for n in numbers if n.id == wanted), numbers[0])
     first = _first_customer(chosen)
     known = simulated_phone.customers(chosen)

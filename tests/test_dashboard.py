@@ -557,3 +557,11 @@ def _number() -> Integration:
     db.session.add(number)
     db.session.flush()
     return number
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/inbox/{n}", "/inbox/media/{n}", "/events?before={n}", "/leads?before={n}", "/simulator?number={n}"],
+)
+def test_an_id_that_no_row_can_have_breaks_no_page(admin: FlaskClient, path: str) -> None:
+    assert admin.get(path.format(n="9" * 30)).status_code in (200, 302, 404)

@@ -252,6 +252,40 @@ def test_unsigned_rubbish_gets_a_clear_refusal(load_config: Callable[..., Config
         assert is_plain(response)
 
 
+STRANGE_FIELDS: dict[str, dict[str, Any]] = {
+    "from is a list": {"from": []},
+    "from is long": {"from": "9" * 5_000},
+    "from is words": {"from": "not a phone; DROP TABLE"},
+    "id is a number": {"id": 17},
+    "id is null": {"id": None},
+    "id is long": {"id": "w" * 5_000},
+    "id has NUL": {"id": "wamid.\x00X"},
+    "id has half a pair": {"id": "wamid.\ud800X"},
+    "type is a list": {"type": ["text"]},
+    "type is unknown": {"type": "hologram", "hologram": {"x": 1}},
+    "text is a word": {"text": "oi"},
+    "body is an object": {"text": {"body": {"a": 1}}},
+    "body is null": {"text": {"body": None}},
+    "body has NUL": {"text": {"body": "a\x00b"}},
+    "body has half a pair": {"text": {"body": "a\ud83db"}},
+    "body is long": {"text": {"body": "ção " * 50_000}},
+    "timestamp is text": {"timestamp": "yesterday"},
+    "timestamp is an integer": {"timestamp": 1763712036},
+    "timestamp is a float": {"timestamp": 1763712036.5},
+    "timestamp is negative": {"timestamp": "-99999999999999"},
+    "timestamp is huge": {"timestamp": "9" * 40},
+    "timestamp is in milliseconds": {"timestamp": "1763712036000"},
+    "timestamp is null": {"timestamp": None},
+    "timestamp is a list": {"timestamp": [1]},
+    "context is a word": {"context": "x"},
+    "referral is a word": {"referral": "x"},
+    "errors is a number": {"type": "unsupported", "errors": 5},
+    "name has half a pair": {"profile": {"name": "\udfff"}},
+    "bsuid is rubbish": {"from_user_id": "no such id"},
+    "bsuid is a number": {"from_user_id": 12},
+}
+
+
 def wrong_envelopes() -> dict[str, Any]:
     frame = {"metadata": {"phone_number_id": PHONE_NUMBER_ID}}
     message = {"from": CUSTOMER, "id": "wamid.X", "timestamp": "1763712036", "type": "text"}
@@ -281,39 +315,7 @@ def wrong_envelopes() -> dict[str, Any]:
             "entry": [{"changes": [{"value": {**frame, "contacts": "x", "messages": [message]}}]}]
         },
     }
-    strange: dict[str, dict[str, Any]] = {
-        "from is a list": {"from": []},
-        "from is long": {"from": "9" * 5_000},
-        "from is words": {"from": "not a phone; DROP TABLE"},
-        "id is a number": {"id": 17},
-        "id is null": {"id": None},
-        "id is long": {"id": "w" * 5_000},
-        "id has NUL": {"id": "wamid.\x00X"},
-        "id has half a pair": {"id": "wamid.\ud800X"},
-        "type is a list": {"type": ["text"]},
-        "type is unknown": {"type": "hologram", "hologram": {"x": 1}},
-        "text is a word": {"text": "oi"},
-        "body is an object": {"text": {"body": {"a": 1}}},
-        "body is null": {"text": {"body": None}},
-        "body has NUL": {"text": {"body": "a\x00b"}},
-        "body has half a pair": {"text": {"body": "a\ud83db"}},
-        "body is long": {"text": {"body": "ção " * 50_000}},
-        "timestamp is text": {"timestamp": "yesterday"},
-        "timestamp is an integer": {"timestamp": 1763712036},
-        "timestamp is a float": {"timestamp": 1763712036.5},
-        "timestamp is negative": {"timestamp": "-99999999999999"},
-        "timestamp is huge": {"timestamp": "9" * 40},
-        "timestamp is in milliseconds": {"timestamp": "1763712036000"},
-        "timestamp is null": {"timestamp": None},
-        "timestamp is a list": {"timestamp": [1]},
-        "context is a word": {"context": "x"},
-        "referral is a word": {"referral": "x"},
-        "errors is a number": {"type": "unsupported", "errors": 5},
-        "name has half a pair": {"profile": {"name": "\udfff"}},
-        "bsuid is rubbish": {"from_user_id": "no such id"},
-        "bsuid is a number": {"from_user_id": 12},
-    }
-    return shapes | {name: with_message(**change) for name, change in strange.items()}
+    return shapes | {name: with_message(**change) for name, change in STRANGE_FIELDS.items()}
 
 
 WRONG = wrong_envelopes()
