@@ -59,7 +59,7 @@ def check_setup(config: Config, *, now: datetime) -> list[Finding]:
 
 
 def _settings(config: Config) -> Iterator[Finding]:
-    yield Finding("settings", "ok", f"read; {config.app_env}")
+    yield Finding("settings", "ok", f"{config.app_env}, every value is understood")
     if config.app_env == "development" and config.has_credentials:
         yield Finding(
             "settings", "warn", "real numbers in development; set APP_ENV=production when you serve"
@@ -78,7 +78,8 @@ def _model(config: Config) -> Finding:
         config.ai_base_url: config.ai_base_url,
     }
     named = ", ".join(name for name, key in keys.items() if key)
-    return Finding("model", "ok", named or "none set: free text is answered by fixed texts")
+    so = f"{named} is set, but this version asks no model" if named else "none set"
+    return Finding("model", "ok", f"{so}: free text is answered by fixed texts")
 
 
 # --- database and processes ---------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ def _schema() -> Finding:
     with db.engine.connect() as connection:
         current = set(MigrationContext.configure(connection).get_current_heads())
     if current == heads:
-        return Finding("schema", "ok", ", ".join(sorted(heads)))
+        return Finding("schema", "ok", f"the newest ({', '.join(sorted(heads))})")
     have = ", ".join(sorted(current)) or "none"
     return Finding("schema", "fail", f"is {have}, not {', '.join(sorted(heads))}; {INIT_DB}")
 

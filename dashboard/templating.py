@@ -48,6 +48,7 @@ def install(app: Flask) -> None:
         day_name=day_name,
         initials=initials,
         money=money,
+        phone_number=phone.display,
         span=span,
         whatsapp_text=whatsapp_text,
         without_marks=without_marks,

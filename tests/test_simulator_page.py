@@ -310,6 +310,12 @@ def test_a_burst_is_three_webhooks(desk: Desk) -> None:
     assert [event.text for event in desk.heard()] == list(page.SAMPLE_TEXTS["pt"]["burst"])
 
 
+def test_samples_speak_the_customers_language_not_the_numbers(desk: Desk) -> None:
+    made = desk.post("/simulator/customers", {"country": "MX", "name": "Ximena"}).json["customer"]
+    desk.act("burst", customer=made)
+    assert [event.text for event in desk.heard()] == list(page.SAMPLE_TEXTS["es"]["burst"])
+
+
 @pytest.mark.parametrize("shape", ["meta", "twilio"])
 def test_disorder_posts_the_second_message_first(desk: Desk, shape: str) -> None:
     desk.act("disorder", shape)
