@@ -40,6 +40,7 @@ from statements import changed_rows, insert_or_ignore, table
 SERVICE_WINDOW = timedelta(hours=24)
 # The provider's clock and ours differ, and a message needs time to travel.
 SERVICE_WINDOW_MARGIN = timedelta(minutes=2)
+IDENTITY_MAX_CHARS = 150  # the longest documented, a parent's business-scoped id, has 135
 HANDOVER_LASTS = timedelta(hours=24)
 _IDENTITY_FIELDS = ("wa_id", "bsuid", "parent_bsuid", "username")
 # Who can be told apart by it; a username may be given away and taken by somebody else.
@@ -412,7 +413,8 @@ def end_silent_sessions(*, older_than: datetime) -> int:
 
 
 def _identities(person: Person) -> list[tuple[str, str]]:
-    return [(kind, value) for kind in _IDENTITY_FIELDS if (value := getattr(person, kind))]
+    named = [(kind, getattr(person, kind)) for kind in _IDENTITY_FIELDS]
+    return [(kind, value) for kind, value in named if value and len(value) <= IDENTITY_MAX_CHARS]
 
 
 def _contacts_of(number: Number, person: Person) -> list[Contact]:

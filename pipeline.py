@@ -133,7 +133,7 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
             outdated_count = 0
         except LeaseLost:
             db.session.rollback()
-            log.warning("lease_lost", lane=lane)
+            log.warning("lease_lost")  # a lane's name holds the person's number
             break
         except OperationalError:
             db.session.rollback()
@@ -462,7 +462,7 @@ def _record(lease: Lease, arrival: Arrival, now: datetime) -> tuple[int, ...]:
 def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> datetime | None:
     """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words
     are answered."""
-    log.exception("turn_failed", event_id=arrival.event_id, lane=lease.key, error=type(error).__name__)
+    log.exception("turn_failed", event_id=arrival.event_id, error=type(error).__name__)
     now, attempts = desk.clock(), arrival.attempts + 1
     is_over = attempts >= MAX_TRIES
     due_at = None if is_over else now + timedelta(seconds=2.0**attempts)

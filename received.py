@@ -15,10 +15,11 @@ from sqlalchemy import insert, select
 from integrations import Number
 from models import Conversation, Message, StoredMedia, db
 from providers.base import HistoryMessage, InboundMedia, InboundMessage
-from statements import insert_or_ignore, inserted_id, table
+from statements import bounded, insert_or_ignore, inserted_id, table
 from vocabulary import RECEIPT_STATUSES
 
 PREVIEW_CHARS: Final = 140
+EXTERNAL_ID_CHARS: Final = 190
 
 # Every turn runs this; a statement that is built once costs a third of one built each time.
 _INSERT = insert(table(Message))
@@ -41,8 +42,8 @@ def store_inbound(
             "kind": message.kind,
             "body": message.text,
             "content": _inbound_content(message),
-            "external_id": message.external_id,
-            "quotes_external_id": message.quotes or message.target,
+            "external_id": bounded(message.external_id, EXTERNAL_ID_CHARS),
+            "quotes_external_id": bounded(message.quotes or message.target, EXTERNAL_ID_CHARS),
             "provider_at": message.sent_at,
             "created_at": now,
             **columns,
@@ -55,7 +56,10 @@ def store_inbound(
 
 def is_stored(number: Number, message: InboundMessage) -> bool:
     """Tell whether a message of this id is there already (it may also come with the history)."""
-    where = (Message.integration_id == number.id, Message.external_id == message.external_id)
+    where = (
+        Message.integration_id == number.id,
+        Message.external_id == bounded(message.external_id, EXTERNAL_ID_CHARS),
+    )
     return db.session.execute(select(Message.id).where(*where)).first() is not None
 
 
@@ -88,7 +92,7 @@ def apply_change(conversation_id: int, number: Number, message: InboundMessage) 
     target = db.session.execute(
         select(Message).where(
             Message.integration_id == number.id,
-            Message.external_id == message.target,
+            Message.external_id == bounded(message.target, EXTERNAL_ID_CHARS),
             Message.conversation_id == conversation_id,
             Message.direction == "in",
         )
@@ -152,8 +156,8 @@ def _store_outside(
             kind=message.kind,
             body=message.text,
             content=_inbound_content(message),
-            external_id=message.external_id,
-            quotes_external_id=message.quotes,
+            external_id=bounded(message.external_id, EXTERNAL_ID_CHARS),
+            quotes_external_id=bounded(message.quotes, EXTERNAL_ID_CHARS),
             status=status,
             status_at=at,
             provider_at=message.sent_at,

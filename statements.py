@@ -5,6 +5,7 @@ message; such
 statements stand on the tables (`table`), not on the classes. Flushes nothing and commits nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -43,6 +44,13 @@ def insert_or_ignore(model: type[Base]) -> Insert:
         return sqlite.insert(model).on_conflict_do_nothing()
     key = next(iter(table(model).primary_key.columns))
     return mysql.insert(model).on_duplicate_key_update({key.name: key})
+
+
+def bounded(identifier: str | None, length: int) -> str | None:
+    """Give an id of the outside world as a column of `length` can hold it: a longer one by its hash."""
+    if identifier is None or len(identifier) <= length:
+        return identifier
+    return f"h:{hashlib.sha256(identifier.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def _run(statement: Executable, values: Mapping[str, Any] | None) -> CursorResult[Any]:

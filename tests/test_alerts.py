@@ -51,7 +51,7 @@ def test_open_alerts_come_newest_news_first():
 def test_long_words_are_cut_and_still_one_topic():
     alerts.raise_alert("k" * 99, "t" * 500, "x" * 9_999, now=NOW)
     alert = alerts.raise_alert("k" * 99, "t" * 500, "x" * 9_999, now=NOW)
-    assert (len(alert.kind), len(alert.open_topic), len(alert.text), alert.times) == (40, 190, 500, 2)
+    assert (len(alert.kind), len(alert.open_topic or ""), len(alert.text), alert.times) == (40, 190, 500, 2)
 
 
 def test_settling_what_is_not_open_changes_nothing():

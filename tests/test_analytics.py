@@ -38,7 +38,7 @@ def say(conversation, direction, at, status=None):
 def test_one_persons_counts_tell_messages_records_and_the_open_step(conversation):
     say(conversation, "in", NOW)
     say(conversation, "out", NOW + timedelta(minutes=1), "sent")
-    record_lead(db.session.get(Contact, conversation.contact_id), LeadWish(name="Ana"), now=NOW)
+    record_lead(db.session.get_one(Contact, conversation.contact_id), LeadWish(name="Ana"), now=NOW)
     orders.add_to_cart(conversation.id, conversation.contact_id, make_product(), now=NOW)
     db.session.add(
         MenuSession(conversation_id=conversation.id, flow="shop", step="menu", data={}, last_activity_at=NOW)

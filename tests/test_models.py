@@ -15,6 +15,7 @@ import opening
 from app import create_app
 from config import Config
 from models import Alert, Contact, ContactIdentity, Lane, Worker, db, epoch_now
+from statements import changed_rows
 
 
 @pytest.fixture
@@ -113,4 +114,4 @@ def test_an_update_that_changes_nothing_still_counts_its_row(migrated: Flask) ->
     db.session.add(Alert(kind="k", open_topic="t", text="x"))
     db.session.commit()
     same = update(Alert).where(Alert.open_topic == "t").values(kind="k")
-    assert db.session.execute(same).rowcount == 1
+    assert changed_rows(same) == 1

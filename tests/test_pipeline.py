@@ -262,3 +262,13 @@ STRANGE_WORDS = ["a\x00b\x00", "\ud800 hello", "😀" * 3_000, "x" * 60_000, " "
 def test_strange_words_are_answered(desk: WalkedDesk, word: str) -> None:
     assert desk.says(word)
     assert "failed" not in desk.states()
+
+
+def test_an_id_longer_than_any_column_is_answered_all_the_same(
+    load_config: Callable[..., Config], database_url: str
+) -> None:
+    with FakeGraph() as graph:
+        config = load_config(DATABASE_URL=database_url, GRAPH_API_BASE_URL=graph.url, **META)
+        with walked_desk(config, graph) as desk:
+            assert len(desk.says("hello", message_id="wamid." + "L" * 400, username="u" * 400)) == 1
+            assert "failed" not in desk.states()

@@ -197,7 +197,7 @@ def test_a_contact_finds_only_its_own_orders(conversation):
     order = orders.place(add(conversation, make_product()), now=NOW)
     stranger = make_conversation("34600111222", "Luis")
     assert orders.order_of(conversation.contact_id, f"cadê meu {order.number.lower()}?") is order
-    assert orders.order_of(stranger.contact_id, order.number) is None
+    assert orders.order_of(stranger.contact_id, order.number or "") is None
     assert orders.order_of(conversation.contact_id, "cadê meu pedido?") is None
     assert orders.orders_of(conversation.contact_id) == [order]
 

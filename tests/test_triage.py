@@ -1,6 +1,7 @@
 """Who answers and why: the rules in their order, as a table, and that every situation has an answer."""
 
 import itertools
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,7 +75,7 @@ RULES = [
     ({"text": "valeu", "courtesy": "thanks", "is_first_contact": True}, "menu", None),
     ({"text": "valeu", "courtesy": "thanks", "has_opted_out": True}, "nobody", None),
 ]
-ORDER = {"intent": "order_inquiry", "intent_confidence": 0.9, "entry_flow": "desk"}
+ORDER: dict[str, Any] = {"intent": "order_inquiry", "intent_confidence": 0.9, "entry_flow": "desk"}
 
 
 @pytest.mark.parametrize("awaits", [None, "choice"])
@@ -86,7 +87,7 @@ def test_a_clear_intent_with_a_step_of_its_own_acts_at_once(awaits: str | None) 
 
 @pytest.mark.parametrize("awaits", ["number", "money", "email", "country", "date"])
 def test_a_clear_intent_leaves_a_question_that_it_cannot_answer(awaits: str) -> None:
-    about = {"text": "where is my order", "awaits": awaits, **ORDER}
+    about: dict[str, Any] = {"text": "where is my order", "awaits": awaits, **ORDER}
     assert decide(Situation(is_answer=False, **about)).entry == "order_inquiry"
     assert decide(Situation(is_answer=True, **about)).responder == "menu"
     assert decide(Situation(is_answer=False, **{**about, "intent_confidence": 0.5})).responder == "menu"
@@ -94,7 +95,7 @@ def test_a_clear_intent_leaves_a_question_that_it_cannot_answer(awaits: str) -> 
 
 @pytest.mark.parametrize("awaits", ["text", "free", "name"])
 def test_words_of_an_answer_are_never_taken_for_a_wish(awaits: str) -> None:
-    about = {"text": "my order never came", "awaits": awaits, **ORDER}
+    about: dict[str, Any] = {"text": "my order never came", "awaits": awaits, **ORDER}
     assert decide(Situation(is_answer=False, **about)).responder == "menu"
 
 
@@ -109,7 +110,8 @@ def test_every_situation_has_an_answer_and_a_reason() -> None:
     flags = ("is_group", "is_too_old", "is_first_contact", "has_opted_out", "is_with_person", "names_choice")
     kinds = (*sorted(SPOKEN_KINDS | MEDIA_KINDS), "unsupported", "reaction", "hologram")
     for kind, values in itertools.product(kinds, itertools.product((True, False), repeat=len(flags))):
-        decision = decide(Situation(kind=kind, text="oi", **dict(zip(flags, values, strict=True))))
+        about: dict[str, Any] = dict(zip(flags, values, strict=True))
+        decision = decide(Situation(kind=kind, text="oi", **about))
         assert decision.responder in RESPONDERS
         assert decision.reason
 
