@@ -24,6 +24,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
+import auth
 import flow_files
 import integrations
 import phone
@@ -164,6 +165,7 @@ def simulator() -> ResponseReturnValue:
 
 
 @bp.post("/numbers")
+@auth.login_required_role("admin")
 def create_number() -> ResponseReturnValue:
     """Make a simulated number, with a secret of its own that signs its webhooks."""
     shape = request.form.get("shape", "")

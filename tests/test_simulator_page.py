@@ -108,7 +108,9 @@ def desk(app: Flask, httpserver: HTTPServer) -> Desk:
     made = Desk(app, httpserver)
     with app.app_context():
         db.session.add(
-            Operator(email="ana@example.com", name="Ana", password_hash="", session_stamp="a-stamp")
+            Operator(
+                email="ana@example.com", name="Ana", role="admin", password_hash="", session_stamp="a-stamp"
+            )
         )
         for provider_name, shape, number_id in (
             ("simulator", "meta", "100000000001"),
@@ -215,6 +217,14 @@ def test_without_a_number_the_page_offers_to_make_one(desk: Desk) -> None:
         db.session.commit()
     text = desk.get("/simulator", headers={"Accept": "text/html"}).text
     assert 'action="/simulator/numbers"' in text
+
+
+def test_an_agent_makes_no_number(desk: Desk) -> None:
+    with desk.app.app_context():
+        db.session.execute(update(Operator).values(role="agent"))
+        db.session.commit()
+    form = {"shape": "twilio", "flow": "desk", "language": "es", "csrf_token": desk.token}
+    assert desk.client.post("/simulator/numbers", base_url=desk.base_url, data=form).status_code == 403
 
 
 def test_a_number_is_made_with_a_secret_of_its_own(desk: Desk) -> None:
