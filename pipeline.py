@@ -96,11 +96,12 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a look at a lane led to: whose outbox to deliver now, and when the lane wants to be looked at
-    again."""
+    """What a look at a lane led to: whose outbox to deliver now, when the lane wants to be looked at again, and
+    the message that will be answered then."""
 
     conversation_ids: tuple[int, ...] = ()
     look_again_at: datetime | None = None
+    will_answer: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
                 continue
             look_again_at = _note_failure(lease, desk, look.arrivals[0], error)
         if look_again_at is not None:
-            return Worked(tuple(touched), look_again_at)
+            last = look.arrivals[-1]
+            return Worked(tuple(touched), look_again_at, last if last.attempts == 0 else None)
     db.session.rollback()
     return Worked(tuple(touched))
 

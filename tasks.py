@@ -42,8 +42,9 @@ from message_content import Content
 from models import Message, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
 from providers import provider
-from providers.base import DownloadedMedia, InboundMedia, SendError
+from providers.base import DownloadedMedia, InboundMedia, InboundMessage, SendError
 from statements import changed_rows
+from understanding import Arrival
 from whatsapp_service import DeliveryRules
 
 log = structlog.get_logger()
@@ -192,6 +193,16 @@ def run_lane(key: str) -> None:
             _deliver(conversation_id)
         if worked.look_again_at is not None:
             _enqueue(run_lanes, [key], at=worked.look_again_at)
+        if worked.will_answer is not None:
+            _show_typing(worked.will_answer)
+
+
+def _show_typing(arrival: Arrival) -> None:
+    """Show the customer blue ticks and that somebody is typing, while more of a burst is waited for. Best
+    effort."""
+    message, account = arrival.event, arrival.number.account
+    if isinstance(message, InboundMessage):
+        provider(account.provider, account.shape).mark_read(account, message.external_id, typing=True)
 
 
 def answer_inside(key: str) -> list[Content]:

@@ -83,7 +83,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "admin": ("auth",),
     "api": ("auth",),
     "cli": ("auth", "setup_check"),
-    "tasks": ("pipeline",),
+    "tasks": ("pipeline", "understanding"),
     "rehearsal": ("pipeline",),
     "opening": ("demo",),
     "pipeline": ("answering", "understanding", "flow_actions"),

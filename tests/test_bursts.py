@@ -139,3 +139,10 @@ def test_a_greeting_is_an_answer_while_a_name_is_awaited_and_silence_was_short(d
     sent = desk.says("Hello")
     assert len(sent) == 1
     assert not sent[0].choices, "it is taken for a name, not for a greeting"
+
+
+def test_while_more_is_waited_for_the_customer_sees_that_somebody_types(desk: WalkedDesk) -> None:
+    say(desk, FRAGMENTS[0])
+    desk.work()
+    assert [read["typing_indicator"] for read in desk.graph.reads] == [{"type": "text"}]
+    assert desk.graph.sent == []
