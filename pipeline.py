@@ -96,7 +96,8 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a look at a lane led to: whose outbox to deliver now, when the lane wants to be looked at again, and
+    """What a look at a lane led to: whose outbox to deliver now, when the lane wants to be looked at again,
+    and
     the message that will be answered then."""
 
     conversation_ids: tuple[int, ...] = ()
