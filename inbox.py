@@ -7,6 +7,7 @@ rows are
 committed, so a 200 means stored. This room commits: that is its meaning. It never reads a payload.
 """
 
+import fcntl
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -181,9 +182,20 @@ class Inbox:
             self._store_rows(rows[start : start + MAX_ROWS_PER_COMMIT])
 
     def _store_sqlite(self, rows: Sequence[InboxRow]) -> None:
-        with self._raw_cursor() as cursor:
+        values = [_values(row, _sqlite_time) for row in rows]
+        with self._place_in_line(), self._raw_cursor() as cursor:
             cursor.execute("BEGIN IMMEDIATE")
-            cursor.executemany(_SQLITE, [_values(row, _sqlite_time) for row in rows])
+            cursor.executemany(_SQLITE, values)
+
+    @contextmanager
+    def _place_in_line(self) -> Iterator[None]:
+        """Let the doors of several processes write in turn: SQLite would make them sleep and try again."""
+        if not self._engine.url.database or ":memory:" in self._engine.url.database:
+            yield
+            return
+        with open(f"{self._engine.url.database}.line", "a") as line:
+            fcntl.flock(line, fcntl.LOCK_EX)
+            yield
 
     def _store_postgresql(self, rows: Sequence[InboxRow]) -> None:
         columns = zip(*(_values(row, _naive) for row in rows), strict=True)
