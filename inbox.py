@@ -8,7 +8,6 @@ committed, so a 200 means stored. This room commits: that is its meaning. It nev
 """
 
 import fcntl
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from integrations import Number
 from lanes import RECEIPTS_LANE, inbound_lane
 from models import db
 from providers.base import Element
+from statements import bounded
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ def row_of(shape: str, number: Number | None, element: Element, now: datetime) -
     """Make the row of one element; an element of no number of ours is kept as unknown."""
     if number is None:
         # Kept apart: a stranger's element must not take the key of one of ours.
-        key, integration_id, lane, state = _hashed(f"u:{element.key}"), None, None, "unknown"
+        key, integration_id, lane, state = bounded(f"u:{element.key}", MAX_KEY_CHARS), None, None, "unknown"
     else:
         key, integration_id = element.key, number.id
         lane = _lane_of(element, number)
@@ -92,10 +92,6 @@ def _lane_of(element: Element, number: Number) -> str | None:
     if element.kind == "status":
         return RECEIPTS_LANE
     return inbound_lane(number.id, element.person) if element.person else None
-
-
-def _hashed(key: str) -> str:
-    return key if len(key) <= MAX_KEY_CHARS else f"h:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 class InboxUnavailable(Exception):

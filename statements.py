@@ -7,7 +7,7 @@ statements stand on the tables (`table`), not on the classes. Flushes nothing an
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, cast, overload
 
 from sqlalchemy import CursorResult, Executable, Insert, Table
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -44,6 +44,14 @@ def insert_or_ignore(model: type[Base]) -> Insert:
         return sqlite.insert(model).on_conflict_do_nothing()
     key = next(iter(table(model).primary_key.columns))
     return mysql.insert(model).on_duplicate_key_update({key.name: key})
+
+
+@overload
+def bounded(identifier: str, length: int) -> str: ...
+
+
+@overload
+def bounded(identifier: None, length: int) -> None: ...
 
 
 def bounded(identifier: str | None, length: int) -> str | None:

@@ -89,7 +89,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "pipeline": ("answering", "understanding", "flow_actions"),
     "answering": ("understanding", "flow_actions"),
     "lanes": ("statements",),
-    "inbox": ("integrations", "lanes"),
+    "inbox": ("integrations", "lanes", "statements"),
     "conversations": ("integrations", "lanes", "statements"),
     "alerts": ("statements",),
     "receipts": ("alerts", "conversations", "integrations", "statements"),
