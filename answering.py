@@ -1,11 +1,11 @@
 """The words of an answer and the actions behind them: a flow's turn, a reply, or a fixed text.
 
 The pipeline calls `gather` outside any transaction and `complete` inside the turn's write transaction: an
-action that
-writes tells the number of what it wrote only there. Queues nothing and commits nothing.
+action that writes tells the number of what it wrote only there. Queues nothing and commits nothing.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
@@ -14,22 +14,51 @@ import ai_service
 import answers
 import flow_actions
 import menu_flows
+import order_actions
 import texts
+import writing
 from ai_service import Reply
+from analysis import Reading
 from config import Config
-from conversations import Thread
+from consulting import Means
+from conversations import Session, Thread
+from crm import tickets
 from flow_actions import ActionContext, ActionResult
-from flow_files.problems import SEARCH
+from flow_files.problems import RECEIPT, REMOVAL, SEARCH
 from integrations import Number
+from learning import Drawn
 from menu_flows import Turn as FlowTurn
 from message_content import Content, Menu, Text
-from triage import NO_OPTION
-from understanding import Understanding
+from models import db
+from models import reading as as_reader
+from shop import orders
+from triage import CHOSEN, FIRST_WORDS, NO_OPTION, SHOP_WORD
+from understanding import DESK, Understanding
+from writing import Draft
 
 MAX_ACTIONS: Final = 5
 FIXED: Final = "fixed text"
+RECEIPT_TAKEN: Final = f"entry: {RECEIPT}"
 CLEAR_URGENCY: Final = 0.7
 FOUND: Final = ("found", "one")
+SELLING: Final = "lead_inquiry"
+PAYING: Final = "payment_inquiry"
+SUPPORT: Final = "support_ticket"
+APPOINTMENT: Final = "appointment_request"
+SLOTS_SHOWN: Final = "appointment_slots.found"
+# What people ask in general ("how can I pay?") an article answers better than a look at their own records.
+ASKED_OF_ARTICLES: Final = frozenset({"lead_inquiry", "payment_inquiry"})
+# The same, unless they name what is their own ("where is my order?").
+ASKED_IN_GENERAL: Final = frozenset({"order_inquiry", "appointment_request", "support_ticket"})
+# A general question on these is better met by the nearest article than by a look at one's own records.
+ANSWERED_NEARLY: Final = frozenset({"payment_inquiry", "order_inquiry"})
+# A question of so few words, said while another answer is awaited, is one to the shop and no answer.
+ASIDE_WORDS: Final = 12
+# What a bank's app shares when a payment is made.
+RECEIPT_KINDS: Final = frozenset({"image", "document"})
+# The steps that offer to write down what was told: what follows there belongs to it.
+OFFERS: Final = frozenset({"ticket_offer", "complaint_offer"})
+WANTING: Final = frozenset({"initial_interest", "ready_to_buy"})
 
 
 @dataclass
@@ -37,14 +66,18 @@ class Answer:
     """A turn's outcome, filled in parts: gathered first, completed inside the write transaction."""
 
     lead_in: list[Content] = field(default_factory=list)
+    closing: list[Content] = field(default_factory=list)
     flow: str | None = None
     flow_turn: FlowTurn | None = None
     source: str = ""
     actions: list[dict[str, Any]] = field(default_factory=list)
+    reply: Mapping[str, Any] = field(default_factory=dict)  # how a written reply came about
+    reading: Reading | None = None  # where a model read the message too
+    drawn: Drawn | None = None  # the strategy that it is written in
 
     @property
     def contents(self) -> list[Content]:
-        return self.lead_in + list(self.flow_turn.say if self.flow_turn else ())
+        return [*self.lead_in, *(self.flow_turn.say if self.flow_turn else ()), *self.closing]
 
     @property
     def is_complete(self) -> bool:
@@ -52,9 +85,21 @@ class Answer:
         return self.flow is None or (self.flow_turn is not None and self.flow_turn.action is None)
 
 
-def gather(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+def gather(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
     """Make the answer as far as it needs no write: flow steps and reading actions, or a reply."""
+    config = means.config
     decision, language = understood.decision, understood.language
+    if _brings_receipt(thread, understood, now):
+        return _enter(config, thread, replace(understood, flow=writing.SHOP), RECEIPT, now)
+    if _takes_out(thread, understood):
+        return _enter(config, thread, replace(understood, flow=writing.SHOP), REMOVAL, now)
+    if _names_day(understood):
+        return _enter(config, thread, replace(understood, flow=DESK), APPOINTMENT, now)
+    if _seeks_gift(means, understood):
+        return _enter(config, thread, replace(understood, flow=writing.SHOP), SELLING, now)
+    told = _stock(understood)
+    if told is not None:
+        return told
     match decision.effect, decision.responder:
         case "opt_out", _:
             return Answer([Text(texts.text("opt_out_confirmed", language))], source=FIXED)
@@ -63,30 +108,210 @@ def gather(config: Config, thread: Thread, understood: Understanding, now: datet
         case "cannot_read", _:
             is_asked = _awaits_typed(understood)
             kind = understood.first.message.kind
-            reply = ai_service.receive_media(kind, language=language, has_question=is_asked)
+            start_flow = understood.number.start_flow
+            reply = ai_service.receive_media(
+                kind, language=language, start_flow=start_flow, has_question=is_asked
+            )
             return _spoken(reply, understood)
         case "courtesy", _:
-            return _spoken(ai_service.be_polite(understood.text, language=language), understood)
+            polite = ai_service.be_polite(
+                understood.text,
+                language=language,
+                start_flow=understood.number.start_flow,
+                has_question=_awaits_typed(understood),
+            )
+            return _spoken(polite, understood)
         case _, "human" | "nobody":
             return Answer()
         case _, "ai":
-            return _meant(config, thread, understood, now)
-    is_lost = understood.decision.reason == NO_OPTION
-    found = _search(config, thread, understood, now) if is_lost else None
-    return found or _walk(config, thread, understood, now)
+            return _meant(means, thread, understood, now)
+    if decision.reason == FIRST_WORDS:
+        return _first(means, thread, understood, now)
+    if decision.reason == NO_OPTION:
+        return _lost(means, thread, understood, now)
+    return _aside(means, thread, understood, now) or _walk(config, thread, understood, now)
 
 
-def _meant(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer:
-    """Act on what was clearly meant; else find what the words name; else a reply in words."""
-    if understood.decision.entry is not None:
-        return _enter(config, thread, understood, understood.decision.entry, now)
-    found = _search(config, thread, understood, now)
+def _brings_receipt(thread: Thread, understood: Understanding, now: datetime) -> bool:
+    """Tell whether a picture or a document is the receipt of an order that waits to be paid by hand."""
+    is_ours = understood.decision.responder in ("ai", "menu", "shop")
+    if (
+        understood.first.message.kind not in RECEIPT_KINDS
+        or not is_ours
+        or understood.decision.effect == "opt_out"
+    ):
+        return False
+    with as_reader():
+        is_awaited = order_actions.awaits_receipt(thread.contact_id, now)
+        db.session.rollback()
+    return is_awaited
+
+
+def _takes_out(thread: Thread, understood: Understanding) -> bool:
+    """Tell whether something is to be taken out of the open cart, in words of the customer's own."""
+    is_ours = understood.decision.responder in ("ai", "menu", "shop") and not understood.decision.effect
+    is_counting = _awaited(understood) == "number"
+    if not is_ours or understood.choice_id or (_awaits_typed(understood) and not is_counting):
+        return False
+    if not answers.asks_removal(understood.text):
+        return False
+    with as_reader():
+        has_cart = orders.cart_of(thread.conversation_id) is not None
+        db.session.rollback()
+    return has_cart
+
+
+def _stock(understood: Understanding) -> Answer | None:
+    """Tell how many are left to who asks; the desk's own question stays open."""
+    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
+    if (
+        not is_ours
+        or understood.choice_id
+        or writing.SHOP not in (understood.number.start_flow, understood.flow)
+    ):
+        return None
+    draft = writing.stock(understood)
+    if draft is None:
+        return None
+    if _awaits_typed(understood):
+        draft = replace(draft, contents=_bare(draft), data={})
+    return _drafted(draft, understood)
+
+
+def _bare(draft: Draft) -> tuple[Content, ...]:
+    """Give the words without buttons: what the desk asked stays to be answered."""
+    return tuple(Text(one.body) if isinstance(one, Menu) else one for one in draft.contents)
+
+
+def _seeks_gift(means: Means, understood: Understanding) -> bool:
+    """Tell whether something to give is looked for: a look at the goods says more than a fixed text."""
+    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
+    if not is_ours or understood.choice_id or _awaits_typed(understood):
+        return False
+    is_shop = writing.SHOP in (understood.number.start_flow, understood.flow)
+    has_no_model = means.assistant is None or understood.decision.reason == FIRST_WORDS
+    return is_shop and has_no_model and answers.speaks_of("gift", understood.text)
+
+
+def _names_day(understood: Understanding) -> bool:
+    """Tell whether a day is named where free times are shown: those of that day are wanted."""
+    session, read = understood.session, understood.reading
+    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
+    if not is_ours or session is None or session.flow != DESK or session.step != SLOTS_SHOWN or read is None:
+        return False
+    return any(entity.type == "date" for entity in read.entities)
+
+
+def _first(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    """Answer the first words of somebody: the question or the thing that they name, else a welcome."""
+    told = writing.article(means, thread, understood, now)
+    if told is not None:
+        return _drafted(told, understood)
+    is_about_goods = writing.signal(understood) is not None or _asks(understood)
+    found = _search(means.config, thread, understood, now) if is_about_goods else None
+    if found is None and _wants_goods(understood):
+        found = _enter(means.config, thread, understood, SELLING, now)
+    return found or _walk(means.config, thread, understood, now)
+
+
+def _wants_goods(understood: Understanding) -> bool:
+    """Tell whether something for sale is wanted of a flow that shows what there is."""
+    return writing.signal(understood) in WANTING and SELLING in menu_flows.shipped()[understood.flow].entries
+
+
+def _aside(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
+    """Answer a question that is asked instead of an answer, where an article clearly does; the desk's own
+    question stays open."""
+    if _awaited(understood) == "number" and answers.is_bargain(understood.text):
+        return _drafted(writing.bargain(understood), understood)
+    is_question = "?" in understood.text and len(understood.text.split()) <= ASIDE_WORDS
+    if not is_question or not _awaits_typed(understood) or understood.decision.flow is not None:
+        return None
+    told = writing.article(means, thread, understood, now)
+    if told is None:
+        is_readable = understood.decision.reason.endswith(("number", "money"))
+        return _search(means.config, thread, understood, now) if is_readable else None
+    return _drafted(replace(told, contents=_bare(told)), understood)
+
+
+def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    """Answer words that name no open option: what they name, else a written reply, else what is for sale to
+    who wants something, else the options anew."""
+    looks = answers.asks_cheapest(understood.text) or not writing.is_decided(understood)
+    found = _search(means.config, thread, understood, now) if looks else None
     if found is not None:
         return found
-    reply = ai_service.reply(
-        understood.reading, language=understood.language, start_flow=understood.number.start_flow
-    )
-    return _spoken(reply, understood)
+    written = _write(means, thread, understood, now)
+    if written.contents:
+        return written
+    if writing.is_upset(understood):
+        return _comfort(means.config, thread, understood, written, now)
+    if _wants_goods(understood):
+        answer = _enter(means.config, thread, understood, SELLING, now)
+        answer.reply = written.reply
+        return answer
+    walked = _walk(means.config, thread, understood, now)
+    walked.reply = written.reply
+    return walked
+
+
+def _comfort(
+    config: Config, thread: Thread, understood: Understanding, written: Answer, now: datetime
+) -> Answer:
+    """Add cross words to the ticket that they must be about, where one is open; else say sorry."""
+    with as_reader():
+        has_ticket = tickets.open_recent(thread.conversation_id, now) is not None
+        db.session.rollback()
+    if not has_ticket or SUPPORT not in menu_flows.shipped()[understood.flow].entries:
+        return _soothe(understood, written)
+    answer = _enter(config, thread, understood, SUPPORT, now)
+    answer.reply = written.reply
+    return answer
+
+
+def _soothe(understood: Understanding, written: Answer) -> Answer:
+    """Say sorry to somebody who is cross about nothing that can be named, and offer a person."""
+    start_flow = understood.number.start_flow
+    answer = _spoken(ai_service.soothe(language=understood.language, start_flow=start_flow), understood)
+    answer.reply = written.reply
+    return answer
+
+
+def _meant(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    """Act on what was clearly meant; else find what the words name; else a reply in words."""
+    entry = None if answers.speaks_of("doubt", understood.text) else understood.decision.entry
+    # What is for sale comes before an article that mentions it.
+    compares = answers.asks_cheapest(understood.text)
+    is_looking = entry in (None, SELLING) and (compares or not writing.is_decided(understood))
+    found = _search(means.config, thread, understood, now) if is_looking else None
+    if found is not None:
+        return found
+    is_general = entry in ASKED_IN_GENERAL and not answers.names_own(understood.text)
+    if entry in ASKED_OF_ARTICLES or is_general:
+        is_question = "?" in understood.text and not answers.names_own(understood.text)
+        is_paying = answers.speaks_of("ways_to_pay", understood.text)
+        is_near = is_question and (entry in ANSWERED_NEARLY or is_paying)
+        told = writing.article(means, thread, understood, now, is_near=is_near)
+        if told is not None:
+            return _drafted(told, understood)
+    if entry == PAYING and "?" in understood.text and not answers.names_own(understood.text):
+        written = _write(means, thread, understood, now)
+        return written if written.contents else _drafted(writing.unknown(understood), understood)
+    if entry not in (None, SELLING):
+        return _enter(means.config, thread, understood, entry, now)
+    written = _write(means, thread, understood, now)
+    if written.contents:
+        return written
+    if entry is not None:
+        answer = _enter(means.config, thread, understood, entry, now)
+    elif writing.is_upset(understood):
+        return _comfort(means.config, thread, understood, written, now)
+    else:
+        start_flow, language = understood.number.start_flow, understood.language
+        reply = ai_service.reply(understood.reading, language=language, start_flow=start_flow)
+        answer = _spoken(reply, understood)
+    answer.reply = written.reply
+    return answer
 
 
 def _search(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
@@ -104,13 +329,13 @@ def _asks(understood: Understanding) -> bool:
 
 def _enter(config: Config, thread: Thread, understood: Understanding, entry: str, now: datetime) -> Answer:
     answer = Answer(flow=understood.flow, source=f"entry: {entry}")
-    session, reading = understood.session, understood.reading
+    session, read = understood.session, understood.reading
     answer.flow_turn = menu_flows.enter(
         menu_flows.shipped()[understood.flow],
         entry,
-        understood.text,
-        names_day=any(entity.type == "date" for entity in reading.entities) if reading else False,
-        data=session.data if session and session.flow == understood.flow else {},
+        _told_so_far(understood, entry),
+        names_day=any(entity.type == "date" for entity in read.entities) if read else False,
+        data=_known(session, understood),
         language=understood.language,
         now=now,
         context=_context(config, thread, understood.number, understood.language),
@@ -119,21 +344,86 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
     return answer
 
 
-def _spoken(reply: Reply, understood: Understanding) -> Answer:
-    """Say a reply beside the flow: its step stays open, and what is offered owns the next digit."""
+def _told_so_far(understood: Understanding, entry: str) -> str:
+    """Give what was told, with what was told before it while the offer to write it down is open."""
     session = understood.session
-    own = session if session and session.flow == understood.flow else None
+    into = menu_flows.shipped()[understood.flow].entries[entry].into
+    if session is None or session.flow != understood.flow or session.step not in OFFERS or into is None:
+        return understood.text
+    before = str(session.data.get(into) or "")
+    return understood.text if understood.text in before or not before else f"{before}\n{understood.text}"
+
+
+def _known(session: Session | None, understood: Understanding) -> dict[str, Any]:
+    """Give what the flow remembers, and how many the customer has just asked for."""
+    known = dict(session.data) if session and session.flow == understood.flow else {}
+    return known | ({"quantity": understood.quantity} if understood.quantity else {})
+
+
+def _spoken(reply: Reply, understood: Understanding, data: Mapping[str, Any] | None = None) -> Answer:
+    """Say a reply beside the flow: its step stays open, and what is offered owns the next digit.
+
+    `data` is what its buttons are about; they belong to the shop's flow then.
+    """
+    flow = writing.SHOP if data else understood.flow
+    session = understood.session
+    own = session if session and session.flow == flow else None
     menus = (content for content in reply.contents if isinstance(content, Menu))
     choices = [(choice.id, choice.title) for menu in menus for choice in menu.choices]
-    kept = menu_flows.offer(own.data if own else {}, choices)
+    kept = menu_flows.offer({**(own.data if own else {}), **(data or {})}, choices)
     turn = FlowTurn((), own.step if own else None, kept)
-    return Answer(list(reply.contents), flow=understood.flow, flow_turn=turn, source=reply.source)
+    return Answer(list(reply.contents), flow=flow, flow_turn=turn, source=reply.source)
+
+
+def _drafted(draft: Draft, understood: Understanding) -> Answer:
+    answer = _spoken(Reply(draft.contents, draft.source), understood, draft.data)
+    answer.reply, answer.reading, answer.drawn = draft.trace, draft.reading, draft.drawn
+    return answer
+
+
+def _write(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    """Say a written reply, and go on in a flow where it does something; no contents: nothing to say."""
+    draft = writing.draft(means, thread, understood, now)
+    if draft.step is None:
+        return _drafted(draft, understood)
+    flow = menu_flows.shipped()[draft.step.flow]
+    answer = Answer(list(draft.contents), flow=flow.name, source=draft.source)
+    answer.reply, answer.reading, answer.drawn = draft.trace, draft.reading, draft.drawn
+    context = _context(means.config, thread, understood.number, understood.language)
+    if draft.step.entry is not None:
+        answer.flow_turn = menu_flows.enter(
+            flow,
+            draft.step.entry,
+            "",
+            data=draft.data,
+            language=understood.language,
+            now=now,
+            context=context,
+        )
+    else:
+        answer.flow_turn = menu_flows.advance(
+            flow,
+            None,
+            draft.data,
+            "",
+            choice_id=draft.step.choice_id,
+            language=understood.language,
+            now=now,
+            context=context,
+        )
+    _run_actions(means.config, thread, understood, answer, now, None)
+    return answer
 
 
 def _awaits_typed(understood: Understanding) -> bool:
+    return _awaited(understood) not in (None, "choice")
+
+
+def _awaited(understood: Understanding) -> str | None:
+    """Name the kind of answer that the open step awaits."""
     session = understood.session
     scene = menu_flows.shipped()[understood.flow].scene(session.step) if session else None
-    return scene is not None and scene.awaits not in (None, "choice")
+    return scene.awaits if scene is not None else None
 
 
 def complete(
@@ -146,8 +436,12 @@ def complete(
 
 
 def _walk(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer:
+    if understood.quantity and understood.decision.reason == CHOSEN:
+        return _enter(config, thread, understood, "add_to_cart", now)
     answer = Answer(flow=understood.flow)
     text = understood.text
+    if understood.decision.reason == SHOP_WORD:
+        text = " ".join(answers.search_words(text)) or text
     if understood.decision.effect == "opt_in":
         answer.lead_in.append(Text(texts.text("opted_in", understood.language)))
         text = "menu"
@@ -192,7 +486,7 @@ def _run_actions(
         took_ms = round((perf_counter() - began) * 1000, 2)
         answer.actions.append({"action": call.name, "outcome": result.outcome, "ms": took_ms})
         answer.flow_turn = menu_flows.resume(
-            menu_flows.shipped()[understood.flow],
+            menu_flows.shipped()[answer.flow or understood.flow],
             answer.flow_turn,
             result.outcome,
             result.facts,
@@ -244,9 +538,9 @@ def _action_context(
 
 def _priority(understood: Understanding) -> dict[str, str]:
     """Take the urgency for a priority only where it was read clearly."""
-    reading = understood.reading
-    is_sure = reading is not None and reading.urgency_confidence >= CLEAR_URGENCY
-    return {"priority": reading.urgency} if reading is not None and is_sure else {}
+    read = understood.reading
+    is_sure = read is not None and read.urgency_confidence >= CLEAR_URGENCY
+    return {"priority": read.urgency} if read is not None and is_sure else {}
 
 
 def _context(config: Config, thread: Thread, number: Number, language: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from email_validator import EmailNotValidError, validate_email
 from analysis.folding import fold
 from analysis.money import read_amount
 from analysis.money import read_money as money_in
+from analysis.quantities import read_numbers
 
 WORDS_FILE = Path(__file__).parent / "flows" / "words" / "answers.yaml"
 MIN_NAME_CHARS = 2
@@ -39,7 +40,13 @@ COUNTRY_LANGUAGES = ("en", "pt", "es", "de", "fr", "it")
 
 GREETING_SIGNS = frozenset("👋🙋🤝")
 THANKS_SIGNS = frozenset("👍🙏❤💚😊😀😃😄🙂👏🫶😘👌")
-MAX_PHRASE_WORDS = 5
+MAX_PHRASE_WORDS = 6
+LAUGHTER = re.compile(r"(?:k{3,}|l+o+l+|(?:r?s){2,}|(?:h[aeiu]|j[aei]){2,}[hj]?|(?:ha|ja){2,})")
+LAUGHING_SIGNS = frozenset("😂🤣😅😆")
+# A wish to buy what was just shown is said in so many words; what is longer says something else as well.
+TAKING_WORDS = 8
+# What somebody wants with an order is said in about so many words; a longer message is a story to be read.
+ORDER_WISH_WORDS = 10
 CHOICE_PREFIX = re.compile(
     r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option"
     r"|op|numero|number|num|nr|letra|letter|item|alternativa|choice)\s+)+(?=\S)"
@@ -64,6 +71,13 @@ COUNTRY_PREFIX = re.compile(
     r"|quero trabalhar|quero ir|quiero trabajar|quiero ir|pais|country)\s+)+"
 )
 COUNTRY_SUFFIX = re.compile(r"\s+(?:please|por favor|pf|pls)$")
+# "R$ 20", "20 reais", "en 20": a price that somebody names, and no count.
+PRICE_NAMED = re.compile(
+    r"(?:r\$|[$€£])\s*\d|\d\s*(?:reais|real|contos?|pilas?|d[oó]lar(?:es)?|dollars?|bucks|pesos|euros?|%|[$€£])"
+)
+PRICE_OFFERED = re.compile(r"\b(?:por|for|en|em|at|a)\s+\d")
+# Beside a count stand the name of the goods at most, and words that say nothing.
+COUNT_WORDS = 2
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 ISO_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b")
 SHORT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})(?:[/.-](\d{4}|\d{2}))?(?!\d)")
@@ -73,7 +87,12 @@ PERSON_GAP_WORDS = 3
 PERSON_CALL_WORDS = 9
 
 MenuWord = Literal["menu", "back", "greeting"]
-Courtesy = Literal["thanks", "okay", "bye"]
+Courtesy = Literal[
+    "thanks", "okay", "bye", "insult", "robot", "lost", "wait", "laugh", "declined", "hello_back"
+]
+Buying = Literal["yes", "take", "close"]
+OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
+Subject = Literal["gift", "stock", "of_shop", "doubt", "ways_to_pay"]
 Answer = str | int | float
 
 
@@ -103,14 +122,66 @@ def wants_person(text: str, *, only: bool = False) -> bool:
 
 
 def courtesy_of(text: str) -> Courtesy | None:
-    """Name what a message of nothing but thanks, consent or farewell says; the warmest word counts."""
-    said = _split(_squeezed(plain(text)), ("thanks", "bye", "okay", "courtesy_filler"))
+    """Name what a message says that is nothing but thanks, consent, farewell or small talk; an insult counts
+    before all, then the warmest word."""
+    words = plain(text)
+    if LAUGHTER.fullmatch(words.replace(" ", "")):
+        return "laugh"
+    kinds: tuple[Courtesy, ...] = (
+        "insult", "thanks", "bye", "robot", "lost", "wait", "declined", "hello_back", "okay",
+    )  # fmt: skip
+    said = _split(_squeezed(words), (*kinds, "courtesy_filler"))
     if said is None:
         return None
     if not said:
-        return "thanks" if any(sign in text for sign in THANKS_SIGNS) else None
-    kinds: tuple[Courtesy, ...] = ("thanks", "bye", "okay")
+        return _told_by_sign(text)
     return next((kind for kind in kinds if kind in said), None)
+
+
+def _told_by_sign(text: str) -> Courtesy | None:
+    if any(sign in text for sign in LAUGHING_SIGNS):
+        return "laugh"
+    if any(sign in text for sign in THANKS_SIGNS):
+        return "thanks"
+    return "lost" if text.strip() and set(text.strip()) <= set("?¿") else None
+
+
+def buying_of(text: str) -> Buying | None:
+    """Name what a message says that is nothing but a yes, a wish to take what was shown ("me vê 2") or to
+    close the order ("fecha")."""
+    words = plain(text).split()
+    if "?" in text or not 0 < len(words) <= TAKING_WORDS:
+        return None
+    said = _split(_squeezed(" ".join(words)), ("take", "close", "yes", "okay", "quantity", "courtesy_filler"))
+    kinds: tuple[Buying, ...] = ("close", "take", "yes")
+    kind = next((kind for kind in kinds if kind in (said or ())), None)
+    is_number = "quantity" in (said or ()) and read_number(text) is not None
+    return "take" if is_number and kind in (None, "yes") and len(said or ()) > 1 else kind
+
+
+def order_wish_of(text: str) -> OrderWish | None:
+    """Name what somebody wants with an order that is placed; a question is one about the goods alone, because
+    "how do I get a refund?" asks for the rules."""
+    words = plain(text)
+    if not 0 < len(words.split()) <= ORDER_WISH_WORDS or wants_person(text):
+        return None
+    if words in _folded_phrases("order_pay_whole"):
+        return "pay"
+    kinds: tuple[OrderWish, ...] = ("again",) if "?" in text else ("again", "refund", "cancel", "paid", "pay")
+    return next((kind for kind in kinds if _has_any(f" {words} ", _words()[f"order_{kind}"])), None)
+
+
+def asks_removal(text: str) -> bool:
+    """Tell whether the words ask to take something out of the cart: "tira a mentoria", "remove the book"."""
+    words = plain(text)
+    lead = sorted(_folded_phrases("remove_lead"), key=len, reverse=True)
+    while found := next((one for one in lead if words.startswith(f"{one} ")), None):
+        words = words.removeprefix(f"{found} ")
+    if _has_any(f" {words} ", _words()["remove_not"]):
+        return False
+    if words.startswith("take ") and not words.startswith(("take out ", "take off ", "take away ")):
+        return _has_any(f" {words} ", _words()["in_cart"]) or words.endswith((" out", " off", " away"))
+    return any(words == one or words.startswith(f"{one} ") for one in _folded_phrases("remove"))
 
 
 def search_words(text: str) -> tuple[str, ...]:
@@ -129,6 +200,34 @@ def search_phrases(text: str) -> tuple[str, ...]:
 def asks_price(text: str) -> bool:
     """Tell whether the words ask what something costs."""
     return asks_cheapest(text) or _has_any(f" {plain(text)} ", _words()["price"])
+
+
+def naming_words(text: str) -> tuple[str, ...]:
+    """Give the searched words that name something: without what is said of anything ("on my phone")."""
+    common = _folded_phrases("named_by_none")
+    return tuple(word for word in search_words(text) if word not in common)
+
+
+def speaks_of(subject: Subject, text: str) -> bool:
+    """Tell whether the words speak of this; flows/words/answers.yaml says what each subject is."""
+    return _has_any(f" {plain(text)} ", _words()[subject])
+
+
+def asks_discount(text: str) -> bool:
+    """Tell whether the words ask for a lower price."""
+    return _has_any(f" {plain(text)} ", _words()["discount"])
+
+
+def is_bargain(text: str) -> bool:
+    """Tell whether a price is haggled for: "faz por 15?", "me lo dejas en 20", "I'll give you R$ 10"."""
+    written = " ".join(text[:MAX_ANSWER_CHARS].casefold().split())
+    is_offer = "?" in written and PRICE_OFFERED.search(written) is not None
+    return asks_discount(text) or is_offer or PRICE_NAMED.search(written) is not None
+
+
+def names_own(text: str) -> bool:
+    """Tell whether the words are about something of the customer's own: "my order", "meu pedido"."""
+    return _has_any(f" {plain(text)} ", _words()["own"])
 
 
 def asks_cheapest(text: str) -> bool:
@@ -195,6 +294,8 @@ def read_answer(
     """
     if kind != "free" and is_menu_word(text) is not None:
         return None
+    if kind == "text" and is_yes_word(text):
+        return None
     if kind in ("text", "free"):
         return read_text(text, needs_letters=kind == "text")
     if len(text) > MAX_ANSWER_CHARS:
@@ -210,7 +311,7 @@ def read_answer(
     if kind == "money" and currency and names_other_currency(text, currency, language):
         return None
     number: int | float | None
-    number = read_number(text) if kind == "number" else read_money(text, language=language, region=region)
+    number = read_count(text) if kind == "number" else read_money(text, language=language, region=region)
     return _within(number, minimum, maximum)
 
 
@@ -267,6 +368,14 @@ def names_other_currency(text: str, currency: str, language: str) -> bool:
     return bool(named) and currency not in named
 
 
+def holds_number(text: str, language: str) -> bool:
+    """Tell whether a digit of any script or a number word is there; "a" and "one" alone are none."""
+    folded = fold(text[:MAX_ANSWER_CHARS])
+    return any(c.isdigit() for c in folded) or any(
+        not number.is_article for number in read_numbers(folded, language=language)
+    )
+
+
 def read_number(text: str) -> int | None:
     """Read a whole number in digits of any script, or a word from zero to ten, also beside one unit ("2
     unidades")."""
@@ -275,6 +384,24 @@ def read_number(text: str) -> int | None:
     if not numbers and len(words) <= 3:
         numbers = [n for n in (_number_words().get(w) for w in words) if n is not None]
     return numbers[0] if len(numbers) == 1 else None
+
+
+def read_count(text: str) -> int | None:
+    """Read how many are wanted: a number beside hardly anything else; to close the order is to want one."""
+    words = plain(text)
+    if (
+        "?" in text
+        or is_bargain(text)
+        or asks_removal(text)
+        or _has_any(f" {words} ", _words()["not_counted"])
+    ):
+        return None
+    if buying_of(text) == "close":
+        return read_number(text) or 1
+    for kind in ("take", "quantity", "courtesy_filler", "search_filler"):
+        words = _without(words, kind)
+    others = [w for w in words.split() if not w.isdigit() and w not in _number_words()]
+    return read_number(text) if len(others) <= COUNT_WORDS else None
 
 
 def read_country(text: str) -> str | None:
@@ -374,10 +501,13 @@ def _words() -> dict[str, Any]:
 
 @lru_cache(maxsize=32)
 def _phrases(kind: str) -> frozenset[str]:
+    if kind == "quantity":
+        words = [*_number_words(), *map(str, range(1, 100)), *_words()["quantity"]]
+        return frozenset(_squeezed(plain(word)) for word in words)
     return frozenset(_squeezed(plain(phrase)) for phrase in _words()[kind])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _folded_phrases(kind: str) -> frozenset[str]:
     return frozenset(plain(phrase) for phrase in _words()[kind])
 

@@ -3,6 +3,7 @@
 Used by every door; `app.py` names the guard of each blueprint. Never decides what a page shows.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Response, abort, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -20,13 +21,19 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
 import operators
+import vault
+from config import Config
 from models import ApiKey, Operator, begin_writing, db, utc_now
 from vocabulary import ROLES
 
-# Only failed attempts count. One address may house an office; one e-mail is one person.
+# Only failed attempts count. One address may house an office; one e-mail is one person. Whoever fails on
+# purpose with her e-mail uses its limit up, so her own devices do not share it: a device on which she once
+# signed in has a limit of its own, and no stranger can get to it. Only on a new device she may have to wait.
 LOGIN_LIMIT_PER_ADDRESS = "20 per 15 minutes"
 LOGIN_LIMIT_PER_EMAIL = "6 per 15 minutes"
 LOGIN_FAILED_STATUS = 401
+DEVICE_COOKIE = "balcao_device"
+DEVICE_KNOWN_FOR = timedelta(days=180)
 # A key's last use is for people to look at; writing it at every call would cost more than the call.
 KEY_USE_NOTED_EVERY = timedelta(hours=1)
 
@@ -74,6 +81,12 @@ def sign_in(operator: Operator) -> None:
 
 
 def sign_out() -> None:
+    """End the session, and with it every other of this person.
+
+    A session is a signed cookie: one that was copied would open every page for as long as it lives. What
+    ends it is the operator's stamp, which all her devices share. Flushes; the view commits.
+    """
+    operators.end_sessions(db.session.get_one(Operator, current_user.id))
     logout_user()
 
 
@@ -189,14 +202,53 @@ def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
     by_email = limiter.limit(
         LOGIN_LIMIT_PER_EMAIL, key_func=_tried_email, methods=["POST"], deduct_when=_has_failed
     )
-    by_address = limiter.limit(LOGIN_LIMIT_PER_ADDRESS, methods=["POST"], deduct_when=_has_failed)
+    by_address = limiter.limit(
+        LOGIN_LIMIT_PER_ADDRESS, key_func=_trying_address, methods=["POST"], deduct_when=_has_failed
+    )
     return by_address(by_email(view))
 
 
+def remember_device(answer: BaseResponse, operator: Operator) -> None:
+    """Let this browser be known again as one on which `operator` has signed in; it opens no door."""
+    device = vault.seal(f"device {operator.email} {secrets.token_hex(8)}", current_config().secret_key)
+    answer.set_cookie(
+        DEVICE_COOKIE,
+        device,
+        max_age=DEVICE_KNOWN_FOR,
+        path=url_for("sign_in.login"),
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def _tried_email() -> str:
-    tried = current_user.email if current_user.is_authenticated else request.form.get("email", "")
-    return "email:" + tried.strip().lower()[:190]
+    return _own_device() or f"email:{_written_email()}"
+
+
+def _trying_address() -> str:
+    return _own_device() or get_remote_address()
+
+
+def _own_device() -> str | None:
+    """Name the session or the device of the very person whose password is tried; None for a stranger's."""
+    if current_user.is_authenticated:
+        return f"operator:{current_user.id}"
+    try:
+        device = vault.unseal(request.cookies.get(DEVICE_COOKIE, ""), current_config().secret_key)
+    except (vault.SealBroken, UnicodeEncodeError):
+        return None
+    return device if device.startswith(f"device {_written_email()} ") else None
+
+
+def _written_email() -> str:
+    return request.form.get("email", "").strip().lower()[:190]
 
 
 def _has_failed(response: Response) -> bool:
     return response.status_code == LOGIN_FAILED_STATUS
+
+
+def current_config() -> Config:
+    """Give the settings of the application that answers this request."""
+    return current_app.config["BALCAO"]  # type: ignore[no-any-return]

@@ -6,22 +6,20 @@ traceback.
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from functools import wraps
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
-from flask import current_app
-from flask.cli import ScriptInfo, with_appcontext
+from flask.cli import ScriptInfo
 from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-import analysis
 import analytics
+import commands.articles
+import commands.learning
+import commands.reading  # noqa: F401 - they bring their commands along
 import conversations
 import demo
 import integrations
@@ -32,15 +30,26 @@ import privacy
 import tasks
 import texts
 import whatsapp_service
-from config import Config
+from commands.making import (
+    COMMANDS,
+    as_json,
+    clock,
+    command,
+    print_json,
+    refuse,
+    settings,
+    table,
+    without_asking,
+)
 from crm import leads
 from message_content import Text
 from models import Base, Contact, Conversation, Lead, Message, db, reading
-from operators import OperatorRefused
 from replay import replay_events
 from setup_check import Finding, check_setup
 from shop import catalog, programs
 from vocabulary import ROLES
+
+__all__ = ["COMMANDS", "desk"]
 
 APPLICATION: Final = "main:app"
 SHOWN_MESSAGES: Final = 20
@@ -53,78 +62,12 @@ TEST_MESSAGES: Final[Mapping[str, str]] = {
     "en": "✅ Balcão: test message. If you can read this, sending works.",
 }
 
-Command = Callable[..., Any]
-
-
-# --- how a command is made ----------------------------------------------------------------------------------
-
-
-def command(name: str) -> Callable[[Command], click.Command]:
-    """Make a click command inside an application context whose expected failures are one line."""
-
-    def wrap(function: Command) -> click.Command:
-        @wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except SQLAlchemyError as error:
-                _refuse(_database_words(error))
-            except (OperatorRefused, conversations.OutsideServiceWindow) as error:
-                _refuse(str(error))
-
-        made = click.command(name)(with_appcontext(run))
-        COMMANDS.append(made)
-        return made
-
-    return wrap
-
-
-def _refuse(words: str) -> NoReturn:
-    click.echo(f"Error: {words}", err=True)
-    raise SystemExit(1)
-
-
-def _database_words(error: SQLAlchemyError) -> str:
-    """Give the first line of what the database said, and what to do about the two usual cases."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    line = next(iter(str(cause).strip().splitlines()), type(error).__name__)[:200]
-    if any(
-        words in line.lower()
-        for words in ("no such table", "does not exist", "doesn't exist", "no such column")
-    ):
-        return f"the database is not prepared ({line}); run: python cli.py init-db"
-    return f"the database: {line}"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _config() -> Config:
-    return current_app.config["BALCAO"]  # type: ignore[no-any-return]
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
-
-
-def _table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
-    lines = [tuple(header), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    for line in lines:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
 
 def _people(written: str) -> list[Contact]:
     people = privacy.find_people(written)
     if not people:
-        _refuse(f"nobody is known by {written[:60]!r}")
+        refuse(f"nobody is known by {written[:60]!r}")
     return people
-
-
-COMMANDS: Final[list[click.Command]] = []
-as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
-without_asking = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 # --- the database -------------------------------------------------------------------------------------------
@@ -133,7 +76,7 @@ without_asking = click.option("--yes", is_flag=True, help="Do not ask.")
 @command("init-db")
 def init_db() -> None:
     """Bring the schema to the newest version, adopt the environment's numbers, make the first admin."""
-    opened = opening.prepare(_config(), with_demo=False)
+    opened = opening.prepare(settings(), with_demo=False)
     click.echo("The database is ready.")
     if opened.new_password:
         click.echo(f"Sign in as {opened.admin_email} with {opened.new_password}  (shown only now)")
@@ -150,7 +93,7 @@ def reset_db(yes: bool) -> None:
     with db.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     opening.migrate()
-    click.echo(f"Empty. Stored files in {_config().media_dir} were left; next: python cli.py init-db")
+    click.echo(f"Empty. Stored files in {settings().media_dir} were left; next: python cli.py init-db")
 
 
 def _database_name() -> str:
@@ -160,8 +103,8 @@ def _database_name() -> str:
 @command("seed-programs")
 def seed_programs() -> None:
     """Add the investment programmes that are missing, and the product of PRODUCT_NAME."""
-    count = programs.seed_programs(now=_now())
-    product = catalog.save_environment_product(_config())
+    count = programs.seed_programs(now=clock())
+    product = catalog.save_environment_product(settings())
     db.session.commit()
     click.echo(f"{count} programmes added.")
     if product is not None:
@@ -170,16 +113,17 @@ def seed_programs() -> None:
 
 @command("seed-demo")
 @click.option("--seed", default=demo.DEFAULT_SEED, show_default=True, help="Another number, another demo.")
-def seed_demo(seed: int) -> None:
-    """Write the demo: three simulated numbers, a shop, and about forty conversations."""
-    seeded = demo.seed_demo(now=_now(), seed=seed)
+@click.option("--history/--no-history", default=True, help="With eight weeks of simulated customers.")
+def seed_demo(seed: int, history: bool) -> None:
+    """Write the demo: three simulated numbers, a shop, forty conversations, weeks of simulated customers."""
+    seeded = demo.seed_demo(now=clock(), seed=seed, with_history=history)
     db.session.commit()
     if not seeded.is_new:
         click.echo("The demo is there already; `remove-demo` takes it away.")
         return
     click.echo(
         f"{seeded.contacts} contacts, {seeded.messages} messages, {seeded.products} products, "
-        f"{seeded.numbers} simulated numbers."
+        f"{seeded.numbers} simulated numbers; {seeded.simulated} simulated customers of the last weeks."
     )
 
 
@@ -221,14 +165,14 @@ def roll_up(days: int, wants_json: bool) -> None:
 
 def _print_days(days: int, wants_json: bool) -> None:
     with reading():
-        counted = [asdict(day) for day in analytics.daily_counts(days, now=_now(), zone=_config().zone)]
+        counted = [asdict(day) for day in analytics.daily_counts(days, now=clock(), zone=settings().zone)]
     names = list(counted[0])
     total = {name: sum(day[name] for day in counted) for name in names if name != "day"}
     if wants_json:
-        _print_json({"days": counted, "total": total})
+        print_json({"days": counted, "total": total})
         return
     rows = [[day[name] for name in names] for day in counted]
-    _table([*rows, ["total", *total.values()]], [name.replace("messages_", "msg_") for name in names])
+    table([*rows, ["total", *total.values()]], [name.replace("messages_", "msg_") for name in names])
 
 
 @command("list-leads")
@@ -239,14 +183,14 @@ def list_leads(limit: int, wants_json: bool) -> None:
     with reading():
         rows = [_lead(lead) for lead in leads.newest_leads(limit)]
     if wants_json:
-        _print_json(rows)
+        print_json(rows)
     elif not rows:
         click.echo("No leads yet.")
     else:
         header = ("created_at", "status", "name", "phone", "email", "interest", "budget_usd", "country")
         for row in rows:
             row["phone"] = phone.display(row["phone"] or "")
-        _table([[str(row[name] or "")[:40] for name in header] for row in rows], header)
+        table([[str(row[name] or "")[:40] for name in header] for row in rows], header)
 
 
 def _lead(lead: Lead) -> dict[str, Any]:
@@ -265,7 +209,7 @@ def user_info(written: str, wants_json: bool) -> None:
         counts = analytics.person_counts(written) or {}
         messages = _last_messages(people)
     if wants_json:
-        _print_json({**counts, "last_messages": messages})
+        print_json({**counts, "last_messages": messages})
         return
     facts = [(name.replace("_", " "), _fact(name, value)) for name, value in counts.items()]
     width = max((len(name) for name, _ in facts), default=0)
@@ -320,14 +264,14 @@ def _last_messages(people: Sequence[Contact]) -> list[dict[str, Any]]:
 def export_user(written: str, output: Path | None) -> None:
     """Print everything that is kept of one person, as JSON."""
     with reading():
-        export = privacy.export_person(_people(written), now=_now())
+        export = privacy.export_person(_people(written), now=clock())
     if output is None:
-        _print_json(export)
+        print_json(export)
         return
     try:
         output.write_text(json.dumps(export, ensure_ascii=False, indent=2), encoding="utf-8")
     except OSError as error:
-        _refuse(f"{output} cannot be written ({error.strerror})")
+        refuse(f"{output} cannot be written ({error.strerror})")
     click.echo(f"Written to {output}.")
 
 
@@ -354,7 +298,7 @@ def delete_user(written: str, yes: bool) -> None:
 def _remove_files(paths: Iterable[str]) -> None:
     for path in paths:
         try:
-            (_config().media_dir / path).unlink(missing_ok=True)
+            (settings().media_dir / path).unlink(missing_ok=True)
         except OSError as error:
             click.echo(f"Warning: {path} could not be removed ({error.strerror})", err=True)
 
@@ -364,21 +308,19 @@ def _remove_files(paths: Iterable[str]) -> None:
 @click.option("--text", "words", help="What to say; else a short test in the person's language.")
 def test_message(written: str, words: str | None) -> None:
     """Queue a text to somebody who has written in the last 24 hours."""
-    people, now = _people(written), _now()
+    people, now = _people(written), clock()
     if any(person.has_opted_out for person in people):
-        _refuse("this person has opted out; nothing may be sent")
+        refuse("this person has opted out; nothing may be sent")
     if words is None:
         words = TEST_MESSAGES[texts.text_language(_language(people))]
     elif not words.strip():
         raise click.UsageError("--text is empty")
     conversation = _latest_conversation(people)
     if conversation is None or not conversations.is_window_open(conversation.last_inbound_at, now):
-        _refuse(
-            "the 24-hour window is closed: only an approved template may be sent until this person writes"
-        )
+        refuse("the 24-hour window is closed: only an approved template may be sent until this person writes")
     number = integrations.number(conversation.integration_id)
     if number is None:
-        _refuse("the number that this person wrote to is switched off or its credentials cannot be opened")
+        refuse("the number that this person wrote to is switched off or its credentials cannot be opened")
     conversation_id = conversation.id
     ids = whatsapp_service.queue(conversation_id, number, [Text(words)], sender="bot", now=now)
     db.session.commit()
@@ -388,7 +330,9 @@ def test_message(written: str, words: str | None) -> None:
 
 def _language(people: Sequence[Contact]) -> str:
     """Give the language that the person writes, else the desk's."""
-    return next((person.language for person in people if person.language), None) or _config().default_language
+    return (
+        next((person.language for person in people if person.language), None) or settings().default_language
+    )
 
 
 def _latest_conversation(people: Sequence[Contact]) -> Conversation | None:
@@ -409,8 +353,8 @@ def _latest_conversation(people: Sequence[Contact]) -> Conversation | None:
 @command("cleanup-sessions")
 def cleanup_sessions() -> None:
     """Close the menus of people who have been silent for SESSION_TIMEOUT_MINS."""
-    timeout = timedelta(minutes=_config().session_timeout_mins)
-    count = conversations.end_silent_sessions(older_than=_now() - timeout)
+    timeout = timedelta(minutes=settings().session_timeout_mins)
+    count = conversations.end_silent_sessions(older_than=clock() - timeout)
     db.session.commit()
     click.echo(f"{count} sessions closed.")
 
@@ -454,9 +398,9 @@ def create_api_key(name: str, scopes: tuple[str, ...]) -> None:
 def check(wants_json: bool) -> None:
     """Look whether everything is set up; the exit code is 1 when something has to be repaired."""
     with reading():
-        findings = check_setup(_config(), now=_now())
+        findings = check_setup(settings(), now=clock())
     if wants_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         _print_findings(findings)
     if any(finding.level == "fail" for finding in findings):
@@ -467,85 +411,6 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     width = max(len(finding.subject) for finding in findings)
     for finding in findings:
         click.echo(f"{finding.level:5} {finding.subject.ljust(width)}  {finding.words}")
-
-
-# --- reading texts ------------------------------------------------------------------------------------------
-
-
-@click.command("analyze")
-@click.option(
-    "--jsonl", is_flag=True, help='Each line is JSON: {"text": ..., "now"?, "region"?, "language"?}.'
-)
-def analyze(jsonl: bool) -> None:
-    """Read texts from standard input, one a line, and print what they say, one JSON object a line."""
-    for line in _input_lines():
-        try:
-            answer = _read_line(line, jsonl)
-        except ValueError as error:
-            answer = {"error": str(error)}
-        sys.stdout.write(_one_line(answer) + "\n")
-        sys.stdout.flush()
-
-
-COMMANDS.append(analyze)
-
-
-def _input_lines() -> Iterator[bytes]:
-    """Give lines as bytes: a bad one must not end the others, and only a line feed ends a line."""
-    yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
-
-
-def _read_line(line: bytes, jsonl: bool) -> dict[str, Any]:
-    try:
-        written = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError("the line is not UTF-8") from error
-    given = _given(written) if jsonl else {"text": written}
-    return analysis.read(
-        given["text"],
-        now=_moment(given.get("now")),
-        region=_word(given, "region"),
-        language=_word(given, "language"),
-    ).to_json()
-
-
-def _given(written: str) -> dict[str, Any]:
-    try:
-        given = json.loads(written)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("the line is not JSON") from error
-    if not isinstance(given, dict) or not isinstance(given.get("text"), str):
-        raise ValueError("the line is not an object with a `text`")
-    return given
-
-
-def _moment(written: object) -> datetime:
-    """Read `now`; without a zone it is UTC, without a value it is the present."""
-    if written is None:
-        return _now()
-    try:
-        moment = datetime.fromisoformat(written) if isinstance(written, str) else None
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise ValueError("`now` is not an ISO date and time")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _word(given: Mapping[str, Any], name: str) -> str | None:
-    value = given.get(name)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"`{name}` is not a text")
-    return value or None
-
-
-def _one_line(answer: Mapping[str, Any]) -> str:
-    line = json.dumps(answer, ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON may carry and UTF-8 may not
-        return json.dumps(answer)
-    return line
 
 
 # --- `python cli.py` ----------------------------------------------------------------------------------------

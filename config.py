@@ -1,7 +1,7 @@
 """The environment, read once into one frozen, typed `Config`.
 
 Called by the ways in (`main.py`, `cli.py`, `gunicorn.conf.py`) and by tests; everybody else is handed the
-`Config`. `VARIABLES` is the one table of names, aliases, defaults and explanations: it drives parsing,
+`Config`. The table of `config_variables` (names, aliases, defaults, explanations) drives parsing,
 `python config.py > .env.example`, and the documentation. Never imports flask, never opens a connection; the
 only thing it writes is the instance folder and, outside production, a generated secret key in it.
 """
@@ -32,10 +32,13 @@ from config_kinds import (
     BadValue,
     Variable,
 )
+from config_variables import DEFAULT_MODEL, GROUPS
+from working_hours import Stretch
 
 Entry = Literal["run", "gunicorn", "cli", "test"]
 
 SECRET_KEY_MIN_CHARS: Final = 16
+NEW_SECRET_KEY: Final = "make it with: python3 -c 'import secrets; print(secrets.token_hex(32))'"
 SHOWN_VALUE_MAX_CHARS: Final = 60
 EXAMPLE_WIDTH: Final = 100
 CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -54,7 +57,12 @@ HOST_BY_ENTRY: Final[Mapping[Entry, str]] = {
     "cli": "127.0.0.1",
     "test": "127.0.0.1",
 }
-DEFAULT_MODEL: Final = "meta-llama/llama-3.1-8b-instruct:free"
+# What opens a payment service, and what signs its webhooks.
+PAYMENT_SECRETS: Final[Mapping[str, str]] = {
+    "STRIPE_SECRET_KEY": "STRIPE_WEBHOOK_SECRET",
+    "MERCADOPAGO_ACCESS_TOKEN": "MERCADOPAGO_WEBHOOK_SECRET",
+}
+VARIABLES: Final[tuple[Variable, ...]] = tuple(row for group in GROUPS for row in group.variables)
 
 
 class ConfigError(Exception):
@@ -63,161 +71,6 @@ class ConfigError(Exception):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A heading of `.env.example` and the variables under it."""
-
-    title: str
-    variables: tuple[Variable, ...]
-
-
-# fmt: off
-GROUPS: Final = (
-    Group("The program", (
-        Variable("APP_ENV", ("FLASK_ENV", "FLASK_DEBUG"), "choice", "",
-                 "development, production or testing. Empty: development under `make run`, production under "
-                 "gunicorn.", choices=("development", "production", "testing")),
-        Variable("SECRET_KEY", ("SESSION_SECRET",), "text", "",
-                 "Signs sessions and encrypts stored credentials; 16 characters or more, required in "
-                 "production. Empty in development: generated once and kept in the instance folder.",
-                 is_secret=True),
-        Variable("PORT", (), "whole", "5000",
-                 "The port that pages and webhooks are served on.", low=1, high=65535),
-        Variable("HOST", (), "text", "",
-                 "The address to listen on. Empty: 127.0.0.1 under `make run`, because a desk with demo data "
-                 "and a simulator is for this machine alone; 0.0.0.0 under gunicorn."),
-        Variable("PUBLIC_BASE_URL", ("TWILIO_WEBHOOK_URL",), "url", "",
-                 "Where the world reaches this program (https://desk.example.com). Twilio signs this "
-                 "address, so it must be exact. Of TWILIO_WEBHOOK_URL only scheme and host are taken."),
-        Variable("PROXY_HOPS", (), "whole", "",
-                 "How many proxies in front are believed about address and scheme. Empty: 1 in production, "
-                 "else 0.", low=0, high=10),
-        Variable("INSTANCE_DIR", (), "folder", "instance",
-                 "The folder for SQLite files, generated keys and stored media."),
-        Variable("MEDIA_DIR", (), "folder", "",
-                 "The folder for stored media. Empty: `media` in the instance folder."),
-        Variable("DEMO", (), "flag", "",
-                 "1 always writes demo history, 0 never. Empty: when the database is empty and no "
-                 "credentials are set."),
-        Variable("ADMIN_EMAIL", (), "email", "",
-                 "The first admin, who also receives alerts."),
-        Variable("ADMIN_PASSWORD", (), "text", "",
-                 "The first admin's password. Empty: one is generated and printed once.", is_secret=True),
-        Variable("LOG_LEVEL", (), "choice", "INFO",
-                 "DEBUG, INFO, WARNING, ERROR or CRITICAL.",
-                 choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
-        Variable("LOG_FORMAT", (), "choice", "",
-                 "text or json. Empty: json in production, else text.", choices=("text", "json")),
-    )),
-    Group("Database, queue, processes", (
-        Variable("DATABASE_URL", (), "database", "",
-                 "postgresql://user:password@host/name, mysql://..., mariadb://... or sqlite:///file. Empty: "
-                 "an SQLite file in the instance folder.", is_secret=True),
-        Variable("QUEUE_URL", (), "queue", "",
-                 "redis://host:6379/0 carries wake-ups between several hosts. Empty: an SQLite file in the "
-                 "instance folder.", is_secret=True),
-        Variable("WORKER_THREADS", (), "whole", "4",
-                 "How many conversations one worker serves at once.", low=1, high=64),
-        Variable("WEB_CONCURRENCY", (), "whole", "2",
-                 "How many web processes gunicorn starts.", low=1, high=64),
-        Variable("WEB_THREADS", (), "whole", "16",
-                 "How many requests one web process serves at once; every open live page holds one.",
-                 low=1, high=256),
-    )),
-    Group("WhatsApp through Meta's Cloud API", (
-        Variable("WHATSAPP_ACCESS_TOKEN", ("WHATSAPP_TOKEN",), "text", "",
-                 "The permanent token of a system user.", is_secret=True),
-        Variable("WHATSAPP_PHONE_NUMBER_ID", ("PHONE_NUMBER_ID",), "text", "",
-                 "The id (not the number) of the phone."),
-        Variable("WHATSAPP_BUSINESS_ACCOUNT_ID", (), "text", "",
-                 "The WhatsApp Business Account; needed for templates."),
-        Variable("WHATSAPP_VERIFY_TOKEN", ("WHATSAPP_WEBHOOK_VERIFY_TOKEN", "VERIFY_TOKEN"), "text", "",
-                 "A word of your own choice that Meta repeats when the webhook is registered.",
-                 is_secret=True),
-        Variable("WHATSAPP_APP_SECRET", ("WHATSAPP_WEBHOOK_SECRET",), "text", "",
-                 "The app secret that signs webhooks; required in production when WhatsApp is connected.",
-                 is_secret=True),
-        Variable("GRAPH_API_BASE_URL", (), "url", "https://graph.facebook.com",
-                 "Where Meta's Graph API answers."),
-        Variable("GRAPH_API_VERSION", (), "version", "v26.0",
-                 "The Graph API version."),
-    )),
-    Group("WhatsApp through Twilio", (
-        Variable("TWILIO_ACCOUNT_SID", (), "text", "",
-                 "The account id, AC..."),
-        Variable("TWILIO_AUTH_TOKEN", (), "text", "",
-                 "The auth token, which also signs webhooks.", is_secret=True),
-        Variable("TWILIO_PHONE_NUMBER", (), "phone", "",
-                 "The WhatsApp number, with + and country code."),
-        Variable("TWILIO_API_BASE_URL", (), "url", "https://api.twilio.com",
-                 "Where Twilio's API answers."),
-        Variable("TWILIO_REPLY_MODE", (), "choice", "rest",
-                 "rest sends answers by API and follows receipts; twiml answers inside the webhook.",
-                 choices=("rest", "twiml")),
-        Variable("VERIFY_WEBHOOK", (), "flag", "true",
-                 "false accepts unsigned webhooks; refused in production."),
-    )),
-    Group("The language model (all optional)", (
-        Variable("OPENROUTER_API_KEY", (), "text", "", "Key of OpenRouter.", is_secret=True),
-        Variable("OPENAI_API_KEY", (), "text", "", "Key of OpenAI.", is_secret=True),
-        Variable("ANTHROPIC_API_KEY", (), "text", "", "Key of Anthropic.", is_secret=True),
-        Variable("AI_BASE_URL", (), "url", "",
-                 "Any server that speaks chat completions, for example one of your own."),
-        Variable("AI_MODEL", (), "text", "",
-                 f"The model. Empty: {DEFAULT_MODEL} through OpenRouter, else the service's own default."),
-        Variable("AI_FALLBACK_MODELS", (), "names", "",
-                 "Models to try when the first fails, with commas between."),
-    )),
-    Group("How the desk answers", (
-        Variable("START_FLOW", (), "choice", "",
-                 "nexora, shop or desk: what a new contact meets. Empty: shop when PRODUCT_NAME is set, else "
-                 "nexora.", choices=("nexora", "shop", "desk")),
-        Variable("DEFAULT_LANGUAGE", (), "language", "pt",
-                 "pt, es or en, until the customer's own language is known."),
-        Variable("TIME_ZONE", (), "zone", "America/Sao_Paulo",
-                 "The time zone of the shop's days and hours."),
-        Variable("QUIET_SECS", (), "number", "2.0",
-                 "How long free text waits for more, so that a burst gets one answer.", low=0, high=60),
-        Variable("QUIET_MAX_SECS", (), "number", "8.0",
-                 "The longest that a burst may wait.", low=0, high=120),
-        Variable("SESSION_TIMEOUT_MINS", (), "whole", "30",
-                 "Minutes of silence after which a menu starts again.", low=1, high=1440),
-        Variable("ANSWER_MAX_AGE_SECS", (), "whole", "3600",
-                 "Older messages are stored and shown but not answered by the bot.", low=1, high=604800),
-        Variable("UNCERTAIN_RESEND_SECS", (), "whole", "60",
-                 "When a send was cut off and no receipt came, send once more after this long; 0 never.",
-                 low=0, high=86400),
-        Variable("RATE_LIMIT_PER_SECOND", (), "whole", "80",
-                 "Messages a second that a number may send (Meta: 80, 20 in coexistence).", low=1, high=1000),
-        Variable("SEND_TIMEOUT_SECS", (), "number", "15",
-                 "How long one call to a provider may take.", low=1, high=120),
-        Variable("BOOKING_URL", (), "url", "https://nexorainvestments.com/book",
-                 "Where appointments are booked."),
-        Variable("BROCHURE_URL", (), "url", "https://nexorainvestments.com/brochure.pdf",
-                 "The brochure that is sent."),
-    )),
-    Group("One product from the environment (more are kept in the database)", (
-        Variable("PRODUCT_NAME", (), "text", "", "Its name."),
-        Variable("PRODUCT_PRICE", (), "price", "", "Its price, 97.00 or R$ 1.497,00."),
-        Variable("PRODUCT_DESCRIPTION", (), "text", "", "What it is."),
-        Variable("PRODUCT_BENEFITS", (), "phrases", "",
-                 "What it brings, with semicolons or commas between."),
-    )),
-    Group("Other services", (
-        Variable("SMTP_URL", (), "smtp", "",
-                 "smtp://user:password@host:587 or smtps://...; without it e-mails are kept and shown only.",
-                 is_secret=True),
-        Variable("CAREERJET_AFFILIATE_ID", (), "text", "", "Turns the job search on."),
-        # The documented address of the affiliate interface has no TLS.
-        Variable("CAREERJET_BASE_URL", (), "url", "http://public.api.careerjet.net",
-                 "Where CareerJet's public search answers."),
-    )),
-)
-# fmt: on
-
-VARIABLES: Final[tuple[Variable, ...]] = tuple(row for group in GROUPS for row in group.variables)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,12 +118,23 @@ class Config:
     openai_api_key: str = field(repr=False)
     anthropic_api_key: str = field(repr=False)
     ai_base_url: str
+    ai_api_key: str = field(repr=False)
     ai_model: str
     ai_fallback_models: tuple[str, ...]
+    ai_vision_model: str
+    ai_transcription_model: str
+    ai_price_in: Decimal | None
+    ai_price_out: Decimal | None
+    ai_daily_spend_cap_usd: Decimal
+    ai_judge: str
+
+    local_ai: bool | None
 
     start_flow: str
     default_language: str
     time_zone: str
+    working_hours: tuple[Stretch, ...]
+    appointment_mins: int
     quiet_secs: float
     quiet_max_secs: float
     session_timeout_mins: int
@@ -281,10 +145,30 @@ class Config:
     booking_url: str
     brochure_url: str
 
+    owner_phone: str
+    owner_template: str
+    follow_ups: bool
+
+    learning_policy: str
+    learning_holdout: float
+    learning_attribution_days: int
+
     product_name: str
     product_price: Decimal | None
     product_description: str
     product_benefits: tuple[str, ...]
+
+    pix_key: str
+    pix_name: str
+    pix_city: str
+    manual_payment_text: str
+
+    stripe_secret_key: str = field(repr=False)
+    stripe_webhook_secret: tuple[str, ...] = field(repr=False)
+    stripe_api_base_url: str
+    mercadopago_access_token: str = field(repr=False)
+    mercadopago_webhook_secret: tuple[str, ...] = field(repr=False)
+    mercadopago_api_base_url: str
 
     smtp_url: str = field(repr=False)
     careerjet_affiliate_id: str
@@ -309,6 +193,11 @@ class Config:
     @property
     def has_twilio_credentials(self) -> bool:
         return bool(self.twilio_account_sid and self.twilio_auth_token and self.twilio_phone_number)
+
+    @property
+    def own_url(self) -> str:
+        """Where this program is reached, as well as it can know."""
+        return self.public_base_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def has_credentials(self) -> bool:
@@ -395,18 +284,18 @@ def _fill_in(values: dict[str, Any], entry: Entry) -> None:
     is_production = values["app_env"] == "production"
     values["host"] = values["host"] or HOST_BY_ENTRY[entry]
     values["log_format"] = values["log_format"] or ("json" if is_production else "text")
-    if values["proxy_hops"] is None:
-        values["proxy_hops"] = 1 if is_production else 0
     instance_dir: Path = values["instance_dir"]
     values["media_dir"] = values["media_dir"] or instance_dir / "media"
     values["database_url"] = _under_instance(values["database_url"] or "sqlite:///balcao.db", instance_dir)
     values["start_flow"] = values["start_flow"] or ("shop" if values["product_name"] else "nexora")
-    if not values["ai_model"] and (values["openrouter_api_key"] or not _has_other_model(values)):
+    if not values["ai_model"] and not _has_other_model(values):
         values["ai_model"] = DEFAULT_MODEL
 
 
 def _has_other_model(values: Mapping[str, Any]) -> bool:
-    return bool(values["openai_api_key"] or values["anthropic_api_key"] or values["ai_base_url"])
+    """Whether plain model names go to another service than OpenRouter."""
+    has_other_key = bool(values["openai_api_key"] or values["anthropic_api_key"])
+    return bool(values["ai_base_url"]) or (has_other_key and not values["openrouter_api_key"])
 
 
 def _under_instance(database_url: str, instance_dir: Path) -> str:
@@ -425,6 +314,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "DATABASE_URL: a database in memory is lost and not shared between threads; name a file"
         )
+    if 0 < len(values["secret_key"]) < SECRET_KEY_MIN_CHARS:
+        problems.append(f"SECRET_KEY: has fewer than {SECRET_KEY_MIN_CHARS} characters ({NEW_SECRET_KEY})")
     if values["app_env"] == "production":
         problems += _production_problems(values)
     return problems
@@ -433,12 +324,7 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
 def _production_problems(values: Mapping[str, Any]) -> list[str]:
     problems = []
     if not values["secret_key"]:
-        problems.append(
-            "SECRET_KEY: production needs one "
-            "(make it with: python3 -c 'import secrets; print(secrets.token_hex(32))')"
-        )
-    elif len(values["secret_key"]) < SECRET_KEY_MIN_CHARS:
-        problems.append(f"SECRET_KEY: production needs at least {SECRET_KEY_MIN_CHARS} characters")
+        problems.append(f"SECRET_KEY: production needs one ({NEW_SECRET_KEY})")
     if not values["verify_webhook"]:
         problems.append("VERIFY_WEBHOOK: false is for development only; production checks every signature")
     if (
@@ -452,7 +338,16 @@ def _production_problems(values: Mapping[str, Any]) -> list[str]:
         problems.append(
             "TWILIO_AUTH_TOKEN: production needs it, or anyone could send webhooks in Twilio's name"
         )
-    return problems
+    return problems + _half_connected_payments(values)
+
+
+def _half_connected_payments(values: Mapping[str, Any]) -> list[str]:
+    """Without its webhook secret, a payment service's word that an order is paid cannot be believed."""
+    return [
+        f"{secret}: production needs it beside {key}, or anyone could say that an order is paid"
+        for key, secret in PAYMENT_SECRETS.items()
+        if values[key.lower()] and not values[secret.lower()]
+    ]
 
 
 def _any(values: Mapping[str, Any], *names: str) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
 
+import working_hours
+
 BASE_DIR: Final = Path(__file__).resolve().parent
 IN_MEMORY_SQLITE: Final = "sqlite:///:memory:"
 LANGUAGES: Final = ("pt", "es", "en")
@@ -138,6 +140,12 @@ def _phone(text: str, _variable: Variable) -> str:
     return "+" + digits.removeprefix("+")
 
 
+def _number_id(text: str, _variable: Variable) -> str:
+    if not re.fullmatch(r"[0-9]{1,32}", text):
+        raise BadValue("is not an id of digits alone, and no telephone number (example: 106540352242922)")
+    return text
+
+
 def _version(text: str, _variable: Variable) -> str:
     if not re.fullmatch(r"v?[0-9]{1,3}\.[0-9]", text):
         raise BadValue("is not a Graph API version (example: v26.0)")
@@ -161,6 +169,15 @@ def _price(text: str, _variable: Variable) -> Decimal:
         raise BadValue("is not a price (example: 97.00)")
     whole, cents = match.groups(default="0")
     return Decimal(f"{re.sub('[.,]', '', whole)}.{cents}").quantize(Decimal("0.01"))
+
+
+def _dollars(text: str, variable: Variable) -> Decimal:
+    example = f"(example: {variable.default or '0.15'})"
+    if not re.fullmatch(r"(US)?[$]?\s?[0-9]{1,9}([.][0-9]{1,6})?", text):
+        raise BadValue(f"is not an amount of US dollars {example}")
+    amount = Decimal(text.lstrip("US$ "))
+    _within(float(amount), variable, example)
+    return amount
 
 
 def _database(text: str, _variable: Variable) -> str:
@@ -196,6 +213,15 @@ def _smtp(text: str, _variable: Variable) -> str:
     return text
 
 
+def _hours(text: str, _variable: Variable) -> tuple[working_hours.Stretch, ...]:
+    try:
+        return working_hours.read_hours(text)
+    except working_hours.BadHours as refusal:
+        raise BadValue(
+            f"is not {refusal} (example: mon-fri 09:00-12:00 13:00-18:00; sat 09:00-13:00)"
+        ) from refusal
+
+
 PARSERS: Final[Mapping[str, Callable[[str, Variable], Any]]] = {
     "text": _text,
     "whole": _whole,
@@ -208,13 +234,16 @@ PARSERS: Final[Mapping[str, Callable[[str, Variable], Any]]] = {
     "folder": _folder,
     "email": _email,
     "phone": _phone,
+    "number_id": _number_id,
     "version": _version,
     "names": _names,
     "phrases": _phrases,
     "price": _price,
+    "dollars": _dollars,
     "database": _database,
     "queue": _queue,
     "smtp": _smtp,
+    "hours": _hours,
 }
 # What a value of this kind is when nothing was given; all others are the empty string.
 EMPTY: Final[Mapping[str, Any]] = {
@@ -222,6 +251,8 @@ EMPTY: Final[Mapping[str, Any]] = {
     "flag": None,
     "folder": None,
     "price": None,
+    "dollars": None,
     "names": (),
     "phrases": (),
+    "hours": (),
 }

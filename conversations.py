@@ -1,10 +1,8 @@
 """Contacts and their identities, conversations, menu sessions, consent, and hand-over to a person and back.
 
 The pipeline reads a `Thread` (a frozen snapshot) at the start of a turn and calls the verbs in its write
-transaction; pages
-call the hand-over verbs. Identities are kept exactly as the provider gave them; spellings of one number are
-matched, never
-rewritten. Verbs flush and never commit.
+transaction; pages call the hand-over verbs. Identities are kept exactly as the provider gave them; spellings
+of one number are matched, never rewritten. Verbs flush and never commit.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import selectinload
 
+import history
 import phone
 from integrations import Number
 from models import (
@@ -25,11 +24,16 @@ from models import (
     ContactIdentity,
     Conversation,
     Feedback,
+    FeedbackRequest,
+    FollowUp,
     Lead,
     MenuSession,
     Message,
+    Nudge,
     Operator,
     Order,
+    OwnerNotice,
+    Sale,
     Ticket,
     Turn,
     db,
@@ -45,7 +49,7 @@ HANDOVER_LASTS = timedelta(hours=24)
 _IDENTITY_FIELDS = ("wa_id", "bsuid", "parent_bsuid", "username")
 # Who can be told apart by it; a username may be given away and taken by somebody else.
 _TELLING_KINDS = ("wa_id", "bsuid", "parent_bsuid")
-_RECORDS = (Lead, Ticket, Complaint, Appointment, Feedback, Order)
+_RECORDS = (Lead, Ticket, Complaint, Appointment, Feedback, FeedbackRequest, FollowUp, Nudge, Sale, Order)
 
 
 _IDENTITY = table(ContactIdentity).c
@@ -109,6 +113,10 @@ _SAVE_SESSION = (
 
 class OutsideServiceWindow(Exception):
     """More than 24 hours since the customer's last message: only a template may be sent."""
+
+
+class JoinedMeanwhile(Exception):
+    """Another worker joined the contact with a second one since we looked: roll back and look again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +196,8 @@ def admit(number: Number, person: Person, *, now: datetime, is_demo: bool = Fals
     """Make sure that the contact, all its identities and the conversation exist, and join contacts that
     turn out to be one.
 
-    Idempotent. Flushes; a second worker that admits the same new person meets the unique constraints.
+    Idempotent. Flushes; a second worker that admits the same new person meets the unique constraints, or
+    JoinedMeanwhile.
     """
     contacts = _contacts_of(number, person)
     contact = contacts[0] if contacts else _new_contact(person, now, is_demo)
@@ -198,7 +207,9 @@ def admit(number: Number, person: Person, *, now: datetime, is_demo: bool = Fals
         _learn(number.identity_account, contact, kind, value, now)
     if person.name and not contact.name:
         contact.name = _clean_name(person.name)
-    return _conversation(number, contact, now)
+    conversation = _conversation(number, contact, now)
+    _hold(contact)
+    return conversation
 
 
 def learn(number: Number, contact_id: int, person: Person, *, now: datetime) -> None:
@@ -238,7 +249,7 @@ def change_identity(number: Number, old: Person, new: Person, *, now: datetime) 
 
 def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
     """Join two contacts that are one person: identities, threads, records, queued messages and open events
-    follow."""
+    follow. Raises JoinedMeanwhile."""
     del now
     for identity in list(other.identities):
         identity.contact_id = survivor.id
@@ -251,6 +262,7 @@ def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
             _join_conversations(kept, conversation)
     for record in _RECORDS:
         db.session.execute(update(record).where(record.contact_id == other.id).values(contact_id=survivor.id))
+    _hold(survivor, other)  # after the threads: a turn, too, takes its thread before its contact
     _inherit(survivor, other)
     other.merged_into_id = survivor.id
     db.session.flush()
@@ -319,10 +331,16 @@ def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: dat
 
 
 def take_over(
-    conversation: Conversation, operator: Operator | None, *, now: datetime, reason: str = "taken over"
+    conversation: Conversation,
+    operator: Operator | None,
+    *,
+    now: datetime,
+    reason: str = "taken over",
+    actor: str = "bot",
 ) -> None:
     """Give the conversation to a person: the bot is silent, and what it had not sent yet is cancelled.
-    Flushes."""
+    `actor` says who did it where no operator did. Flushes."""
+    _note_handler(conversation, "human", operator, actor=actor, now=now, reason=reason)
     conversation.handler = "human"
     conversation.handler_reason = reason
     conversation.operator_id = operator.id if operator else None
@@ -331,17 +349,24 @@ def take_over(
     db.session.flush()
 
 
-def hand_back(conversation: Conversation, *, now: datetime) -> None:
+def hand_back(conversation: Conversation, *, now: datetime, operator: Operator | None = None) -> None:
     """Give the conversation back to the bot, which starts afresh. Flushes."""
-    del now
+    _note_handler(conversation, "bot", operator, actor="system", now=now)
     conversation.handler = "bot"
     conversation.handler_reason = ""
     conversation.operator_id = None
+    conversation.team_id = None
     conversation.handover_ends_at = None
     db.session.execute(
         update(MenuSession).where(MenuSession.conversation_id == conversation.id).values(step=None)
     )
     db.session.flush()
+
+
+def _note_handler(conversation: Conversation, after: str, operator: Operator | None, **step: Any) -> None:
+    if operator is not None:
+        step |= {"actor": "operator", "operator_id": operator.id}
+    history.note_change("conversation", conversation.id, before=conversation.handler, after=after, **step)
 
 
 def cancel_unsent(
@@ -456,6 +481,21 @@ def _new_contact(person: Person, now: datetime, is_demo: bool) -> Contact:
     return contact
 
 
+def _hold(*contacts: Contact) -> None:
+    """Keep other workers from joining these contacts until our commit, always locked in the same sequence.
+
+    Two that join the same pair in opposite directions would leave nobody.
+    """
+    rows = db.session.execute(
+        select(_CONTACT.merged_into_id)
+        .where(_CONTACT.id.in_([contact.id for contact in contacts]))
+        .order_by(_CONTACT.id)
+        .with_for_update()
+    )
+    if any(merged_into_id is not None for (merged_into_id,) in rows):
+        raise JoinedMeanwhile
+
+
 def _learn(account: str, contact: Contact, kind: str, value: str, now: datetime) -> None:
     row = db.session.execute(
         select(ContactIdentity).where(
@@ -513,7 +553,7 @@ def _conversations_of(contact: Contact) -> Iterable[Conversation]:
 
 
 def _join_conversations(kept: Conversation, other: Conversation) -> None:
-    for row in (Message, Turn, Alert, Lead, Ticket, Complaint, Appointment, Feedback):
+    for row in (Message, Turn, Alert, OwnerNotice, *_RECORDS[:-1]):
         changed_rows(update(row).where(row.conversation_id == other.id).values(conversation_id=kept.id))
     has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
     cart = update(Order).where(Order.cart_of_conversation_id == other.id)
@@ -527,8 +567,8 @@ def _join_conversations(kept: Conversation, other: Conversation) -> None:
     kept.last_message_at = _latest(kept.last_message_at, other.last_message_at)
     kept.unread_count += other.unread_count
     if other.is_with_person and not kept.is_with_person:
-        kept.handler, kept.handler_reason = other.handler, other.handler_reason
-        kept.operator_id, kept.handover_ends_at = other.operator_id, other.handover_ends_at
+        for name in ("handler", "handler_reason", "operator_id", "team_id", "handover_ends_at"):
+            setattr(kept, name, getattr(other, name))
     db.session.flush()
     db.session.delete(other)
     db.session.flush()

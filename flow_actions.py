@@ -15,79 +15,41 @@ sentence (the short words for states and stocks are customer texts), sends nothi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
-import analysis
 import answers
-import conversations
-import phone
+import desk_actions
+import order_actions
 import texts
-from alerts import raise_alert
-from config import Config
-from crm import appointments, complaints, feedback, leads, tickets
-from models import Contact, Conversation, InvestmentProgram, Order, Product, db, reading
+from action_terms import FAILED, NONE, UNAVAILABLE, Action, ActionContext, ActionResult, Args
+from action_terms import found as _found
+from action_terms import text_arg as _words
+from action_terms import whole_arg as _whole
+from models import InvestmentProgram, Order, Product, db, reading
 from providers.base import OrderItem
 from shop import catalog, orders, programs
 from wires import careerjet
 
+__all__ = [
+    "ACTIONS",
+    "FAILED",
+    "ActionContext",
+    "ActionResult",
+    "apply",
+    "gather",
+    "take_catalog_order",
+    "writes",
+]
+
 log = structlog.get_logger()
 
-FAILED: Final = "failed"
-NONE: Final = "none"
-UNAVAILABLE: Final = "unavailable"
 SHOWN_ORDERS: Final = 3
 SHOWN_JOBS: Final = 5
 MAX_PROGRAMS: Final = 10
 MAX_LISTED: Final = 1000
-KNOWN_LEADS: Final = 5
-ISO_DAY_CHARS: Final = 10
 LOW_STOCK: Final = 5
-MAX_ID_DIGITS: Final = 15
-REASON_MAX_CHARS: Final = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionContext:
-    """For whom, where and when an action is done. `priority` is the urgency of the message that asked for
-    it.
-    """
-
-    config: Config
-    contact_id: int
-    conversation_id: int
-    integration_id: int
-    language: str
-    now: datetime
-    message_id: int | None = None
-    idempotency_key: str = ""
-    flow: str = ""
-    priority: str = tickets.DEFAULT_PRIORITY
-
-
-@dataclass(frozen=True, slots=True)
-class ActionResult:
-    """How an action ended and what the words that follow may tell; facts are JSON-safe."""
-
-    outcome: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-
-Args = Mapping[str, Any]
-Half = Callable[[Args, ActionContext], ActionResult]
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One action: exactly one of the three is set."""
-
-    reads: Half | None = None
-    asks_network: Half | None = None
-    writes: Half | None = None
 
 
 def writes(name: str) -> bool:
@@ -181,114 +143,6 @@ def _program(program: InvestmentProgram) -> dict[str, Any]:
     }
 
 
-# --- what an intent sets in motion --------------------------------------------------------------------------
-
-
-def _known_lead(_args: Args, ctx: ActionContext) -> ActionResult:
-    for lead in leads.newest_leads(KNOWN_LEADS, contact_id=ctx.contact_id):
-        if lead.name and lead.email:
-            return ActionResult("found", {"lead": {"name": lead.name, "email": lead.email}})
-    return ActionResult(NONE)
-
-
-def _create_lead(args: Args, ctx: ActionContext) -> ActionResult:
-    contact = _contact(ctx)
-    recorded = leads.record_lead(
-        contact,
-        leads.LeadWish(
-            name=_words(args, "name") or contact.name,
-            phone=phone_of(contact),
-            email=_words(args, "email"),
-            interest=_words(args, "interest"),
-            budget_usd=_whole(args, "budget"),
-            country=_words(args, "country"),
-        ),
-        now=ctx.now,
-        conversation_id=ctx.conversation_id,
-        message_id=ctx.message_id,
-        source=_words(args, "source") or ctx.flow,
-    )
-    lead = recorded.lead
-    about = f" ({lead.interest})" if lead.interest else ""
-    _alert("lead", f"lead:{lead.id}", f"New lead: {lead.name or lead.phone or 'no name'}{about}", ctx)
-    return ActionResult("created")
-
-
-def _open_ticket(args: Args, ctx: ActionContext) -> ActionResult:
-    ticket = tickets.open_ticket(
-        ctx.contact_id,
-        _words(args, "description"),
-        now=ctx.now,
-        subject=_words(args, "subject"),
-        priority=ctx.priority,
-        conversation_id=ctx.conversation_id,
-        message_id=ctx.message_id,
-    )
-    return ActionResult("created", {"ticket": {"number": ticket.number}})
-
-
-def _open_complaint(args: Args, ctx: ActionContext) -> ActionResult:
-    complaint = complaints.open_complaint(
-        ctx.contact_id,
-        _words(args, "description"),
-        now=ctx.now,
-        conversation_id=ctx.conversation_id,
-        message_id=ctx.message_id,
-    )
-    _alert(
-        "complaint",
-        f"complaint:{complaint.number}",
-        f"Complaint {complaint.number}: a manager should look",
-        ctx,
-    )
-    return ActionResult("created", {"complaint": {"number": complaint.number}})
-
-
-def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
-    wish = _words(args, "wish")
-    day = _words(args, "day") or _day_in(wish, ctx)
-    appointment = appointments.request_appointment(
-        ctx.contact_id,
-        now=ctx.now,
-        topic=_words(args, "topic"),
-        wish=f"{wish} ({day})" if day and day not in wish else wish,
-        conversation_id=ctx.conversation_id,
-        message_id=ctx.message_id,
-    )
-    _alert(
-        "appointment",
-        f"appointment:{appointment.number}",
-        f"Appointment {appointment.number} waits for a time: {appointment.wish}",
-        ctx,
-    )
-    facts = {"number": appointment.number, "day_text": texts.day_text(day, ctx.language)}
-    return ActionResult("created", {"appointment": facts})
-
-
-def _day_in(wish: str, ctx: ActionContext) -> str:
-    """Give the one day that a wish names, as ISO date: "tomorrow" is soon another day."""
-    local_now = ctx.now.astimezone(ZoneInfo(ctx.config.time_zone))
-    reading = analysis.read(wish, now=local_now, language=ctx.language)
-    days = {str(entity.value)[:ISO_DAY_CHARS] for entity in reading.entities if entity.type == "date"}
-    return days.pop() if len(days) == 1 else ""
-
-
-def _record_feedback(args: Args, ctx: ActionContext) -> ActionResult:
-    score = _whole(args, "score")
-    if score is not None and not feedback.LOWEST_SCORE <= score <= feedback.HIGHEST_SCORE:
-        score = None
-    if score is None and not _words(args, "text"):
-        return ActionResult(FAILED)
-    feedback.record_feedback(
-        ctx.contact_id,
-        now=ctx.now,
-        score=score,
-        text=_words(args, "text"),
-        conversation_id=ctx.conversation_id,
-    )
-    return ActionResult("created")
-
-
 # --- the shop -----------------------------------------------------------------------------------------------
 
 
@@ -307,7 +161,11 @@ def _show_products(args: Args, ctx: ActionContext) -> ActionResult:
 
 def _find_products(args: Args, ctx: ActionContext) -> ActionResult:
     words = _words(args, "words")
-    found = catalog.named_products(answers.search_words(words), is_sure=answers.asks_price(words))
+    found = catalog.named_products(
+        answers.search_words(words),
+        is_sure=answers.asks_price(words),
+        is_cheapest=answers.asks_cheapest(words),
+    )
     if len(found) == 1:
         name = catalog.shown_name(found[0], ctx.language)
         return ActionResult("one", {"best": {"id": found[0].id, "name": name}})
@@ -350,6 +208,25 @@ def _show_cart(_args: Args, ctx: ActionContext) -> ActionResult:
     return ActionResult("found", _cart_facts(cart, ctx)) if cart is not None else ActionResult("empty")
 
 
+def _remove_from_cart(args: Args, ctx: ActionContext) -> ActionResult:
+    cart = orders.cart_of(ctx.conversation_id)
+    if cart is None:
+        return ActionResult("empty")
+    named = catalog.named_products(answers.search_words(_words(args, "words")), is_sure=True)
+    ids = {product.id for product in named} or {item.product_id for item in cart.items}
+    meant = [item for item in cart.items if item.product_id and item.product_id in ids]
+    if len(meant) != 1:
+        return ActionResult("which", _cart_facts(cart, ctx))
+    item = meant[0]
+    sold = db.session.get(Product, item.product_id)
+    name = catalog.shown_name(sold, ctx.language) if sold is not None else item.name
+    product = {"id": item.product_id, "name": name}
+    left = orders.set_quantity(cart, item.product_id, 0, now=ctx.now)
+    if left is None:
+        return ActionResult("emptied", {"product": product})
+    return ActionResult("ok", {"product": product, **_cart_facts(left, ctx)})
+
+
 def _empty_cart(_args: Args, ctx: ActionContext) -> ActionResult:
     cart = orders.cart_of(ctx.conversation_id)
     if cart is None:
@@ -373,7 +250,18 @@ def _checkout(_args: Args, ctx: ActionContext) -> ActionResult:
         return _ran_out(refusal.shortages[0].product_id, ctx)
     except orders.NotForSale as refusal:
         return _ran_out(refusal.product_id, ctx)
+    except (orders.OtherCurrency, orders.PriceChanged):
+        return _repriced(cart, ctx)
     return ActionResult("created", {"order": {"number": order.number, "total_text": _total(order, ctx)}})
+
+
+def _repriced(cart: Order, ctx: ActionContext) -> ActionResult:
+    """Bring the cart up to date and have the customer asked again: nobody is billed what was not shown."""
+    gone = orders.reprice(cart, now=ctx.now)
+    if gone:
+        names = ", ".join(catalog.shown_name(product, ctx.language) for product in gone)
+        return ActionResult("left_out", {"product": {"id": gone[0].id, "name": names}})
+    return ActionResult("changed", {"total_text": _total(cart, ctx)})
 
 
 def _ran_out(product_id: int | None, ctx: ActionContext) -> ActionResult:
@@ -447,14 +335,6 @@ def _total(order: Order, ctx: ActionContext) -> str:
 # --- people and the world -----------------------------------------------------------------------------------
 
 
-def _hand_over(args: Args, ctx: ActionContext) -> ActionResult:
-    conversation = _conversation(ctx)
-    reason = _words(args, "reason").replace("_", " ")[:REASON_MAX_CHARS]
-    conversations.take_over(conversation, None, now=ctx.now, reason=reason)
-    _alert("waiting", f"waiting:{ctx.conversation_id}", f"A customer waits for a person: {reason}", ctx)
-    return ActionResult("done")
-
-
 def _search_jobs(args: Args, ctx: ActionContext) -> ActionResult:
     if not ctx.config.careerjet_affiliate_id:
         return ActionResult(UNAVAILABLE)
@@ -481,46 +361,12 @@ def _search_jobs(args: Args, ctx: ActionContext) -> ActionResult:
     )
 
 
-def phone_of(contact: Contact) -> str:
-    """Give the contact's number in E.164, or nothing when WhatsApp hides it."""
-    wa_id = contact.identity("wa_id")
-    return (phone.normalise(wa_id) or wa_id) if wa_id else ""
-
-
-def _contact(ctx: ActionContext) -> Contact:
-    return db.session.get_one(Contact, ctx.contact_id)
-
-
-def _conversation(ctx: ActionContext) -> Conversation:
-    return db.session.get_one(Conversation, ctx.conversation_id)
-
-
-def _alert(kind: str, topic: str, words: str, ctx: ActionContext) -> None:
-    raise_alert(kind, topic, words, now=ctx.now, conversation_id=ctx.conversation_id)
-
-
-def _found(name: str, rows: list[dict[str, Any]]) -> ActionResult:
-    return ActionResult("found", {name: rows}) if rows else ActionResult(NONE)
-
-
-def _words(args: Args, name: str) -> str:
-    value = args.get(name)
-    return "" if value is None else str(value).strip()
-
-
-def _whole(args: Args, name: str) -> int | None:
-    """Read a whole number that the database can hold; an id comes back from a button as text."""
-    written = _words(args, name)
-    is_number = written.isascii() and written.removeprefix("-").isdecimal() and len(written) <= MAX_ID_DIGITS
-    return int(written) if is_number else None
-
-
 ACTIONS: Final[Mapping[str, Action]] = {
+    **desk_actions.ACTIONS,
+    **order_actions.ACTIONS,
     "list_programs": Action(reads=_list_programs),
     "check_eligibility": Action(reads=_check_eligibility),
     "find_programs": Action(reads=_find_programs),
-    "known_lead": Action(reads=_known_lead),
-    "create_lead": Action(writes=_create_lead),
     "search_jobs": Action(asks_network=_search_jobs),
     "show_categories": Action(reads=_show_categories),
     "show_products": Action(reads=_show_products),
@@ -528,13 +374,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "show_product": Action(reads=_show_product),
     "add_to_cart": Action(writes=_add_to_cart),
     "show_cart": Action(reads=_show_cart),
+    "remove_from_cart": Action(writes=_remove_from_cart),
     "empty_cart": Action(writes=_empty_cart),
     "checkout": Action(writes=_checkout),
     "order_status": Action(reads=_order_status),
     "payment_status": Action(reads=_payment_status),
-    "open_ticket": Action(writes=_open_ticket),
-    "open_complaint": Action(writes=_open_complaint),
-    "request_appointment": Action(writes=_request_appointment),
-    "record_feedback": Action(writes=_record_feedback),
-    "hand_over": Action(writes=_hand_over),
 }

@@ -1,10 +1,10 @@
 """Our WhatsApp numbers: their credentials (sealed at rest), which one a webhook belongs to, and their health.
 
 Called by the door, by `whatsapp_service` and by pages. Reading the numbers for each webhook would cost a
-query, so each
-process remembers them for a few seconds. Verbs flush and never commit.
+query, so each process remembers them for a few seconds. Verbs flush and never commit.
 """
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,11 +18,12 @@ from sqlalchemy import select, update
 import vault
 from config import Config
 from models import Integration, db
-from providers.base import Account
+from providers.base import Account, Health
 
 log = structlog.get_logger()
 
 REMEMBERED_SECS = 5.0
+MAX_HEALTH_CHARS = 255  # the column
 _SEALED = ("app_secret", "access_token", "verify_token")
 
 
@@ -38,6 +39,7 @@ class Number:
     reply_mode: str
     is_default: bool
     display_phone: str
+    owner_phone: str = ""  # in E.164
 
     @property
     def id(self) -> int:
@@ -182,11 +184,16 @@ def adopt_environment(config: Config) -> list[Integration]:
     return adopted
 
 
-def record_health(integration_id: int, *, is_ok: bool, summary: str, now: datetime) -> None:
-    """Keep what the provider last said of a number. Flushes."""
+def record_health(integration_id: int, health: Health, *, now: datetime) -> None:
+    """Keep what the provider last said of a number: as JSON, which pages say in their language, where it fits
+    the column, else the English sentence. Flushes."""
     integration = db.session.get(Integration, integration_id)
     if integration is not None:
-        integration.health_ok, integration.health_summary, integration.health_at = is_ok, summary[:255], now
+        said = {"code": health.code, "said": "" if health.facts else health.summary[:160], **health.facts}
+        told = json.dumps(said, ensure_ascii=False)
+        is_named = health.code and len(told) <= MAX_HEALTH_CHARS
+        integration.health_summary = told if is_named else health.summary[:MAX_HEALTH_CHARS]
+        integration.health_ok, integration.health_at = health.is_ok, now
         db.session.flush()
 
 
@@ -259,6 +266,7 @@ def _number(row: Integration) -> Number | None:
         reply_mode=row.reply_mode,
         is_default=row.is_default,
         display_phone=row.display_phone,
+        owner_phone=row.owner_phone or _config().owner_phone,
     )
 
 

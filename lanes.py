@@ -1,11 +1,9 @@
 """Leases: one worker at a time per person and direction, and who is due.
 
-The inbox (`webhook_events`) and the outbox (`messages`) are the truth; a lease only says whose turn it is
-to work on one
-person's rows. `tasks` and `whatsapp_service` call this; every commit of a lane's work contains `confirm`,
-so that a
-worker which slept through its lease writes nothing. `claim` and `release` commit by themselves: their
-meaning is a commit.
+The inbox (`webhook_events`) and the outbox (`messages`) are the truth; a lease only says whose turn it is to
+work on one person's rows. `tasks` and `whatsapp_service` call this; every commit of a lane's work contains
+`confirm`, so that a worker which slept through its lease writes nothing. `claim` and `release` commit by
+themselves: their meaning is a commit.
 """
 
 from collections.abc import Mapping
@@ -122,6 +120,12 @@ def release(lease: Lease) -> None:
         db.session.rollback()
 
 
+def is_held(key: str) -> bool:
+    """Tell whether somebody holds the lane's lease now."""
+    held = select(_LANE.key).where(_LANE.key == key, _LANE.leased_until >= epoch_now())
+    return db.session.execute(held).first() is not None
+
+
 def has_pending_events(lane: str, now: datetime) -> bool:
     """Tell whether the inbound lane has a row that is due."""
     return db.session.execute(_PENDING, {"lane": lane, "now": now}).first() is not None
@@ -129,8 +133,7 @@ def has_pending_events(lane: str, now: datetime) -> bool:
 
 def due_inbound(due_since: datetime) -> list[str]:
     """Give the inbound lanes (and the receipts' lane) that have had due rows since then and have no live
-    lease, oldest
-    first.
+    lease, oldest first.
     """
     oldest = func.min(WebhookEvent.id)
     rows = db.session.execute(
@@ -194,8 +197,7 @@ def _take_free(statement: Update, values: Mapping[str, Any]) -> Lease | None:
 
 def _open_lane(key: str) -> bool:
     """Make a lane that nobody holds; False when there is one. It is free, then taken: what the row count of
-    an
-    ignored INSERT means differs between the databases."""
+    an ignored INSERT means differs between the databases."""
     if db.session.execute(_TOKEN, {"lane": key}).first() is not None:
         return False
     row = {"key": key, "token": 0, "leased_until": 0.0, "holder": ""}

@@ -19,8 +19,8 @@ from flask import Flask
 from waitress.server import create_server
 
 import config as settings
+import desk_worker
 import opening
-import tasks
 from app import create_app
 from config import Config, ConfigError, Entry
 from opening import Opened
@@ -39,7 +39,7 @@ def serve() -> None:
     server = _listen(app, config)
     with app.app_context():
         opened = opening.prepare(config)
-    worker = tasks.DeskWorker(config.worker_threads)
+    worker = desk_worker.DeskWorker(config.worker_threads)
     worker.start()
     print(_welcome(config, opened), flush=True)
     _on_stop_signals(lambda: _stop_server(server))
@@ -92,7 +92,7 @@ def work() -> None:
     """Work on lanes until Ctrl-C or SIGTERM; the database must be migrated (`python cli.py init-db`)."""
     config = _load("run" if sys.stdin.isatty() else "cli")
     create_app(config)
-    worker = tasks.DeskWorker(config.worker_threads)
+    worker = desk_worker.DeskWorker(config.worker_threads)
     stopping = threading.Event()
     _on_stop_signals(stopping.set)
     worker.start()

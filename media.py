@@ -1,5 +1,5 @@
-"""Files that came with messages, kept in a folder under their own hash. Called by `tasks` (to store) and
-pages (to read).
+"""Files that came with messages, and files of our own, kept in a folder under their own hash. Called by
+`tasks` and `shop` (to store) and pages (to read).
 
 The type is checked by content's size cap and by the provider's word; files are only ever served as
 attachments.
@@ -7,19 +7,25 @@ attachments.
 
 import hashlib
 import mimetypes
+import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
 
-from models import StoredMedia, db
+import vault
+from models import StoredFile, StoredMedia, db
+from providers import loose
 from providers.base import DownloadedMedia, MediaError
 
 MAX_BYTES: Final = 100 * 1024 * 1024  # Meta's largest: a document
 MAX_TRIES: Final = 6
 FIRST_RETRY_SECS: Final = 5.0
 DUE_LIMIT: Final = 100
+# Long enough for a provider that tries again, short enough for a link that stands in its log.
+PUBLIC_FOR: Final = timedelta(hours=1)
+PUBLIC_PREFIX: Final = "/f/"
 
 
 def due(now: datetime) -> list[int]:
@@ -36,20 +42,54 @@ def due(now: datetime) -> list[int]:
 def keep(row: StoredMedia, downloaded: DownloadedMedia, folder: Path) -> None:
     """Write a file and note where it lies; the same content is kept once. Flushes."""
     digest = hashlib.sha256(downloaded.content).hexdigest()
-    suffix = mimetypes.guess_extension(downloaded.mime_type.partition(";")[0].strip()) or ".bin"
-    relative = Path(digest[:2]) / f"{digest}{suffix}"
-    target = folder / relative
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        # Written aside first: a crash must not leave half a file under a name that says it is whole.
-        part = target.with_suffix(f".{row.id}.part")
-        part.write_bytes(downloaded.content)
-        part.replace(target)
+    relative = _write(downloaded.content, digest, downloaded.mime_type, folder)
     row.state, row.path, row.sha256 = "stored", str(relative), digest
     row.size_bytes, row.due_at, row.error = len(downloaded.content), None, ""
     row.mime_type = downloaded.mime_type[:120] or row.mime_type
-    row.filename = row.filename or downloaded.filename[:255]
+    row.filename = row.filename or loose.file_name(downloaded.filename)
     db.session.flush()
+
+
+def store(content: bytes, mime_type: str, filename: str, folder: Path, *, now: datetime) -> StoredFile:
+    """Keep a file of our own and give its row; the same file under the same name is one row. Flushes."""
+    digest = hashlib.sha256(content).hexdigest()
+    filename = loose.file_name(filename)
+    known = db.session.scalars(
+        select(StoredFile).where(StoredFile.sha256 == digest, StoredFile.filename == filename).limit(1)
+    ).first()
+    relative = _write(content, digest, mime_type, folder)
+    if known is not None:
+        return known
+    row = StoredFile(
+        sha256=digest,
+        path=str(relative),
+        mime_type=mime_type[:120],
+        filename=filename,
+        size_bytes=len(content),
+        created_at=now,
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def file_of(row: StoredFile, folder: Path) -> Path | None:
+    """Give the path of a file of our own, None when it is not there (any more) or not inside the folder."""
+    return _inside(row.path, folder)
+
+
+def public_path(file_id: int, *, secret_key: str, now: datetime) -> str:
+    """Give the path under which a provider may fetch a file of ours for PUBLIC_FOR."""
+    until = int((now + PUBLIC_FOR).timestamp())
+    return f"{PUBLIC_PREFIX}{vault.sign(f'file-{file_id}-{until}', secret_key)}"
+
+
+def public_file(signed: str, *, secret_key: str, now: datetime) -> StoredFile | None:
+    """Give the file that a path of `public_path` names; None when it is not ours or its time is over."""
+    told = (vault.signed_text(signed, secret_key) or "").split("-")
+    if len(told) != 3 or told[0] != "file" or int(told[2]) < now.timestamp():
+        return None
+    return db.session.get(StoredFile, int(told[1]))
 
 
 def note_failure(row: StoredMedia, error: MediaError, *, now: datetime) -> None:
@@ -65,7 +105,23 @@ def note_failure(row: StoredMedia, error: MediaError, *, now: datetime) -> None:
 
 def path_of(row: StoredMedia, folder: Path) -> Path | None:
     """Give the file of a stored row, None when it is not there (any more)."""
-    if row.state != "stored" or not row.path:
-        return None
-    path = (folder / row.path).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    return _inside(row.path, folder) if row.state == "stored" else None
+
+
+def _write(content: bytes, digest: str, mime_type: str, folder: Path) -> Path:
+    """Write a file under its hash, unless it lies there already; give its place within the folder."""
+    suffix = mimetypes.guess_extension(mime_type.partition(";")[0].strip()) or ".bin"
+    relative = Path(digest[:2]) / f"{digest}{suffix}"
+    target = folder / relative
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists():
+        # Written aside first: a crash must not leave half a file under a name that says it is whole.
+        part = target.with_suffix(f".{secrets.token_hex(4)}.part")
+        part.write_bytes(content)
+        part.replace(target)
+    return relative
+
+
+def _inside(relative: str, folder: Path) -> Path | None:
+    path = (folder / relative).resolve()
+    return path if relative and path.is_relative_to(folder.resolve()) and path.is_file() else None

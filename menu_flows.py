@@ -57,6 +57,7 @@ from flow_files.choices import (
     picked_option,
     storable,
 )
+from flow_files.performing import message_of
 from flow_files.problems import MAX_ROWS
 from flow_files.questions import (
     MENU,
@@ -68,7 +69,7 @@ from flow_files.questions import (
     rescue_choice,
     rescue_keys,
 )
-from message_content import Choice, Content, LinkButton, Media, Menu, Text
+from message_content import Choice, Content, Menu, Text
 
 __all__ = [
     "ACTIONS",
@@ -446,7 +447,7 @@ class _Walk:
         if self.memory.is_rescue:
             self.said.append(self._rescue_menu(scene))
         elif scene.awaits == "choice":
-            again = self._fill(scene.again) or texts.text("invalid_choice", self.language)
+            again = self._fill(scene.again) or self._invalid(scene)
             self.said.append(self._menu(position, scene, self._with_old_body(position, scene, again)))
         else:
             self.said.append(Text(self._fill(scene.again) or self._invalid(scene)))
@@ -536,8 +537,9 @@ class _Walk:
         return free if len(self.memory.offered) <= free else free - 1
 
     def _with_old_body(self, position: str, scene: Scene, again: str) -> str:
-        """Repeat a menu's words after "not understood", unless they were made of facts that are gone."""
-        return again if "." in position else f"{again}\n\n{self._fill(scene.say)}"
+        """Repeat a menu's words, unless they were made of facts that are gone, or only say welcome."""
+        is_welcome = position == self.flow.start and not scene.options_in_body
+        return again if "." in position or is_welcome else f"{again}\n\n{self._fill(scene.say)}"
 
     def _rescue_menu(self, scene: Scene) -> Menu:
         choices = tuple(
@@ -547,7 +549,8 @@ class _Walk:
         return Menu(texts.text("offer_person", self.language), choices)
 
     def _invalid(self, scene: Scene) -> str:
-        values = {"minimum": _short(scene.minimum), "maximum": _short(scene.maximum)}
+        values: dict[str, Any] = {"minimum": _short(scene.minimum), "maximum": _short(scene.maximum)}
+        values["misses"] = self.memory.misses
         again = texts.text(f"invalid_{scene.awaits}", self.language, **values)
         return f"{again}\n\n{texts.text('may_skip', self.language)}" if scene.optional else again
 
@@ -566,20 +569,10 @@ class _Walk:
         return ActionCall(name, args)
 
     def _perform(self, call: ActionCall) -> str:
-        url = str(call.args.get("url") or "")
-        if not url.startswith(("https://", "http://")):
-            return "none"
-        if call.name == "send_link":
-            self.said.append(LinkButton(call.args["body"], call.args["title"], url))
-        elif url.startswith("https://"):
-            self.said.append(
-                Media(
-                    "document", link=url, caption=call.args["caption"] or "", filename=call.args["filename"]
-                )
-            )
-        else:
-            self.said.append(Text(f"{call.args['caption'] or ''}\n{url}".strip()))
-        return "sent"
+        message = message_of(call.name, call.args)
+        if message is not None:
+            self.said.append(message)
+        return "none" if message is None else "sent"
 
     def _fill(self, written: WordsOrText | None) -> str:
         """Fill a text of the flow in the customer's language. Raises _CannotGoOn when it cannot be filled."""

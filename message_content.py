@@ -71,7 +71,11 @@ class LinkButton:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A file by public https link or by the provider's media id; exactly one of the two."""
+    """A file by public https link, by the provider's media id, or one of our own (`stored_files`): exactly
+    one.
+
+    Delivery turns one of our own into one of the others.
+    """
 
     KIND: ClassVar[str] = "media"
     media_kind: MediaKind
@@ -79,6 +83,7 @@ class Media:
     media_id: str = ""
     caption: str = ""
     filename: str = ""
+    file_id: int = 0
 
     @property
     def summary(self) -> str:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    Date,
     DateTime,
     Dialect,
     Double,
@@ -52,6 +53,8 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 SQLITE_BUSY_TIMEOUT_MS = 15_000
+# What migration 0003 makes for the full-text search, differently on each database; no metadata has it.
+SEARCH_INDEX = "passages_fts"
 # A connection that rested this long may have been cut; one that was used a moment ago need not be asked.
 PING_AFTER_SECS = 5.0
 
@@ -138,6 +141,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def is_in_metadata(name: str | None, _kind: str, _parents: Any) -> bool:
+    """Tell Alembic's comparison what the tables below may answer for: all but the full-text search."""
+    return not (name or "").startswith(SEARCH_INDEX)
+
+
 def primary_key() -> Mapped[int]:
     return mapped_column(Id, primary_key=True, autoincrement=True)
 
@@ -181,6 +189,55 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Team(Base):
+    """People who look after one kind of work; `rule` says who of them is next."""
+
+    __tablename__ = "teams"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    duty: Mapped[str] = mapped_column(
+        String(20), default=""
+    )  # support, escalation, finance, scheduling, sales
+    rule: Mapped[str] = mapped_column(String(12), default="round_robin")  # or least_loaded
+    seats: Mapped[int] = mapped_column(Integer, default=1)  # appointments that it can hold at once
+    last_operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class TeamMember(Base):
+    __tablename__ = "team_members"
+    __table_args__ = (UniqueConstraint("team_id", "operator_id"),)
+
+    id: Mapped[int] = primary_key()
+    team_id: Mapped[int] = reference("teams.id", index=False)
+    operator_id: Mapped[int] = reference("operators.id")
+
+
+class WorkingHours(Base):
+    """One stretch of a weekday in which we work, in minutes of the local day; no team: the business."""
+
+    __tablename__ = "working_hours"
+
+    id: Mapped[int] = primary_key()
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    weekday: Mapped[int] = mapped_column(Integer)  # 0 is Monday
+    opens_min: Mapped[int] = mapped_column(Integer)
+    closes_min: Mapped[int] = mapped_column(Integer)  # up to 1440, the end of the day
+
+
+class Holiday(Base):
+    """A day on which nobody works."""
+
+    __tablename__ = "holidays"
+
+    id: Mapped[int] = primary_key()
+    day: Mapped[date] = mapped_column(Date, unique=True)
+    name: Mapped[str] = mapped_column(String(120), default="")
+    is_yearly: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
 # --- numbers of ours ----------------------------------------------------------------------------------------
 
 
@@ -203,6 +260,8 @@ class Integration(Base):
     start_flow: Mapped[str] = mapped_column(String(60), default="nexora")
     language: Mapped[str] = mapped_column(String(5), default="pt")
     reply_mode: Mapped[str] = mapped_column(String(10), default="rest")
+    # Who is told of orders and waiting customers, in E.164; empty: OWNER_PHONE of the environment.
+    owner_phone: Mapped[str] = mapped_column(String(40), default="")
     is_default: Mapped[bool] = mapped_column(Boolean, default=False)
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     is_from_environment: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -287,12 +346,16 @@ class Conversation(Base):
     handler: Mapped[str] = mapped_column(String(10), default="bot")  # bot or human
     handler_reason: Mapped[str] = mapped_column(String(120), default="")
     operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
     handover_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    away_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the opening that the customer was told
     is_closed: Mapped[bool] = mapped_column(Boolean, default=False)
     unread_count: Mapped[int] = mapped_column(Integer, default=0)
     last_inbound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opens the service window
     last_message_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_preview: Mapped[str] = mapped_column(String(160), default="")
+    summary: Mapped[str | None] = mapped_column(Text)  # for who takes over, written at the hand-over
+    summarised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pair_blocked_count: Mapped[int] = mapped_column(Integer, default=0)  # consecutive pair-limit refusals
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
@@ -413,7 +476,7 @@ class Message(Base):
         "turns.id", nullable=True
     )  # the turn that answered it or wrote it
     direction: Mapped[str] = mapped_column(String(3))  # in or out
-    sender: Mapped[str] = mapped_column(String(10))  # customer, bot, operator, owner
+    sender: Mapped[str] = mapped_column(String(10))  # customer, bot, shop, operator, owner
     operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
     kind: Mapped[str] = mapped_column(String(20))
     body: Mapped[str] = mapped_column(LongText, default="")
@@ -515,6 +578,11 @@ class Lead(Base):
     source: Mapped[str] = mapped_column(String(60), default="")
     status: Mapped[str] = mapped_column(String(20), default="new")
     notes: Mapped[str] = mapped_column(LongText, default="")
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    score: Mapped[int | None] = mapped_column(Integer)  # 0 to 100; rests once the lead is closed
+    score_reasons: Mapped[Any | None] = mapped_column(Json)  # [[part, points, code, value], ...]
+    scored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
@@ -531,6 +599,9 @@ class Ticket(Base):
     description: Mapped[str] = mapped_column(LongText, default="")
     priority: Mapped[str] = mapped_column(String(10), default="medium")  # an urgency
     status: Mapped[str] = mapped_column(String(20), default="open")
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)  # in working time
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
@@ -545,6 +616,11 @@ class Complaint(Base):
     message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
     description: Mapped[str] = mapped_column(LongText, default="")
     status: Mapped[str] = mapped_column(String(20), default="open")
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    escalated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the customer said: not solved
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # whether it was solved
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
@@ -559,7 +635,12 @@ class Appointment(Base):
     message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
     topic: Mapped[str] = mapped_column(String(160), default="")
     wish: Mapped[str] = mapped_column(String(255), default="")  # the customer's words for the time
-    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Team, start and seat while the time is taken: two at once cannot have the same one.
+    slot_key: Mapped[str | None] = mapped_column(exact(60), index=True, unique=True)
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
     status: Mapped[str] = mapped_column(String(20), default="requested")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
@@ -573,10 +654,100 @@ class Feedback(Base):
     conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
     score: Mapped[int | None] = mapped_column(Integer)  # 1 to 5
     text: Mapped[str] = mapped_column(LongText, default="")
+    record: Mapped[str] = mapped_column(String(20), default="")  # what it is about: ticket, complaint, ...
+    record_id: Mapped[int | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
 
 
+class FeedbackRequest(Base):
+    """That a customer was asked for a score, once per closing. state: asked, unsent, answered."""
+
+    __tablename__ = "feedback_requests"
+
+    id: Mapped[int] = primary_key()
+    key: Mapped[str] = mapped_column(exact(60), unique=True)  # the closing that it is about
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int] = reference("conversations.id")
+    record: Mapped[str] = mapped_column(String(20))
+    record_id: Mapped[int] = mapped_column(Id)
+    state: Mapped[str] = mapped_column(String(10), default="asked")
+    feedback_id: Mapped[int | None] = mapped_column(Id, ForeignKey("feedback.id"))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class FollowUp(Base):
+    """Something that one of us has promised to look after, by a time. status: open, done."""
+
+    __tablename__ = "follow_ups"
+
+    id: Mapped[int] = primary_key()
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
+    kind: Mapped[str] = mapped_column(String(24))  # the intent: order_inquiry, payment_inquiry
+    words: Mapped[str] = mapped_column(LongText, default="")  # the customer's
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(String(20), default="open")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class RecordMessage(Base):
+    """A later message of the customer about a record that is open: one problem is one ticket."""
+
+    __tablename__ = "record_messages"
+    __table_args__ = (UniqueConstraint("record", "record_id", "message_id"),)
+
+    id: Mapped[int] = primary_key()
+    record: Mapped[str] = mapped_column(String(20))
+    record_id: Mapped[int] = mapped_column(Id)
+    message_id: Mapped[int] = reference("messages.id")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class AppointmentReminder(Base):
+    """One reminder of one booked time, sent or not. state: sent, window_closed, opted_out, number_off."""
+
+    __tablename__ = "appointment_reminders"
+    __table_args__ = (UniqueConstraint("appointment_id", "kind", "starts_at"),)
+
+    id: Mapped[int] = primary_key()
+    appointment_id: Mapped[int] = reference("appointments.id", index=False)
+    kind: Mapped[str] = mapped_column(String(8))  # day, hour
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)  # the time that it reminds of
+    state: Mapped[str] = mapped_column(String(16))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class CalendarFeed(Base):
+    """A private address of the appointments, which calendar programs subscribe to; only its hash is kept."""
+
+    __tablename__ = "calendar_feeds"
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id")
+    name: Mapped[str] = mapped_column(String(120))
+    team_id: Mapped[int | None] = reference("teams.id", nullable=True)  # None: every team
+    token_hash: Mapped[str] = mapped_column(exact(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 # --- the shop -----------------------------------------------------------------------------------------------
+
+
+class Niche(Base):
+    """A field of trade that products belong to (fitness, cooking), across the shop's categories."""
+
+    __tablename__ = "niches"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    names: Mapped[Any] = mapped_column(Json, default=dict)  # by language, where it differs
+    position: Mapped[int] = mapped_column(Integer, default=0)
 
 
 class Category(Base):
@@ -594,6 +765,7 @@ class Product(Base):
 
     id: Mapped[int] = primary_key()
     category_id: Mapped[int] = reference("categories.id")
+    niche_id: Mapped[int | None] = reference("niches.id", nullable=True)
     sku: Mapped[str] = mapped_column(exact(60), unique=True)  # the catalogue's retailer id
     name: Mapped[str] = mapped_column(String(160))
     names: Mapped[Any] = mapped_column(Json, default=dict)
@@ -603,9 +775,44 @@ class Product(Base):
     price_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3), default="BRL")
     stock: Mapped[int | None] = mapped_column(Integer)  # null: unlimited
+    offer_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a true deadline of this price
+    attribution_days: Mapped[int | None] = mapped_column(Integer)  # null: as the learning has it
+    image_id: Mapped[int | None] = reference("stored_files.id", nullable=True, index=False)
+    # What is handed over after payment: manual (people do it), file, key (from licence_keys) or text.
+    delivery_kind: Mapped[str] = mapped_column(String(10), default="manual")
+    delivery_text: Mapped[str] = mapped_column(LongText, default="")
+    delivery_file_id: Mapped[int | None] = reference("stored_files.id", nullable=True, index=False)
     position: Mapped[int] = mapped_column(Integer, default=0)
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class StoredFile(Base):
+    """A file of our own in the media folder: what a product delivers, its picture, a payment's QR code."""
+
+    __tablename__ = "stored_files"
+
+    id: Mapped[int] = primary_key()
+    sha256: Mapped[str] = mapped_column(exact(64), index=True)
+    path: Mapped[str] = mapped_column(String(255))  # within the media folder
+    mime_type: Mapped[str] = mapped_column(String(120))
+    filename: Mapped[str] = mapped_column(String(255), default="")
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class LicenceKey(Base):
+    """One key of a product's list; `taken_at` is set once and for ever, so that no key is sold twice."""
+
+    __tablename__ = "licence_keys"
+    __table_args__ = (UniqueConstraint("product_id", "code"), UniqueConstraint("delivery_id"))
+
+    id: Mapped[int] = primary_key()
+    product_id: Mapped[int] = reference("products.id", index=False)
+    code: Mapped[str] = mapped_column(exact(190))
+    delivery_id: Mapped[int | None] = mapped_column(Id, ForeignKey("deliveries.id"))
+    taken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
@@ -621,12 +828,14 @@ class Order(Base):
     conversation_id: Mapped[int] = reference("conversations.id")
     # Set while it is the open cart, so that a conversation has one at most.
     cart_of_conversation_id: Mapped[int | None] = mapped_column(Id)
-    status: Mapped[str] = mapped_column(String(20), default="cart")  # cart, placed, paid, cancelled
+    status: Mapped[str] = mapped_column(String(20), default="cart")  # cart, placed, paid, cancelled, refunded
+    # unpaid, claimed (the customer says so), paid, partly_refunded, refunded
     payment_status: Mapped[str] = mapped_column(String(20), default="unpaid")
     currency: Mapped[str] = mapped_column(String(3), default="BRL")
     total_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     source: Mapped[str] = mapped_column(String(60), default="")
     placed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paid_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
@@ -647,6 +856,202 @@ class OrderItem(Base):
     order: Mapped[Order] = relationship(back_populates="items")
 
 
+class PaymentSettings(Base):
+    """How this shop takes money without an account of a payment service; one row, written by an admin."""
+
+    __tablename__ = "payment_settings"
+
+    id: Mapped[int] = primary_key()
+    pix_key: Mapped[str] = mapped_column(String(80), default="")
+    pix_name: Mapped[str] = mapped_column(String(80), default="")
+    pix_city: Mapped[str] = mapped_column(String(80), default="")
+    manual_text: Mapped[str] = mapped_column(LongText, default="")  # bank transfer: what the customer is told
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Payment(Base):
+    """One way in which an order was to be paid. Several may be open; the first that is confirmed pays it.
+
+    While `due_at` is set a task has work to do: ask the payment service for the link (`data` has none yet).
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (UniqueConstraint("method", "external_id"), Index(None, "status", "method", "id"))
+
+    id: Mapped[int] = primary_key()
+    order_id: Mapped[int] = reference("orders.id")
+    method: Mapped[str] = mapped_column(String(12))  # pix, stripe, mercadopago, manual
+    status: Mapped[str] = mapped_column(String(12), default="pending")
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    our_reference: Mapped[str] = mapped_column(exact(25), unique=True)  # Pix txid; what a service gives back
+    external_id: Mapped[str | None] = mapped_column(exact(190))  # the payment service's own
+    data: Mapped[Any] = mapped_column(Json, default=dict)  # BR Code, link, instructions, mismatches
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the customer said that it is paid
+    receipt_message_id: Mapped[int | None] = reference("messages.id", nullable=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_by_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    # When a task next asks the service how it stands, or closes it: webhooks may be lost.
+    ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    order: Mapped[Order] = relationship()
+
+
+class PaymentEvent(Base):
+    """The inbox of payment services: one signed webhook as it came. state: pending, done, failed, ignored."""
+
+    __tablename__ = "payment_events"
+    __table_args__ = (UniqueConstraint("method", "event_key"), Index(None, "state", "due_at"))
+
+    id: Mapped[int] = primary_key()
+    method: Mapped[str] = mapped_column(String(12))
+    event_key: Mapped[str] = mapped_column(exact(190))
+    kind: Mapped[str] = mapped_column(String(80), default="")  # the service's own name of what happened
+    state: Mapped[str] = mapped_column(String(10), default="pending")
+    payload: Mapped[bytes] = mapped_column(LongBytes)
+    payment_id: Mapped[int | None] = reference("payments.id", nullable=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(255), default="")
+
+
+class Refund(Base):
+    """Money that goes back. While `due_at` is set a task has to ask the payment service for it."""
+
+    __tablename__ = "refunds"
+
+    id: Mapped[int] = primary_key()
+    payment_id: Mapped[int] = reference("payments.id")
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(String(3))
+    status: Mapped[str] = mapped_column(String(12), default="requested")  # requested, done, failed
+    idempotency_key: Mapped[str] = mapped_column(exact(64), unique=True)
+    external_id: Mapped[str | None] = mapped_column(exact(190))
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    payment: Mapped[Payment] = relationship()
+
+
+class Delivery(Base):
+    """What one line of a paid order brings the customer, and the proof that it reached them.
+
+    status: pending (no key left, or nobody may write to the customer now), sent, revoked. A key goes out once
+    per unit, a file or a text once per line.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("order_item_id", "unit"), Index(None, "status", "id"))
+
+    id: Mapped[int] = primary_key()
+    order_id: Mapped[int] = reference("orders.id")
+    order_item_id: Mapped[int] = reference("order_items.id", index=False)
+    unit: Mapped[int] = mapped_column(Integer, default=1)
+    kind: Mapped[str] = mapped_column(String(10))  # manual, file, key, text
+    status: Mapped[str] = mapped_column(String(10), default="pending")
+    text: Mapped[str] = mapped_column(LongText, default="")  # the key or the words that were handed over
+    file_id: Mapped[int | None] = reference("stored_files.id", nullable=True, index=False)
+    token_hash: Mapped[str | None] = mapped_column(exact(64), unique=True)  # of the link in the last message
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True)  # its status is a proof, too
+    sent_count: Mapped[int] = mapped_column(Integer, default=0)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_count: Mapped[int] = mapped_column(Integer, default=0)
+    first_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Sale(Base):
+    """A paid order as a figure: what it brought, by which strategy, and where the customer came from.
+
+    It outlives a deleted person, without her ids.
+    """
+
+    __tablename__ = "sales"
+
+    id: Mapped[int] = primary_key()
+    order_id: Mapped[int | None] = mapped_column(Id, ForeignKey("orders.id"), unique=True)
+    contact_id: Mapped[int | None] = reference("contacts.id", nullable=True)
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    decision_id: Mapped[int | None] = reference("decisions.id", nullable=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    refunded_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    currency: Mapped[str] = mapped_column(String(3))
+    method: Mapped[str] = mapped_column(String(12))
+    strategy: Mapped[str] = mapped_column(String(20), default="")
+    flow: Mapped[str] = mapped_column(String(60), default="")
+    ad_click_id: Mapped[str] = mapped_column(String(255), default="")
+    ad_source_id: Mapped[str] = mapped_column(String(120), default="")
+    campaign: Mapped[str] = mapped_column(String(120), default="")
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    reversed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class OwnerNotice(Base):
+    """One alert as the owner is told of it on her own phone, and what she answered with a button.
+
+    state: waiting (her window is closed), sent, later (she is reminded at `due_at`), done, dropped (settled
+    before she was told). An alert is one notice for ever; alerts are deleted, so it only holds their id.
+    """
+
+    __tablename__ = "owner_notices"
+    __table_args__ = (UniqueConstraint("alert_id"), Index(None, "state", "due_at"))
+
+    id: Mapped[int] = primary_key()
+    alert_id: Mapped[int] = mapped_column(Id)
+    integration_id: Mapped[int] = reference("integrations.id")
+    conversation_id: Mapped[int] = reference("conversations.id")  # of the customer whom it is about
+    order_id: Mapped[int | None] = mapped_column(Id, index=True)
+    kind: Mapped[str] = mapped_column(String(20))  # paid, payment_claimed, waiting, complaint, ...
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message_id: Mapped[int | None] = mapped_column(Id)  # the last message to the owner
+    sent_count: Mapped[int] = mapped_column(Integer, default=0)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    knocked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a template asked her to write
+    answer: Mapped[str] = mapped_column(String(10), default="")  # paid, take, later
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+class Nudge(Base):
+    """The one message that we write by ourselves about a cart, an unpaid order or a silent lead.
+
+    state: planned (waits for a decent hour), sent, cancelled; `reason` says why.
+    """
+
+    __tablename__ = "nudges"
+    __table_args__ = (UniqueConstraint("record", "record_id"), Index(None, "state", "due_at"))
+
+    id: Mapped[int] = primary_key()
+    record: Mapped[str] = mapped_column(String(20))  # order (a cart is one, too), lead
+    record_id: Mapped[int] = mapped_column(Id)
+    kind: Mapped[str] = mapped_column(String(10))  # cart, order, lead
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int] = reference("conversations.id")
+    state: Mapped[str] = mapped_column(String(10), default="planned")
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    silent_since: Mapped[datetime] = mapped_column(UtcDateTime)  # the last words of the customer
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    message_id: Mapped[int | None] = reference("messages.id", nullable=True, index=False)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
 class InvestmentProgram(Base):
     """A residency or citizenship programme of seed 004."""
 
@@ -663,6 +1068,249 @@ class InvestmentProgram(Base):
     link: Mapped[str] = mapped_column(String(500), default="")
     rank: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- what became of records ---------------------------------------------------------------------------------
+
+
+class StateChange(Base):
+    """One step of a record from one state to another. Rows are added, never changed."""
+
+    __tablename__ = "state_changes"
+    __table_args__ = (Index(None, "record", "record_id"),)
+
+    id: Mapped[int] = primary_key()
+    record: Mapped[str] = mapped_column(String(20))  # the singular of its table: order, ticket, ...
+    record_id: Mapped[int] = mapped_column(Id)
+    before: Mapped[str] = mapped_column(String(24), default="")
+    after: Mapped[str] = mapped_column(String(24))
+    actor: Mapped[str] = mapped_column(String(12))  # customer, bot, operator, owner, provider, system
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- what the desk is taught --------------------------------------------------------------------------------
+
+
+class LabelCorrection(Base):
+    """An operator's word about how a message was read; the last one for a message and task counts."""
+
+    __tablename__ = "label_corrections"
+    __table_args__ = (UniqueConstraint("message_id", "task"),)
+
+    id: Mapped[int] = primary_key()
+    message_id: Mapped[int] = reference("messages.id", index=False)
+    task: Mapped[str] = mapped_column(String(20))  # intent, buying_signal, sentiment, urgency
+    read_as: Mapped[str] = mapped_column(String(24), default="")  # what the desk had said
+    label: Mapped[str] = mapped_column(String(24))  # equal to read_as: confirmed
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+class TrainingExample(Base):
+    """A text of this business with its label, beside the packaged ones."""
+
+    __tablename__ = "training_examples"
+
+    id: Mapped[int] = primary_key()
+    task: Mapped[str] = mapped_column(String(20), index=True)
+    label: Mapped[str] = mapped_column(String(24))
+    language: Mapped[str] = mapped_column(String(5))
+    text: Mapped[str] = mapped_column(LongText)
+    correction_id: Mapped[int | None] = mapped_column(Id, ForeignKey("label_corrections.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class PhrasePattern(Base):
+    """A phrase of this business that settles a label wherever it stands in a message."""
+
+    __tablename__ = "phrase_patterns"
+    __table_args__ = (UniqueConstraint("task", "phrase"),)
+
+    id: Mapped[int] = primary_key()
+    task: Mapped[str] = mapped_column(String(20))
+    label: Mapped[str] = mapped_column(String(24))
+    phrase: Mapped[str] = mapped_column(exact(160))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class TrainedModel(Base):
+    """A classifier learnt from the packaged examples and this business's own; the newest of a task reads."""
+
+    __tablename__ = "trained_models"
+    __table_args__ = (Index(None, "task", "id"),)
+
+    id: Mapped[int] = primary_key()
+    task: Mapped[str] = mapped_column(String(20))
+    version: Mapped[str] = mapped_column(String(16))
+    data: Mapped[bytes] = mapped_column(LongBytes)
+    report: Mapped[Any] = mapped_column(Json, default=dict)  # examples, accuracy and F1 before and after
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Article(Base):
+    """A page of what the business knows and tells: a question, its answer, or a whole text."""
+
+    __tablename__ = "articles"
+
+    id: Mapped[int] = primary_key()
+    slug: Mapped[str] = mapped_column(exact(120), unique=True)  # of its file or title: an import twice is one
+    title: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str] = mapped_column(LongText, default="")
+    language: Mapped[str] = mapped_column(String(5), default="pt")
+    integration_id: Mapped[int | None] = reference("integrations.id", nullable=True)  # None: every number
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class Passage(Base):
+    """A part of an article that fits one answer, with its words made ready for the full-text search."""
+
+    __tablename__ = "passages"
+    __table_args__ = (UniqueConstraint("article_id", "position"),)
+
+    id: Mapped[int] = primary_key()
+    article_id: Mapped[int] = reference("articles.id", index=False)
+    position: Mapped[int] = mapped_column(Integer)
+    heading: Mapped[str] = mapped_column(String(200), default="")
+    text: Mapped[str] = mapped_column(LongText)
+    words: Mapped[str] = mapped_column(LongText, default="")  # folded, without accents: what is searched
+
+
+class ModelCall(Base):
+    """One call to a language model: what it was for, what it cost, how it ended. No words."""
+
+    __tablename__ = "model_calls"
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    turn_id: Mapped[int | None] = reference("turns.id", nullable=True)
+    purpose: Mapped[str] = mapped_column(String(20))  # reply, reading, suggestion, summary, translation, ...
+    model: Mapped[str] = mapped_column(String(120))
+    outcome: Mapped[str] = mapped_column(String(20))  # ok, or the code of the failure
+    prompt_tokens: Mapped[int] = mapped_column(Integer, default=0)
+    completion_tokens: Mapped[int] = mapped_column(Integer, default=0)
+    cost_microusd: Mapped[int] = mapped_column(BigInteger, default=0)  # millionths of a US dollar
+    took_ms: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+# --- how it learns to sell ----------------------------------------------------------------------------------
+
+
+class Arm(Base):
+    """A strategy that may be chosen; a changed prompt makes a new version, and the older ones rest."""
+
+    __tablename__ = "arms"
+    __table_args__ = (UniqueConstraint("strategy", "version"),)
+
+    id: Mapped[int] = primary_key()
+    strategy: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    is_paused: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_pinned: Mapped[bool] = mapped_column(Boolean, default=False)
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Decision(Base):
+    """Which strategy a sales episode got, and how likely each was. Rows are added, never changed; only a
+    deleted person's lose their ids.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index(None, "conversation_id", "id"), Index(None, "closes_at", "id"))
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True, index=False)
+    contact_id: Mapped[int | None] = reference("contacts.id", nullable=True)
+    episode: Mapped[int] = mapped_column(Integer, default=1)  # the conversation's first, second, ...
+    strategy: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    eligible: Mapped[Any] = mapped_column(Json, default=list)
+    propensities: Mapped[Any] = mapped_column(Json, default=dict)  # by strategy; empty when a person chose
+    propensity: Mapped[float | None] = mapped_column(Double)
+    epsilon: Mapped[float | None] = mapped_column(Double)
+    explored: Mapped[bool] = mapped_column(Boolean, default=False)
+    context: Mapped[Any] = mapped_column(Json, default=dict)
+    policy: Mapped[str] = mapped_column(String(20))
+    policy_version: Mapped[int] = mapped_column(Integer, default=0)
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    prompt_version: Mapped[str] = mapped_column(String(40), default="")
+    is_holdout: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_manual: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)  # of a simulated customer
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    closes_at: Mapped[datetime] = mapped_column(UtcDateTime)  # what is ordered later is not its merit
+
+
+class Outcome(Base):
+    """What came of a decision. Rows are added, never changed: a refund is a row beside its sale."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (UniqueConstraint("decision_id", "kind", "order_id"),)
+
+    id: Mapped[int] = primary_key()
+    decision_id: Mapped[int] = reference("decisions.id", index=False)
+    kind: Mapped[str] = mapped_column(String(12))  # sale, refund, expired, refusal, or a harm
+    order_id: Mapped[int] = mapped_column(Id, default=0, index=True)  # 0: of no order; outlives its order
+    value_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    currency: Mapped[str] = mapped_column(String(3), default="")
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PolicyState(Base):
+    """What the policy has learnt: one row, changed only under its `version`; rebuilt from the log at will."""
+
+    __tablename__ = "policy_states"
+
+    id: Mapped[int] = primary_key()
+    version: Mapped[int] = mapped_column(Integer, default=0)
+    policy: Mapped[str] = mapped_column(String(20), default="")
+    settled: Mapped[Any | None] = mapped_column(Json)  # from matured decisions alone: what a rebuild equals
+    live: Mapped[Any | None] = mapped_column(Json)  # with open decisions, by age: what chooses
+    absorbed: Mapped[Any | None] = mapped_column(Json)  # which decisions and outcomes `settled` knows
+    forgets_until_id: Mapped[int] = mapped_column(BigInteger, default=0)  # decisions before a reset
+    is_frozen: Mapped[bool] = mapped_column(Boolean, default=False)
+    is_off: Mapped[bool] = mapped_column(Boolean, default=False)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class LearningChange(Base):
+    """Who paused, pinned, froze, reset or switched something off, when and why."""
+
+    __tablename__ = "learning_changes"
+
+    id: Mapped[int] = primary_key()
+    action: Mapped[str] = mapped_column(String(20))
+    strategy: Mapped[str] = mapped_column(String(20), default="")
+    reason: Mapped[str] = mapped_column(String(255))
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Rehearsal(Base):
+    """A run of simulated customers: how many were wished for, and how far it is."""
+
+    __tablename__ = "rehearsals"
+
+    id: Mapped[int] = primary_key()
+    customers: Mapped[int] = mapped_column(Integer)
+    days: Mapped[int] = mapped_column(Integer)
+    drift: Mapped[str] = mapped_column(String(10), default="none")
+    seed: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")  # waiting, running, done, failed
+    done: Mapped[int] = mapped_column(Integer, default=0)  # customers who have come
+    sales: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(255), default="")
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)  # its worker's last sign of life
 
 
 # --- how the databases are opened ---------------------------------------------------------------------------

@@ -99,19 +99,23 @@ def authenticate(email: str, password: str, *, now: datetime) -> Operator | None
 def change_password(operator: Operator, password: str) -> None:
     """Set a new password and end every session of the operator. Raises OperatorRefused; flushes."""
     operator.password_hash = _hash_password(password)
-    operator.session_stamp = _new_stamp()
-    db.session.flush()
+    end_sessions(operator)
 
 
 def is_password_of(operator: Operator, password: str) -> bool:
     return _is_password(operator.password_hash, password[:PASSWORD_MAX_CHARS])
 
 
+def end_sessions(operator: Operator) -> None:
+    """End every session of the operator, on all devices. Flushes."""
+    operator.session_stamp = _new_stamp()
+    db.session.flush()
+
+
 def deactivate(operator: Operator) -> None:
     """Lock an operator out at once. Idempotent; flushes."""
     operator.is_active = False
-    operator.session_stamp = _new_stamp()
-    db.session.flush()
+    end_sessions(operator)
 
 
 def ensure_first_admin(config: Config) -> str | None:

@@ -9,8 +9,9 @@ before it leaves the events pending, and the turn is made again with nothing dou
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from random import Random
 from time import perf_counter
 from typing import Any, Final
 
@@ -21,27 +22,41 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 import alerts
 import answering
 import conversations
+import hearing
 import integrations
 import lanes
+import learning
+import model_calls
 import received
 import side_events
+import texts
 import understanding
 import whatsapp_service
+from ai_service import Assistant
 from answering import Answer
 from config import Config
+from consulting import Means
 from conversations import Thread
+from crm import hand_overs
+from crm.teams import ESCALATION, SUPPORT
 from lanes import Lease, LeaseLost
+from message_content import Text
 from models import Conversation, Turn, UtcDateTime, WebhookEvent, db, reading
+from owner import replies as owner_replies
+from owner.replies import Wish
 from providers import provider
 from providers.base import InboundMessage
-from statements import changed_rows, inserted_id, table
-from triage import Decision
+from statements import changed_rows, inserted_id, is_deadlock, table
+from triage import ALARMED, Decision
 from understanding import Arrival, Understanding
 
 log = structlog.get_logger()
 
 EVENTS_PER_LOOK: Final = 50
 MAX_TRIES: Final = 5
+HAND_OVER: Final = "hand_over"
+COMPLAINT: Final = "complaint"
+REFUSAL: Final = "not_interested"
 
 _EVENT = table(WebhookEvent).c
 _CONVERSATION = table(Conversation).c
@@ -92,17 +107,20 @@ class Desk:
     clock: Callable[[], datetime]
     holder: str
     lease_secs: float = lanes.LEASE_SECS
+    assistant: Assistant | None = None
+    rng: Random = field(default_factory=Random)  # the dice; a rehearsal brings its own
+    show_typing: Callable[[Arrival], None] = lambda arrival: None
 
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What a look at a lane led to: whose outbox to deliver now, when the lane wants to be looked at again,
-    and
-    the message that will be answered then."""
+    """What a look at a lane led to: whose outbox to deliver now, which of them a person has from now on, when
+    the lane wants to be looked at again, and the message that will be answered then."""
 
     conversation_ids: tuple[int, ...] = ()
     look_again_at: datetime | None = None
     will_answer: Arrival | None = None
+    handed_over: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +142,7 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
     nothing is
     lost, the rows stay pending.
     """
-    touched: dict[int, None] = {}
+    touched: dict[int, bool] = {}  # by conversation: whether a person has it from now on
     outdated_count = 0
     # Looked at again after each turn: what came during it saw a live lease and left.
     while (lease := lanes.take_pending(lane, desk.holder, desk.lease_secs, desk.clock())) is not None:
@@ -137,9 +155,13 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
             db.session.rollback()
             log.warning("lease_lost")  # a lane's name holds the person's number
             break
-        except OperationalError:
+        except OperationalError as error:
             db.session.rollback()
-            raise
+            outdated_count += 1
+            if not is_deadlock(error) or outdated_count == MAX_TRIES:
+                raise
+            lanes.release(lease)
+            continue
         except Exception as error:
             db.session.rollback()
             outdated_count += 1
@@ -149,9 +171,16 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
             look_again_at = _note_failure(lease, desk, look.arrivals[0], error)
         if look_again_at is not None:
             last = look.arrivals[-1]
-            return Worked(tuple(touched), look_again_at, last if last.attempts == 0 else None)
+            return _worked(touched, look_again_at, last if last.attempts == 0 else None)
     db.session.rollback()
-    return Worked(tuple(touched))
+    return _worked(touched)
+
+
+def _worked(
+    touched: dict[int, bool], look_again_at: datetime | None = None, will_answer: Arrival | None = None
+) -> Worked:
+    handed_over = tuple(conversation_id for conversation_id, is_so in touched.items() if is_so)
+    return Worked(tuple(touched), look_again_at, will_answer, handed_over)
 
 
 def _look(lease: Lease) -> _Look:
@@ -190,7 +219,7 @@ def _rests(arrival: Arrival, now: datetime) -> bool:
     return arrival.attempts > 0 and arrival.due_at is not None and arrival.due_at > now
 
 
-def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) -> datetime | None:
+def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, bool]) -> datetime | None:
     """Answer the first message (with its burst), or record the first event that asks for no answer.
 
     Ends with the lane let go. Gives when to look again, where something waits.
@@ -204,20 +233,56 @@ def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, None]) 
         lanes.release(lease)
         return first.due_at
     if not isinstance(first.event, InboundMessage) or first.event.kind in side_events.QUIET_KINDS:
-        touched.update(dict.fromkeys(_record(lease, first, now)))
+        for conversation_id in _record(lease, first, now):
+            touched.setdefault(conversation_id, False)
         return None
     thread = look.thread or _admit(lease, desk, first)
-    understood, quiet_at = understanding.understand(desk.config, thread, look.arrivals, now)
+    means = Means(
+        desk.config,
+        desk.assistant,
+        lambda: lanes.renew(lease, desk.lease_secs),
+        desk.rng,
+        lambda: desk.show_typing(first),
+    )
+    wish = understanding.owners_wish(thread, first)
+    if wish is not None:
+        _serve_owner(lease, desk, thread, first, wish, touched)
+        return None
+    arrivals = (hearing.made_out(means, thread, first, now), *look.arrivals[1:])
+    understood, quiet_at = understanding.understand(desk.config, thread, arrivals, now)
     if quiet_at is not None:
         _wait(lease, look.arrivals, quiet_at)
         return quiet_at
     understood = _not_again(thread, understood)
     read = perf_counter()
-    answer = answering.gather(desk.config, thread, understood, now)
+    answer = answering.gather(means, thread, understood, now)
     times = {"read": _ms(read - began), "answer": _ms(perf_counter() - read)}
     _apply(lease, desk, thread, understood, answer, now, times)
-    touched[thread.conversation_id] = None
+    was_handed_over = touched.get(thread.conversation_id, False)
+    touched[thread.conversation_id] = was_handed_over or _hands_over(understood, answer)
     return None
+
+
+def _serve_owner(
+    lease: Lease, desk: Desk, thread: Thread, arrival: Arrival, wish: Wish, touched: dict[int, bool]
+) -> None:
+    """Do what the owner's button says and tell her, in the one commit of her turn."""
+    now = desk.clock()
+    understood = understanding.of_owner(desk.config, thread, arrival, now)
+    done = owner_replies.do(
+        wish, language=texts.text_language(understood.language), config=desk.config, now=now
+    )
+    answer = Answer(list(done.contents), source=f"owner: {wish.verb}")
+    _apply(lease, desk, thread, understood, answer, now, {})
+    for conversation_id in (thread.conversation_id, *done.touched):
+        touched.setdefault(conversation_id, False)
+    touched.update(dict.fromkeys(done.handed_over, True))
+
+
+def _hands_over(understood: Understanding, answer: Answer) -> bool:
+    """Tell whether the turn gave the conversation to a person, by triage or by a step of a flow."""
+    is_done = any(one["action"] == HAND_OVER and one["outcome"] == "done" for one in answer.actions)
+    return is_done or understood.decision.effect == HAND_OVER
 
 
 def _admit(lease: Lease, desk: Desk, arrival: Arrival) -> Thread:
@@ -228,7 +293,7 @@ def _admit(lease: Lease, desk: Desk, arrival: Arrival) -> Thread:
         is_simulated = arrival.number.account.provider == "simulator"
         conversations.admit(arrival.number, person, now=desk.clock(), is_demo=is_simulated)
         db.session.commit()
-    except IntegrityError as error:
+    except (IntegrityError, conversations.JoinedMeanwhile) as error:
         # Another lane of the same person (her number without her id) was quicker: what it wrote is there now.
         raise TurnOutdated from error
     with reading():
@@ -280,15 +345,20 @@ def _apply(
     began = perf_counter()
     _claim_conversation(thread, understood, answer, now)
     turn_id = _write_turn(lease, thread, understood, answer, now, times)
+    model_calls.belong_to(turn_id, answer.reply.get("calls", ()))
+    _keep_strategy(thread, answer, now)
     try:
-        message_ids = _store(thread, understood, now, turn_id)
+        message_ids = _store(thread, understood, answer, now, turn_id)
     except IntegrityError:
         _drop_stored(lease, understood)
         return
-    _apply_effect(thread, understood, now)
+    if answer.source != answering.RECEIPT_TAKEN:
+        _apply_effect(thread, understood, now)
     if not answer.is_complete:
         answering.complete(desk.config, thread, understood, answer, now, message_ids[-1])
         _complete_turn(turn_id, lease, understood, answer, times)
+    _note_harm(thread, understood, answer, now)
+    _tell_hours(desk, thread, understood, answer, now)
     whatsapp_service.queue(
         thread.conversation_id, understood.number, answer.contents, sender="bot", now=now, turn_id=turn_id
     )
@@ -350,9 +420,11 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
         conversations.set_language(thread.contact_id, understood.language)
 
 
-def _store(thread: Thread, understood: Understanding, now: datetime, turn_id: int) -> list[int]:
+def _store(
+    thread: Thread, understood: Understanding, answer: Answer, now: datetime, turn_id: int
+) -> list[int]:
     columns: dict[str, Any] = {"turn_id": turn_id}
-    if (found := understood.reading) is not None:
+    if (found := answer.reading or understood.reading) is not None:
         for name in ("language", "intent", "buying_signal", "sentiment", "sentiment_score", "urgency"):
             columns[name] = getattr(found, name)
     ids = []
@@ -367,24 +439,54 @@ def _store(thread: Thread, understood: Understanding, now: datetime, turn_id: in
     return ids
 
 
+def _keep_strategy(thread: Thread, answer: Answer, now: datetime) -> None:
+    """Keep the strategy that the reply is written in; a clear refusal ends its episode."""
+    if answer.drawn is None:
+        return
+    learning.keep(answer.drawn, prompt_version=str(answer.reply.get("prompt_version") or ""))
+    if answer.reply.get("signal") == REFUSAL:
+        learning.note(thread.conversation_id, "refusal", now=now)
+
+
+def _note_harm(thread: Thread, understood: Understanding, answer: Answer, now: datetime) -> None:
+    """Note on the open sales episode what it may have driven somebody to."""
+    if understood.decision.entry == COMPLAINT:
+        learning.note(thread.conversation_id, COMPLAINT, now=now)
+    if _hands_over(understood, answer):
+        learning.note(thread.conversation_id, HAND_OVER, now=now)
+
+
 def _apply_effect(thread: Thread, understood: Understanding, now: datetime) -> None:
     match understood.decision.effect:
         case "opt_out":
             conversations.cancel_unsent(thread.conversation_id, now=now)
             conversations.opt_out(thread.contact_id, now=now)
+            learning.note(thread.conversation_id, "opt_out", now=now)
         case "opt_in":
             conversations.opt_in(thread.contact_id)
+        case "cannot_read" if understood.first.message.media is not None:
+            alerts.raise_alert(
+                "media",
+                f"media:{thread.conversation_id}",
+                f"A customer sent a file that nobody has looked at: {understood.first.message.kind}",
+                conversation_id=thread.conversation_id,
+                now=now,
+            )
         case "hand_over":
             conversation = db.session.get_one(Conversation, thread.conversation_id)
             reason = understood.decision.reason
-            conversations.take_over(conversation, None, now=now, reason=reason)
-            alerts.raise_alert(
-                "waiting",
-                f"waiting:{conversation.id}",
-                f"A customer waits for a person: {reason}",
-                conversation_id=conversation.id,
-                now=now,
-            )
+            duty = ESCALATION if reason == ALARMED else SUPPORT
+            hand_overs.hand_over(conversation, duty, now=now, reason=reason)
+
+
+def _tell_hours(desk: Desk, thread: Thread, understood: Understanding, answer: Answer, now: datetime) -> None:
+    """Tell a customer who waits for a person while nobody works when somebody will."""
+    is_awaited = understood.decision.responder == "human" and understood.decision.effect is None
+    if not is_awaited and not _hands_over(understood, answer):
+        return
+    away = hand_overs.away_text(desk.config, thread.conversation_id, understood.language, now)
+    if away is not None:
+        answer.closing.append(Text(away))
 
 
 def _write_turn(
@@ -438,6 +540,8 @@ def _trace(
         "actions": answer.actions,
         "ms": times,
     }
+    if answer.reply:
+        trace["reply"] = dict(answer.reply)
     if understood.reading is not None:
         trace["analysis"] = understood.reading.to_json()
     return trace
@@ -457,7 +561,7 @@ def _record(lease: Lease, arrival: Arrival, now: datetime) -> tuple[int, ...]:
         _end_events([arrival.event_id], "ignored" if touched is None else "done")
         lanes.let_go(lease)
         db.session.commit()
-    except IntegrityError as error:
+    except (IntegrityError, conversations.JoinedMeanwhile) as error:
         raise TurnOutdated from error
     return () if touched is None else (touched,)
 

@@ -15,37 +15,58 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import selectinload
 
+import history
 import phone
 from lanes import inbound_lane, outbound_lane
 from models import (
     Alert,
     Appointment,
+    AppointmentReminder,
     Base,
     Complaint,
     Contact,
     ContactIdentity,
     Conversation,
+    Decision,
     Feedback,
+    FeedbackRequest,
+    FollowUp,
     Integration,
+    LabelCorrection,
     Lane,
     Lead,
     MenuSession,
     Message,
+    ModelCall,
+    Nudge,
     Order,
     OrderItem,
+    OwnerNotice,
+    RecordMessage,
     StoredMedia,
     Ticket,
+    TrainingExample,
     Turn,
     WebhookEvent,
     db,
 )
+from shop import forgetting
 from statements import changed_rows
 
 # A number written without a country code is tried in the countries of our own numbers, and in this one.
 HOME_REGION: Final = "BR"
 EVENTS_PER_READ: Final = 500
 ROWS_PER_DELETE: Final = 500
-_RECORDS: Final = (Lead, Ticket, Complaint, Appointment, Feedback)
+_RECORDS: Final = (Lead, Ticket, Complaint, Appointment, Feedback, FollowUp)
+# What history calls the rows of a person's records.
+_HISTORIES: Final[Mapping[str, type[Lead | Ticket | Complaint | Appointment | FollowUp | Order]]] = {
+    "lead": Lead,
+    "ticket": Ticket,
+    "complaint": Complaint,
+    "appointment": Appointment,
+    "follow_up": FollowUp,
+    "order": Order,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +157,19 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
         "menu_sessions": _rows_of(MenuSession, MenuSession.conversation_id.in_(conversation_ids)),
         "messages": _rows_of(Message, Message.conversation_id.in_(conversation_ids)),
         "media": _rows_of(StoredMedia, StoredMedia.message_id.in_(_message_ids(conversation_ids))),
+        "corrections": _rows_of(LabelCorrection, LabelCorrection.id.in_(_correction_ids(conversation_ids))),
+        "training_examples": _rows_of(
+            TrainingExample, TrainingExample.correction_id.in_(_correction_ids(conversation_ids))
+        ),
+        "decisions": _rows_of(Decision, Decision.contact_id.in_(contact_ids)),
         "turns": _rows_of(Turn, Turn.conversation_id.in_(conversation_ids)),
+        "feedback_requests": _rows_of(FeedbackRequest, FeedbackRequest.contact_id.in_(contact_ids)),
         **{record.__tablename__: _rows_of(record, record.contact_id.in_(contact_ids)) for record in _RECORDS},
+        "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
+        "owner_notices": _rows_of(OwnerNotice, OwnerNotice.conversation_id.in_(conversation_ids)),
         "orders": _rows_of(Order, Order.contact_id.in_(contact_ids)),
         "order_items": _rows_of(OrderItem, OrderItem.order_id.in_(_order_ids(contact_ids))),
+        **{name: [_row(row) for row in rows] for name, rows in _purchases(contact_ids).items()},
         "webhook_events": [
             {**_row(event), "payload": _readable(event.payload)} for event in _events_of(contact_ids)
         ],
@@ -162,7 +192,7 @@ def _json_safe(value: Any) -> Any:
 def _readable(payload: bytes) -> Any:
     try:
         return json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):  # deeper than Python reads: shown as it came
         return payload.decode("utf-8", "backslashreplace")
 
 
@@ -172,7 +202,8 @@ def _readable(payload: bytes) -> Any:
 def delete_person(people: Sequence[Contact]) -> Deleted:
     """Delete every row that tells of a person, raw webhooks too. Flushes.
 
-    The rest of the desk stays as it is.
+    The rest of the desk stays as it is. A model that was trained on her words stays until the next training:
+    it holds weights, not texts.
     """
     contact_ids = _with_merged(people)
     conversation_ids = _conversation_ids(contact_ids)
@@ -181,14 +212,20 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     paths = _paths_of_nobody_else(messages)
     event_ids = [event.id for event in _events_of(contact_ids)]
     changed_rows(delete(StoredMedia).where(media))
+    _delete_lessons(conversation_ids)
+    _delete_care(contact_ids, conversation_ids)
     records = sum(
         changed_rows(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS
     )
-    changed_rows(delete(OrderItem).where(OrderItem.order_id.in_(_order_ids(contact_ids))))
+    forgetting.forget_purchases(list(db.session.scalars(_order_ids(contact_ids))), contact_ids)
     records += changed_rows(delete(Order).where(Order.contact_id.in_(contact_ids)))
-    for table in (Alert, MenuSession):
+    for table in (Alert, MenuSession, OwnerNotice, Nudge):
         changed_rows(delete(table).where(table.conversation_id.in_(conversation_ids)))
     message_count = changed_rows(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
+    of_person = update(ModelCall).where(ModelCall.conversation_id.in_(conversation_ids))
+    changed_rows(of_person.values(conversation_id=None, turn_id=None))  # they count in the day's spend
+    learnt = update(Decision).where(Decision.contact_id.in_(contact_ids))
+    changed_rows(learnt.values(contact_id=None, conversation_id=None))  # what was learnt names nobody
     changed_rows(delete(Turn).where(Turn.conversation_id.in_(conversation_ids)))
     changed_rows(delete(Conversation).where(Conversation.id.in_(conversation_ids)))
     for chunk in _chunks(event_ids):
@@ -198,6 +235,28 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     db.session.flush()
     db.session.expire_all()
     return Deleted(len(contact_ids), len(conversation_ids), message_count, records, len(event_ids), paths)
+
+
+def _delete_lessons(conversation_ids: Sequence[int]) -> None:
+    """Delete what operators made of a person's words for training."""
+    corrections = list(db.session.scalars(_correction_ids(conversation_ids)))
+    for chunk in _chunks(corrections):
+        changed_rows(delete(TrainingExample).where(TrainingExample.correction_id.in_(chunk)))
+        changed_rows(delete(LabelCorrection).where(LabelCorrection.id.in_(chunk)))
+
+
+def _delete_care(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> None:
+    """Delete what hangs on a person's records: their history, linked words, reminders, questions asked."""
+    history.forget("conversation", conversation_ids)
+    for name, record in _HISTORIES.items():
+        history.forget(
+            name, db.session.scalars(select(record.id).where(record.contact_id.in_(contact_ids))).all()
+        )
+    for chunk in _chunks(list(db.session.scalars(_message_ids(conversation_ids)))):
+        changed_rows(delete(RecordMessage).where(RecordMessage.message_id.in_(chunk)))
+    own = select(Appointment.id).where(Appointment.contact_id.in_(contact_ids))
+    changed_rows(delete(AppointmentReminder).where(AppointmentReminder.appointment_id.in_(own)))
+    changed_rows(delete(FeedbackRequest).where(FeedbackRequest.contact_id.in_(contact_ids)))
 
 
 def _paths_of_nobody_else(messages: Any) -> tuple[str, ...]:
@@ -242,8 +301,16 @@ def _message_ids(conversation_ids: Sequence[int]) -> Any:
     return select(Message.id).where(Message.conversation_id.in_(conversation_ids))
 
 
+def _correction_ids(conversation_ids: Sequence[int]) -> Any:
+    return select(LabelCorrection.id).where(LabelCorrection.message_id.in_(_message_ids(conversation_ids)))
+
+
 def _order_ids(contact_ids: Sequence[int]) -> Any:
     return select(Order.id).where(Order.contact_id.in_(contact_ids))
+
+
+def _purchases(contact_ids: Sequence[int]) -> Mapping[str, Sequence[Base]]:
+    return forgetting.purchases_of(list(db.session.scalars(_order_ids(contact_ids))), contact_ids)
 
 
 def _lane_keys(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> list[str]:

@@ -1,9 +1,8 @@
 """What people sent, as rows: their messages, the owner's own words, the history, and what edits and files
 change.
 
-The pipeline calls it inside its turn, `side_events` for what asks for no answer. It reads no meaning,
-queues no answer,
-flushes and never commits.
+The pipeline calls it inside its turn, `side_events` for what asks for no answer. It reads no meaning, queues
+no answer, flushes and never commits.
 """
 
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from sqlalchemy import insert, select
 
 from integrations import Number
 from models import Conversation, Message, StoredMedia, db
+from providers import loose
 from providers.base import HistoryMessage, InboundMedia, InboundMessage
 from statements import bounded, insert_or_ignore, inserted_id, table
 from vocabulary import RECEIPT_STATUSES
@@ -76,7 +76,7 @@ def _queue_download(message_id: int, media: InboundMedia, now: datetime) -> None
             source=asdict(media),
             media_kind=media.media_kind,
             mime_type=media.mime_type[:120],
-            filename=media.filename[:255],
+            filename=loose.file_name(media.filename),
             due_at=now,
             created_at=now,
         )

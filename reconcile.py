@@ -2,8 +2,7 @@
 list shows.
 
 Twilio does not repeat a webhook that was lost, so `tasks` lists each of its numbers at start and every five
-minutes and
-stores what is missing as the webhook would have been. Flushes and never commits (the inbox does).
+minutes and stores what is missing as the webhook would have been. Flushes and never commits (the inbox does).
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,9 @@
 """The webhook door and nothing else: verify, store, answer 200.
 
-Meta posts to /webhook, Twilio to /whatsapp and /whatsapp/status. A signature is checked over the exact
-bytes, the body is
-split into its elements, each becomes one row of the inbox, and only then are lanes woken and 200 said. No
-network call
-and no reading of meaning happens here. What is signed but not understood is stored and still answered 200.
+Meta posts to /webhook, Twilio to /whatsapp and /whatsapp/status. A signature is checked over the exact bytes,
+the body is split into its elements, each becomes one row of the inbox, and only then are lanes woken and 200
+said. No network call and no reading of meaning happens here. What is signed but not understood is stored and
+still answered 200.
 """
 
 import hashlib
@@ -22,13 +21,14 @@ import analytics
 import inbox
 import integrations
 import tasks
-from auth import api_key_required
-from config import Config
-from inbox import InboxUnavailable
+import whatsapp_service
+from auth import api_key_required, current_config
+from inbox import InboxRow, InboxUnavailable
 from integrations import Number
+from message_content import Content
 from models import begin_reading, begin_writing, db
 from providers import provider
-from providers.base import Element, MalformedBody, SignedRequest
+from providers.base import Element, InboundMessage, MalformedBody, SignedRequest
 from providers.meta import answer_handshake
 from providers.twilio import twiml
 
@@ -51,14 +51,15 @@ class Admission:
     def number_for(self, element: Element) -> Number | None:
         if element.number_id is None:
             return next((n for n in self.numbers if n.is_default), self.numbers[0] if self.numbers else None)
-        return next((n for n in self.numbers if n.account.number_id == element.number_id), None)
+        by_id = {n.account.number_id: n for n in self.numbers}
+        return by_id.get(element.number_id) or by_id.get(element.service_id or "")
 
 
 @bp.get("/webhook")
 def handshake() -> Response:
     """Answer Meta's registration: the raw challenge when the verify token is one of ours."""
     begin_reading()
-    tokens = {n.verify_token for n in integrations.numbers()} | {_config().whatsapp_verify_token}
+    tokens = {n.verify_token for n in integrations.numbers()} | {current_config().whatsapp_verify_token}
     challenge = answer_handshake(request.args, tuple(token for token in tokens if token))
     return Response(challenge or "", 403 if challenge is None else 200, mimetype="text/plain")
 
@@ -118,24 +119,49 @@ def _receive(shape: str, answer: Response) -> Response:
             return Response(f"{error}\n", 400, mimetype="text/plain")
         elements = [_unreadable(signed.body)]
     now = datetime.now(UTC)
-    rows = [inbox.row_of(shape, admission.number_for(element), element, now) for element in elements]
+    rows = [_row(shape, admission, element, now) for element in elements]
     try:
         inbox.current().store(rows)
     except InboxUnavailable:
         return Response("Try again later.\n", 503, mimetype="text/plain")
     lanes = {row.lane for row in rows if row.lane and row.state == "pending"}
     if shape == "twilio" and any(n.reply_mode == "twiml" for n in admission.numbers):
-        return _answer_inside(lanes)
+        return _answer_inside(rows, lanes)
     tasks.wake(lanes)
     return answer
 
 
-def _answer_inside(lanes: set[str]) -> Response:
+def _row(shape: str, admission: Admission, element: Element, now: datetime) -> InboxRow:
+    number = admission.number_for(element)
+    if number is not None and _is_of_another_account(element, number):
+        log.warning("webhook_of_another_account", shape=shape, integration_id=number.id)
+        # Without its key, by which a replay would give it to this number after all.
+        return inbox.row_of(shape, None, _unreadable(element.payload), now)
+    return inbox.row_of(shape, number, element, now)
+
+
+def _is_of_another_account(element: Element, number: Number) -> bool:
+    return element.account_id is not None and number.account.business_id not in ("", element.account_id)
+
+
+def _answer_inside(rows: Sequence[InboxRow], lanes: set[str]) -> Response:
     """Answer in the webhook's own response, for a number that is set to TwiML; what must wait goes by API
-    later."""
+    later.
+
+    A repeat is answered as the first time: had Twilio got that response, it would not ask again.
+    """
     begin_writing()
-    contents = [content for lane in sorted(lanes) for content in tasks.answer_inside(lane)]
+    contents = [content for row in rows for content in _answered_before(row)]
+    db.session.commit()
+    contents += [content for lane in sorted(lanes) for content in tasks.answer_inside(lane)]
     return Response(twiml(contents), mimetype="text/xml")
+
+
+def _answered_before(row: InboxRow) -> list[Content]:
+    event = provider(row.provider).parse(row.payload)
+    if row.integration_id is None or not isinstance(event, InboundMessage):
+        return []
+    return whatsapp_service.hand_out_again(row.integration_id, event.external_id, datetime.now(UTC))
 
 
 def _adopt_environment() -> None:
@@ -144,7 +170,7 @@ def _adopt_environment() -> None:
         return
     begin_writing()
     try:
-        integrations.adopt_environment(_config())
+        integrations.adopt_environment(current_config())
         db.session.commit()
     except IntegrityError:
         db.session.rollback()  # another process was quicker
@@ -165,7 +191,7 @@ def _signed_request(shape: str) -> SignedRequest:
 
 def _public_url() -> str:
     """The URL as the provider called it: behind a proxy only PUBLIC_BASE_URL knows."""
-    base = _config().public_base_url
+    base = current_config().public_base_url
     if not base:
         return request.url
     query = request.query_string.decode("latin-1")
@@ -184,7 +210,7 @@ def _admit(shape: str, signed: SignedRequest) -> Admission | None:
 
 def _accepts_unsigned(numbers: Sequence[Number]) -> bool:
     """Unsigned webhooks pass in development only, and only while no real number has a secret."""
-    config = _config()
+    config = current_config()
     if config.is_production:
         return False
     has_secret = any(n.account.app_secret for n in numbers if n.account.provider != "simulator")
@@ -193,7 +219,3 @@ def _accepts_unsigned(numbers: Sequence[Number]) -> bool:
 
 def _unreadable(body: bytes) -> Element:
     return Element("other", None, f"o:{hashlib.sha256(body).hexdigest()}", None, None, body)
-
-
-def _config() -> Config:
-    return current_app.config["BALCAO"]  # type: ignore[no-any-return]

@@ -20,6 +20,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 import integrations
+import llm
 import tasks
 import vault
 from config import Config
@@ -27,11 +28,23 @@ from flow_files import FlowError
 from menu_flows import shipped
 from models import Integration, Operator, WebhookEvent, Worker, db
 from providers import provider
+from shop import pix
+from wires.payment import PaymentError
+from wires.payment_services import payment_services
 
 MIGRATIONS_DIR: Final = Path(__file__).parent / "migrations"
 WORKER_SILENT_AFTER: Final = timedelta(seconds=60)
 SMTP_TIMEOUT_SECS: Final = 5.0
+MODEL_TIMEOUT_SECS: Final = 15.0
+MODEL_CHECK_TOKENS: Final = 16
+# A model that thinks first has used up so few tokens before its first word, and is there all the same.
+MODEL_IS_THERE: Final = frozenset({"too_long", "content_filtered"})
+MODEL_MAY_PASS: Final = frozenset({"timeout", "rate_limited", "overloaded", "bad_answer"})
 INIT_DB: Final = "run: python cli.py init-db"
+SECRET_OF_SERVICE: Final = {
+    "stripe": "STRIPE_WEBHOOK_SECRET",
+    "mercadopago": "MERCADOPAGO_WEBHOOK_SECRET",
+}
 
 Level = Literal["ok", "warn", "fail"]
 
@@ -52,7 +65,8 @@ def check_setup(config: Config, *, now: datetime) -> list[Finding]:
         findings.append(_schema())
     if all(finding.level != "fail" for finding in findings[-2:]):
         findings += [*_people(), *_worker(now), *_numbers(config), *_set_aside()]
-    return [*findings, _queue(config), _flows(), _media_folder(config), *_mail(config), _model(config)]
+    findings += [_queue(config), _flows(), _media_folder(config), *_pix(config), *payment_findings(config)]
+    return [*findings, *_mail(config), *_model(config)]
 
 
 # --- settings -----------------------------------------------------------------------------------------------
@@ -66,20 +80,22 @@ def _settings(config: Config) -> Iterator[Finding]:
         )
     if not config.verify_webhook:
         yield Finding("settings", "warn", "VERIFY_WEBHOOK is false: anybody can pretend to be a customer")
+    yield from _proxies(config)
     if config.is_production and not config.admin_email:
         yield Finding("settings", "warn", "ADMIN_EMAIL is empty: alerts reach nobody by e-mail")
 
 
-def _model(config: Config) -> Finding:
-    keys = {
-        "OpenRouter": config.openrouter_api_key,
-        "OpenAI": config.openai_api_key,
-        "Anthropic": config.anthropic_api_key,
-        config.ai_base_url: config.ai_base_url,
-    }
-    named = ", ".join(name for name, key in keys.items() if key)
-    so = f"{named} is set, but this version asks no model" if named else "none set"
-    return Finding("model", "ok", f"{so}: free text is answered by fixed texts")
+def _proxies(config: Config) -> Iterator[Finding]:
+    """Nobody inside can see who stands in front; say what the setting means for each case."""
+    if config.proxy_hops:
+        words = f"{config.proxy_hops} believed: the port must be reachable through them alone (PROXY_HOPS)"
+        yield Finding("proxies", "ok", words)
+    elif config.is_production and config.public_base_url.startswith("https:"):
+        words = (
+            "none believed, so behind one all visitors share its address and one throttle; set PROXY_HOPS=1 "
+            "where one stands in front, leave it where gunicorn itself answers the world"
+        )
+        yield Finding("proxies", "warn", words)
 
 
 # --- database and processes ---------------------------------------------------------------------------------
@@ -171,7 +187,7 @@ def _numbers(config: Config) -> Iterator[Finding]:
         yield _number(row)
     shapes = {row.provider for row in rows}
     if shapes & {"meta", "twilio"}:
-        yield _public_address(config)
+        yield _public_address(config, signs_address="twilio" in shapes)
     if "meta" in shapes:
         yield from _meta_webhook(config)
     if "twilio" in shapes and config.public_base_url:
@@ -195,7 +211,10 @@ def _number(row: Integration) -> Finding:
     return Finding(subject, "ok", f"{row.provider}: {health.summary}")
 
 
-def _public_address(config: Config) -> Finding:
+def _public_address(config: Config, *, signs_address: bool) -> Finding:
+    if not config.public_base_url and signs_address and config.is_production:
+        # Else the signature is checked for whatever host the request names.
+        return Finding("address", "fail", "set PUBLIC_BASE_URL: Twilio signs the address that it calls")
     if not config.public_base_url:
         return Finding("address", "warn", "PUBLIC_BASE_URL is empty: providers cannot be told where we are")
     if not config.public_base_url.startswith("https://"):
@@ -235,6 +254,36 @@ def _media_folder(config: Config) -> Finding:
     return Finding("files", "ok", str(config.media_dir))
 
 
+def _pix(config: Config) -> Iterator[Finding]:
+    """Say why Pix without an account is not offered although the environment names a key."""
+    if config.pix_key and pix.normal_key(config.pix_key) is None:
+        yield Finding("pix", "warn", "PIX_KEY is no Pix key (a phone number needs + and the country code)")
+    elif config.pix_key and not (config.pix_name and config.pix_city):
+        yield Finding("pix", "warn", "PIX_KEY needs PIX_NAME and PIX_CITY beside it")
+
+
+def payment_findings(config: Config) -> Iterator[Finding]:
+    """Ask each payment service who we are, and say what it must be told."""
+    for method, service in payment_services(config).items():
+        subject, variable = f"payments {method}", SECRET_OF_SERVICE[method]
+        told = service.check()
+        if isinstance(told, PaymentError):
+            yield Finding(subject, "warn" if told.is_retryable else "fail", told.operator_message)
+        elif told.is_test and config.is_production:
+            words = f"{told.summary}: no money moves; put the live key in when you serve"
+            yield Finding(subject, "warn", words)
+        else:
+            yield Finding(subject, "ok", told.summary)
+        if not getattr(config, variable.lower()):
+            words = f"{variable} is empty: its webhooks are refused; payments are noticed minutes later"
+            yield Finding(subject, "warn", words)
+        elif not config.public_base_url.startswith("https://"):
+            words = "without https in PUBLIC_BASE_URL no webhook arrives; payments are noticed minutes later"
+            yield Finding(subject, "warn", words)
+        else:
+            yield Finding(subject, "ok", f"tell it: {config.public_base_url}/payments/{method}")
+
+
 def _mail(config: Config) -> Iterator[Finding]:
     if not config.smtp_url:
         return
@@ -265,6 +314,48 @@ def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
         context = ssl.create_default_context()
         return smtplib.SMTP_SSL(host, port or 465, timeout=SMTP_TIMEOUT_SECS, context=context)
     return smtplib.SMTP(host, port or 587, timeout=SMTP_TIMEOUT_SECS)
+
+
+def _model(config: Config) -> Iterator[Finding]:
+    """Ask the first model one word; it costs next to nothing and proves address, key and name."""
+    models = llm.models_of(config)
+    if models is None:
+        yield Finding("model", "ok", "none set: free text is answered by fixed texts")
+        return
+    outcome = llm.ask(
+        models.first(),
+        [llm.Message("user", "ping")],
+        memory=llm.Memory(),
+        deadline_secs=MODEL_TIMEOUT_SECS,
+        max_tokens=MODEL_CHECK_TOKENS,
+        temperature=None,
+    )
+    yield _model_answer(models.chat[0].label, outcome)
+    yield from _model_cost(config, models)
+    heard = models.transcription
+    if heard is not None and not heard.can_hear:
+        words = f"{heard.label} takes no recordings; AI_TRANSCRIPTION_MODEL=openai:whisper-1 does"
+        yield Finding("model", "warn", words)
+
+
+def _model_answer(label: str, outcome: llm.Answered[None] | llm.Failed) -> Finding:
+    if isinstance(outcome, llm.Answered) or outcome.code in MODEL_IS_THERE:
+        return Finding("model", "ok", f"{label} answers, after {outcome.took_ms} ms")
+    level: Level = "warn" if outcome.code in MODEL_MAY_PASS else "fail"
+    status = f" {outcome.status}" if outcome.status else ""
+    detail = f": {outcome.detail}" if outcome.detail else ""
+    return Finding("model", level, f"{label}: {outcome.what_to_do} ({outcome.code}{status}{detail})")
+
+
+def _model_cost(config: Config, models: llm.Models) -> Iterator[Finding]:
+    cap = config.ai_daily_spend_cap_usd
+    silent = [model.label for model in models.chat if not (model.is_free or model.tells_cost)]
+    if silent:
+        words = f"set AI_PRICE_IN and AI_PRICE_OUT, or the cap of {cap} USD a day cannot hold"
+        yield Finding("model", "warn", f"what {', '.join(silent)} costs is unknown: {words}")
+    if cap == 0 and models.only_free() is None:
+        words = "AI_DAILY_SPEND_CAP_USD is 0 and no model is known to be free: none is ever asked"
+        yield Finding("model", "warn", words)
 
 
 def _first_line(error: BaseException) -> str:

@@ -43,7 +43,8 @@ def _echo(number: Number, echo: Echo, now: datetime) -> int:
     """The owner answered on her own phone: the conversation is hers, and the bot's unsent words are
     cancelled."""
     conversation = conversations.admit(number, echo.recipient, now=now)
-    conversations.take_over(conversation, None, now=now, reason="answered on the owner's phone")
+    reason = "answered on the owner's phone"
+    conversations.take_over(conversation, None, now=now, reason=reason, actor="owner")
     received.store_echo(conversation, number, echo.message, now=now)
     return conversation.id
 

@@ -50,6 +50,8 @@ CUSTOMERS_LISTED: Final = 40
 ORDER_LINES: Final = 2
 BSUID_DIGITS: Final = 16
 FILE_KINDS: Final = ("image", "video", "audio", "document", "sticker")
+# The number that rehearsals play on; the demo's removal takes it away too.
+REHEARSAL_NUMBER: Final = "100900000000009"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class File:
     kind: str
     name: str
     link: str = ""
+    own_id: int = 0  # a file of ours, which the page may show
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ class Bubble:
     @property
     def wants_receipts(self) -> bool:
         """Whether the phone has still to tell that it arrived or was read."""
-        return self.sender in ("bot", "operator") and self.status in (
+        return self.sender in ("bot", "shop", "operator") and self.status in (
             "sending",
             "uncertain",
             "sent",
@@ -530,7 +533,7 @@ def _show_link(content: LinkButton) -> dict[str, Any]:
 def _show_media(content: Media) -> dict[str, Any]:
     name = content.filename or content.link.rsplit("/", 1)[-1]
     link = content.link if _is_web(content.link) else ""
-    return {"text": content.caption, "file": File(content.media_kind, name, link)}
+    return {"text": content.caption, "file": File(content.media_kind, name, link, content.file_id)}
 
 
 def _is_web(url: str) -> bool:

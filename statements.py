@@ -1,18 +1,22 @@
 """Statements as the verbs run them: built once, counted, and the INSERT that leaves a known row alone.
 
 Called by the rooms of floor 3 and above. A statement built at import costs a third of one built for each
-message; such
-statements stand on the tables (`table`), not on the classes. Flushes nothing and commits nothing.
+message; such statements stand on the tables (`table`), not on the classes. Flushes nothing and commits
+nothing.
 """
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, cast, overload
+from typing import Any, Final, cast, overload
 
 from sqlalchemy import CursorResult, Executable, Insert, Table
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from models import Base, db
+
+POSTGRES_DEADLOCK: Final = "40P01"
+MARIADB_DEADLOCK: Final = 1213
 
 
 def table(model: type[Base]) -> Table:
@@ -59,6 +63,14 @@ def bounded(identifier: str | None, length: int) -> str | None:
     if identifier is None or len(identifier) <= length:
         return identifier
     return f"h:{hashlib.sha256(identifier.encode('utf-8', 'replace')).hexdigest()}"
+
+
+def is_deadlock(error: DBAPIError) -> bool:
+    """Tell whether the database ended a transaction so that another could go on: the same again will do."""
+    cause = error.orig
+    return getattr(cause, "sqlstate", None) == POSTGRES_DEADLOCK or (
+        cause is not None and cause.args[:1] == (MARIADB_DEADLOCK,)
+    )
 
 
 def _run(statement: Executable, values: Mapping[str, Any] | None) -> CursorResult[Any]:

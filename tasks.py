@@ -1,14 +1,15 @@
 """Everything that happens in the background, and the whole schedule, on one screen.
 
-Huey carries wake-ups only; the tables are the truth. A task names a lane or a conversation, never a
-message; a lost one costs
-seconds, because each worker's sweeper finds what was left. Doors call `wake` after their commit.
+Huey carries wake-ups only; the tables are the truth. A task names a lane or a conversation, never a message;
+a lost one costs seconds, because each worker's sweeper finds what was left. Doors call `wake` after their
+commit.
 """
 
 import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,52 +17,67 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask
+from flask.ctx import AppContext
 from huey import crontab
 from huey.api import Huey
-from huey.consumer import Consumer
 from huey.storage import MemoryStorage, RedisStorage, SqliteStorage
 from limits import RateLimitItemPerSecond
 from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import OperationalError
 
 import ai_service
+import assisting
+import cashier
 import conversations
 import inbox
 import integrations
 import lanes
+import learning
 import media
 import pipeline
-import receipts
 import reconcile
+import rehearsal
+import settling
+import unasked
 import whatsapp_service
+from ai_service import Assistant
+from cashier import Counter, Errand
 from config import Config
-from lanes import RECEIPTS_LANE, Lease
+from consulting import Means
+from crm import appointments, lead_scores
+from lanes import RECEIPTS_LANE
 from message_content import Content
-from models import Message, StoredMedia, WebhookEvent, Worker, db, reading
+from models import Message, StoredFile, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
 from providers import provider
-from providers.base import DownloadedMedia, InboundMedia, InboundMessage, SendError
+from providers.base import DownloadedMedia, InboundMedia, InboundMessage, OwnFile, SendError
 from statements import changed_rows
+from training import lessons
+from training.lessons import Learnt
 from understanding import Arrival
 from whatsapp_service import DeliveryRules
+from wires.payment_services import payment_services
 
 log = structlog.get_logger()
 
-SWEEP_EVERY_SECS: Final = 2.0
-HEARTBEAT_EVERY_SECS: Final = 10.0
 FORGET_WORKERS_AFTER: Final = timedelta(days=1)
-LANES_PER_WAKE: Final = 8
-RECEIPTS_PER_COMMIT: Final = 200
+LANES_PER_WAKE: Final = 16
 RECONCILE_BACK: Final = timedelta(hours=1)
-RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
 # With this many wake-ups waiting, what is due is named in the queue already, unless it has waited for very
 # long.
 BUSY_QUEUE: Final = 20
 LOST_AFTER: Final = timedelta(seconds=30)
-QUEUE_POLL_SECS: Final = 0.05
-GATHER_WAKES_SECS: Final = 0.01
+# One task of ten thousand own examples takes about half a minute; a dead worker blocks for no longer.
+TRAINING_LEASE_SECS: Final = 300.0
+TRAINING_LANE: Final = "job:training"
+# Meta, "About the platform": one message in 6 s to one person (10 a minute, 600 an hour); up to 45 at once
+# are borrowed from the time that follows. More is refused with 131056.
+PAIR_SECS_PER_MESSAGE: Final = 6
+PAIR_BURST: Final = 45
+PAIR_RATE: Final = RateLimitItemPerSecond(PAIR_BURST, PAIR_BURST * PAIR_SECS_PER_MESSAGE)
+PAIR_WAIT_MIN_SECS: Final = 0.5
+GATHER_WAKES_SECS: Final = 0.03
 
 huey = Huey("balcao", storage_class=MemoryStorage, results=False)
 
@@ -72,7 +88,7 @@ huey = Huey("balcao", storage_class=MemoryStorage, results=False)
 @huey.periodic_task(crontab(minute="*/5"))
 def check_numbers() -> None:
     """Ask each provider how our numbers are."""
-    with _once("check_numbers", every_secs=240) as is_mine:
+    with once("check_numbers", every_secs=240) as is_mine:
         if is_mine:
             _check_numbers()
 
@@ -80,21 +96,68 @@ def check_numbers() -> None:
 @huey.periodic_task(crontab(minute="*/5"))
 def reconcile_twilio() -> None:
     """Find what Twilio's webhooks did not bring: it never repeats one that was lost."""
-    with _once("reconcile_twilio", every_secs=240) as is_mine:
+    with once("reconcile_twilio", every_secs=240) as is_mine:
         if is_mine:
-            _reconcile_twilio(RECONCILE_BACK)
+            reconcile_numbers(RECONCILE_BACK)
 
 
 @huey.periodic_task(crontab(minute="7"))
 def cleanup() -> None:
     """End silent menu sessions and forget workers that are gone."""
-    with _once("cleanup", every_secs=3000) as is_mine:
+    with once("cleanup", every_secs=3000) as is_mine:
         if is_mine:
             now = datetime.now(UTC)
             timeout = timedelta(minutes=_config().session_timeout_mins)
             conversations.end_silent_sessions(older_than=now - timeout)
             db.session.execute(delete(Worker).where(Worker.seen_at < now - FORGET_WORKERS_AFTER))
             db.session.commit()
+
+
+@huey.periodic_task(crontab(minute="*/10"))
+def close_decisions() -> None:
+    """Learn which strategy sells from the conversations that had their time."""
+    with once("close_decisions", every_secs=500) as is_mine:
+        if is_mine:
+            learning.close_decisions(_config(), now=datetime.now(UTC))
+            db.session.commit()
+
+
+@huey.periodic_task(crontab(minute="23"))
+def rescore_leads() -> None:
+    """Score open leads anew: who was silent for a week is less promising."""
+    with once("rescore_leads", every_secs=3000) as is_mine:
+        if is_mine:
+            lead_scores.rescore(now=_clock())
+            db.session.commit()
+
+
+@huey.periodic_task(crontab(minute="*/5"))
+def remind_of_appointments() -> None:
+    """Remind customers of what they booked, a day and an hour before."""
+    with once("remind_of_appointments", every_secs=240) as is_mine:
+        if is_mine:
+            reminded = appointments.remind(_config(), now=_clock())
+            db.session.commit()
+            for conversation_id in reminded:
+                wake_outbox(conversation_id)
+
+
+@huey.periodic_task(crontab(minute="*"))
+def bring_goods() -> None:
+    """Hand over what paid orders had to wait for: a key, a file, a customer who writes again."""
+    with once("bring_goods", every_secs=50) as is_mine:
+        if is_mine:
+            for conversation_id in unasked.bring_goods(_config(), _clock()):
+                wake_outbox(conversation_id)
+
+
+@huey.periodic_task(crontab(minute="*/5"))
+def follow_up_silent() -> None:
+    """Write once to those who left a cart, an unpaid order or their data, and have been silent since."""
+    with once("follow_up_silent", every_secs=240) as is_mine:
+        if is_mine and _config().follow_ups:
+            for conversation_id in unasked.nudge_silent(_config(), _clock()):
+                wake_outbox(conversation_id)
 
 
 # --- wake-ups -----------------------------------------------------------------------------------------------
@@ -110,15 +173,38 @@ def run_lanes(keys: list[str]) -> None:
 @huey.task()
 def run_outbox(conversation_id: int) -> None:
     """Send what is due of one conversation."""
-    with _app().app_context():
+    with in_app():
         _deliver(conversation_id)
 
 
 @huey.task()
 def fetch_media(media_id: int) -> None:
     """Download one file from its provider."""
-    with _app().app_context():
+    with in_app():
         _fetch_media(media_id)
+
+
+@huey.task()
+def summarise(conversation_id: int, language: str) -> None:
+    """Sum one conversation up for the person who has it from now on."""
+    with in_app():
+        summed = assisting.summarise(means(), conversation_id, language=language, now=_clock())
+        failure = summed.failure if summed else "gone"
+        log.info("summarised", conversation_id=conversation_id, failure=failure)
+
+
+@huey.task()
+def run_errand(kind: cashier.Kind, row_id: int) -> None:
+    """Ask a payment service for something, or work on what it told."""
+    with in_app():
+        _run_errand(Errand(kind, row_id))
+
+
+@huey.task()
+def retrain() -> None:
+    """Train the business's own models: tens of seconds of computing, so never within a request."""
+    with in_app():
+        train_models()
 
 
 def wake(lane_keys: Collection[str]) -> None:
@@ -146,7 +232,8 @@ class _Waker:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._tell, name="waker", daemon=True)
                 self._thread.start()
-        self._has_keys.set()
+        if not self._has_keys.is_set():
+            self._has_keys.set()
 
     def _tell(self) -> None:
         while True:
@@ -164,19 +251,51 @@ class _Waker:
 _waker = _Waker()
 
 
+@huey.task()
+def rehearse(rehearsal_id: int) -> None:
+    """Let the simulated customers come that somebody asked for: minutes of computing."""
+    with _app().app_context():
+        rehearsal.play_booked(rehearsal_id, _config(), now=_clock())
+
+
+def ask_for_rehearsal(rehearsal_id: int) -> bool:
+    """Have a worker play a rehearsal. False when the queue cannot be told."""
+    return _enqueue(rehearse, rehearsal_id)
+
+
+def ask_for_training() -> bool:
+    """Have a worker train; asked twice, the second finds the first at work and leaves. False when the queue
+    cannot be told: no sweeper would find it."""
+    return _enqueue(retrain)
+
+
 def wake_outbox(conversation_id: int) -> None:
     """Tell the workers that this conversation has something to send."""
     _enqueue(run_outbox, conversation_id)
 
 
-def _enqueue(task: Any, argument: Any, *, at: datetime | None = None) -> None:
+def wake_errand(errand: Errand) -> None:
+    """Tell the workers that a payment service is to be asked, or has told something."""
+    _enqueue(run_errand, errand.kind, errand.row_id)
+
+
+def wake_summary(conversation_id: int, language: str | None = None) -> None:
+    """Have a worker sum up a conversation that a person has now; in the shop's own language, unless the page
+    of that person has another. One that is lost is written anew by the page's button."""
+    _enqueue(summarise, conversation_id, language or _config().default_language)
+
+
+def _enqueue(task: Any, *arguments: Any, at: datetime | None = None) -> bool:
+    """Tell the queue; False when it cannot be told."""
     try:
         if at is None:
-            task(argument)
+            task(*arguments)
         else:
-            task.schedule((argument,), eta=at.astimezone().replace(tzinfo=None))
+            task.schedule(arguments, eta=at.astimezone().replace(tzinfo=None))
     except Exception as error:
         log.warning("wake_failed", task=task.task_class.__name__, error=type(error).__name__)
+        return False
+    return True
 
 
 # --- work ---------------------------------------------------------------------------------------------------
@@ -184,13 +303,16 @@ def _enqueue(task: Any, argument: Any, *, at: datetime | None = None) -> None:
 
 def run_lane(key: str) -> None:
     """Answer what is due in one lane, then deliver the answers."""
-    with _app().app_context():
+    with in_app():
         if key == RECEIPTS_LANE:
-            _settle_receipts()
+            settling.settle_receipts(HOLDER, _clock)
             return
         worked = pipeline.work_inbound(key, _desk())
         for conversation_id in worked.conversation_ids:
             _deliver(conversation_id)
+        wake_links(worked.conversation_ids)
+        for conversation_id in worked.handed_over:
+            wake_summary(conversation_id)
         if worked.look_again_at is not None:
             _enqueue(run_lanes, [key], at=worked.look_again_at)
         if worked.will_answer is not None:
@@ -198,8 +320,8 @@ def run_lane(key: str) -> None:
 
 
 def _show_typing(arrival: Arrival) -> None:
-    """Show the customer blue ticks and that somebody is typing, while more of a burst is waited for. Best
-    effort."""
+    """Show the customer blue ticks and that somebody is typing, while more of a burst is waited for or a
+    model writes. Best effort."""
     message, account = arrival.event, arrival.number.account
     if isinstance(message, InboundMessage):
         provider(account.provider, account.shape).mark_read(account, message.external_id, typing=True)
@@ -209,6 +331,8 @@ def answer_inside(key: str) -> list[Content]:
     """Answer what is due in one lane and hand the answers to the caller instead of delivering them.
     Commits."""
     worked = pipeline.work_inbound(key, _desk())
+    for conversation_id in worked.handed_over:
+        wake_summary(conversation_id)
     if worked.look_again_at is not None:
         _enqueue(run_lanes, [key], at=worked.look_again_at)
     return [
@@ -218,58 +342,27 @@ def answer_inside(key: str) -> list[Content]:
     ]
 
 
+def wake_links(conversation_ids: Collection[int]) -> None:
+    """Have the links made for which these customers wait; the sweeper would, seconds later."""
+    if not conversation_ids or not payment_services(_config()):
+        return
+    with reading():
+        wanted = cashier.links_of(conversation_ids, _clock())
+        db.session.rollback()
+    for errand in wanted:
+        wake_errand(errand)
+
+
+def _run_errand(errand: Errand) -> None:
+    config = _config()
+    for conversation_id in cashier.run(errand, Counter(payment_services(config), config, _clock())):
+        _deliver(conversation_id)
+
+
 def _deliver(conversation_id: int) -> None:
     due_at = whatsapp_service.deliver(conversation_id, HOLDER, _rules(), _clock)
     if due_at is not None:
         _enqueue(run_outbox, conversation_id, at=due_at)
-
-
-def _settle_receipts() -> None:
-    """Apply receipts in their order of arrival, many in one commit."""
-    while lease := lanes.claim(RECEIPTS_LANE, HOLDER):
-        try:
-            while events := _pending_receipts():
-                _apply_receipts(lease, events)
-            lanes.release(lease)
-        except lanes.LeaseLost:
-            db.session.rollback()
-            return
-        with reading():
-            came_meanwhile = lanes.has_pending_events(RECEIPTS_LANE, _clock())
-            db.session.rollback()
-        if not came_meanwhile:
-            return
-
-
-def _apply_receipts(lease: Lease, events: list[WebhookEvent]) -> None:
-    """Apply many in one commit; when one of them cannot be worked on, each alone, so that it holds no other
-    up."""
-    event_ids = [event.id for event in events]
-    try:
-        receipts.apply_receipts(events, now=_clock())
-        lanes.confirm(lease)
-        db.session.commit()
-    except (lanes.LeaseLost, OperationalError):
-        raise
-    except Exception as error:
-        db.session.rollback()
-        if len(events) == 1:
-            receipts.set_aside(event_ids[0], error, now=_clock())
-            lanes.confirm(lease)
-            db.session.commit()
-            return
-        for event_id in event_ids:
-            _apply_receipts(lease, [db.session.get_one(WebhookEvent, event_id)])
-
-
-def _pending_receipts() -> list[WebhookEvent]:
-    rows = db.session.execute(
-        select(WebhookEvent)
-        .where(WebhookEvent.state == "pending", WebhookEvent.lane == RECEIPTS_LANE)
-        .order_by(WebhookEvent.id)
-        .limit(RECEIPTS_PER_COMMIT)
-    )
-    return list(rows.scalars())
 
 
 def _fetch_media(media_id: int) -> None:
@@ -294,7 +387,7 @@ def _fetch_media(media_id: int) -> None:
     db.session.commit()
 
 
-def _reconcile_twilio(back: timedelta) -> None:
+def reconcile_numbers(back: timedelta) -> None:
     for number in integrations.numbers():
         if number.account.provider != "twilio":
             continue
@@ -311,71 +404,39 @@ def _reconcile_twilio(back: timedelta) -> None:
             wake({row.lane for row in rows if row.lane})
 
 
+def train_models() -> list[Learnt] | None:
+    """Train, measure and put to use what the business has taught, one task after the other. Commits.
+
+    No session is held while a model is learnt. None when somebody is at it already.
+    """
+    lease = lanes.claim(TRAINING_LANE, HOLDER, TRAINING_LEASE_SECS)
+    if lease is None:
+        return None
+    learnt = []
+    try:
+        with reading():
+            found = lessons.read_lessons()
+            db.session.rollback()
+        for lesson in found:
+            learnt.append(lessons.learn(lesson))
+            lessons.keep(learnt[-1], now=_clock())
+            lanes.confirm(lease, TRAINING_LEASE_SECS)
+            db.session.commit()
+            log.info("trained", task=lesson.task, examples=len(lesson.own), secs=learnt[-1].seconds)
+    finally:
+        db.session.rollback()
+        lanes.release(lease)
+    return learnt
+
+
 def _check_numbers() -> None:
     for number in integrations.numbers():
         health = provider(number.account.provider).health(number.account)
-        integrations.record_health(number.id, is_ok=health.is_ok, summary=health.summary, now=_clock())
+        integrations.record_health(number.id, health, now=_clock())
         db.session.commit()
 
 
-# --- the worker ---------------------------------------------------------------------------------------------
-
-
-class EmbeddedConsumer(Consumer):
-    """Huey's consumer with threads; the signals of the process belong to `main`."""
-
-    def _set_signal_handlers(self) -> None:
-        """Leave the handlers alone: threads cannot set them, and main has its own."""
-
-
-class DeskWorker:
-    """One process's worker: Huey's threads and the sweeper."""
-
-    def __init__(self, threads: int) -> None:
-        self._consumer = EmbeddedConsumer(
-            huey,
-            workers=threads,
-            initial_delay=QUEUE_POLL_SECS,
-            max_delay=QUEUE_POLL_SECS,
-            check_worker_health=False,
-        )
-        self._stopping = threading.Event()
-        self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="sweeper", daemon=True)
-
-    def start(self) -> None:
-        self._consumer.start()
-        self._sweeper.start()
-        threading.Thread(target=_begin_work, name="beginning", daemon=True).start()
-
-    def stop(self) -> None:
-        """Finish the running tasks and end; what is queued waits for the next start."""
-        self._stopping.set()
-        self._consumer.stop(graceful=True)
-        self._sweeper.join(timeout=SWEEP_EVERY_SECS * 2)
-
-    def _sweep_until_stopped(self) -> None:
-        next_beat = 0.0
-        waited = 0.0
-        while not self._stopping.is_set():
-            try:
-                with _app().app_context():
-                    if waited >= next_beat:
-                        _beat()
-                        next_beat = waited + HEARTBEAT_EVERY_SECS
-                    if lanes.claim("job:sweep", HOLDER, SWEEP_EVERY_SECS * 0.9) is not None:
-                        sweep()
-            except Exception as error:
-                log.warning("sweep_failed", error=type(error).__name__)
-            self._stopping.wait(SWEEP_EVERY_SECS)
-            waited += SWEEP_EVERY_SECS
-
-
-def _begin_work() -> None:
-    """Load what the first customer should not wait for, and ask Twilio what came while nobody listened."""
-    ai_service.warm_up(_clock())
-    with _once("reconcile_at_start", every_secs=60) as is_mine:
-        if is_mine:
-            _reconcile_twilio(RECONCILE_BACK_AT_START)
+# --- the sweeper --------------------------------------------------------------------------------------------
 
 
 def sweep() -> None:
@@ -385,13 +446,17 @@ def sweep() -> None:
     due_since = now - LOST_AFTER if huey.pending_count() > BUSY_QUEUE else now
     with reading():
         inbound, outbound = lanes.due_inbound(due_since), lanes.due_outbound(due_since)
-        files = media.due(due_since)
+        files, errands = media.due(due_since), cashier.due(due_since)
         db.session.rollback()
     wake(inbound)
     for conversation_id in outbound:
         wake_outbox(conversation_id)
     for media_id in files:
         _enqueue(fetch_media, media_id)
+    for errand in errands:
+        wake_errand(errand)
+    for conversation_id in unasked.tell_owners(_config(), now):
+        wake_outbox(conversation_id)
 
 
 def _retry_unmatched(now: datetime) -> None:
@@ -405,15 +470,6 @@ def _retry_unmatched(now: datetime) -> None:
         db.session.commit()
 
 
-def _beat() -> None:
-    """Tell the web process that this worker lives."""
-    now = _clock()
-    beat = update(Worker).where(Worker.name == HOLDER).values(seen_at=now)
-    if changed_rows(beat) == 0:
-        db.session.add(Worker(name=HOLDER, started_at=now, seen_at=now))
-    db.session.commit()
-
-
 # --- settings and surroundings ------------------------------------------------------------------------------
 
 # Leases and heartbeats name their holder; two processes of one host must differ, also after a restart.
@@ -425,6 +481,8 @@ class _Surroundings:
 
     app: Flask | None = None
     limiter: FixedWindowRateLimiter | None = None
+    pair_limiter: MovingWindowRateLimiter | None = None
+    assistant: Assistant | None = None
 
 
 def install(app: Flask, config: Config) -> None:
@@ -436,7 +494,15 @@ def install(app: Flask, config: Config) -> None:
         huey.storage = MemoryStorage("balcao")
     else:
         huey.storage = SqliteStorage("balcao", filename=str(config.instance_dir / "queue.db"))
-    _Surroundings.limiter = FixedWindowRateLimiter(storage_from_string(config.queue_url or "memory://"))
+    _Surroundings.assistant = ai_service.assistant_of(config)
+    storage = storage_from_string(config.queue_url or "memory://")
+    _Surroundings.limiter = FixedWindowRateLimiter(storage)
+    _Surroundings.pair_limiter = MovingWindowRateLimiter(storage)
+
+
+def means() -> Means:
+    """Give what the pages and the tasks ask a model with: this process's models and their memory."""
+    return Means(_config(), _Surroundings.assistant)
 
 
 def _await_turn(integration_id: int) -> None:
@@ -448,21 +514,52 @@ def _await_turn(integration_id: int) -> None:
         pause.wait(1 / config.rate_limit_per_second)
 
 
+def _pair_wait_secs(conversation_id: int) -> float:
+    """Take one of the sends that a pair of number and person may have, else tell when the next one is free.
+
+    Never waits: one talkative conversation must not hold a worker that others need.
+    """
+    limiter, pair = _Surroundings.pair_limiter, str(conversation_id)
+    if limiter is None or limiter.hit(PAIR_RATE, "pair", pair):
+        return 0.0
+    free_at = limiter.get_window_stats(PAIR_RATE, "pair", pair).reset_time
+    return min(max(free_at - time.time(), PAIR_WAIT_MIN_SECS), PAIR_RATE.get_expiry())
+
+
 @contextmanager
-def _once(job: str, *, every_secs: float) -> Iterator[bool]:
+def once(job: str, *, every_secs: float) -> Iterator[bool]:
     """Open an application context and tell whether this worker is the one to do the job this time."""
-    with _app().app_context():
+    with in_app():
         yield lanes.claim(f"job:{job}", HOLDER, every_secs) is not None
 
 
 def _rules() -> DeliveryRules:
     config = _config()
-    return DeliveryRules(config.uncertain_resend_secs, _lease_secs(config), _await_turn)
+    return DeliveryRules(
+        config.uncertain_resend_secs, _lease_secs(config), _await_turn, _pair_wait_secs, _load_file
+    )
+
+
+def _load_file(file_id: int) -> OwnFile | None:
+    """Read a file of ours that a message carries; a transaction that was open stays open, no other does."""
+    config, now = _config(), _clock()
+    is_ours = not db.session().in_transaction()
+    with reading():
+        row = db.session.get(StoredFile, file_id)
+        found = None if row is None else (row.mime_type, row.filename, media.file_of(row, config.media_dir))
+        if is_ours:
+            db.session.rollback()
+    if found is None or found[2] is None:
+        return None
+    url = config.own_url + media.public_path(file_id, secret_key=config.secret_key, now=now)
+    return OwnFile(found[2].read_bytes(), found[0], found[1], url)
 
 
 def _desk() -> Desk:
     config = _config()
-    return Desk(config=config, clock=_clock, holder=HOLDER, lease_secs=_lease_secs(config))
+    return Desk(
+        config, _clock, HOLDER, _lease_secs(config), _Surroundings.assistant, show_typing=_show_typing
+    )
 
 
 def _lease_secs(config: Config) -> float:
@@ -472,6 +569,11 @@ def _lease_secs(config: Config) -> float:
 
 def _clock() -> datetime:
     return datetime.now(UTC)
+
+
+def in_app() -> AppContext:
+    """Give a context of the installed application, to work in."""
+    return _app().app_context()
 
 
 def _app() -> Flask:

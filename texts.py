@@ -6,14 +6,14 @@ never decides what is said.
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from babel import Locale
-from babel.dates import format_skeleton
+from babel.dates import format_date, format_skeleton, format_time
 from jinja2 import Environment, Template, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -25,6 +25,9 @@ DEFAULT_LANGUAGE = "pt"
 # Who writes in a language that has no texts reads English more likely than Portuguese.
 FOREIGN_LANGUAGE = "en"
 DAY_LOCALES = {"pt": "pt_BR", "es": "es", "en": "en"}
+DAY_PATTERNS = {"pt": "EEEE, d 'de' MMMM", "es": "EEEE d 'de' MMMM", "en": "EEEE, MMMM d"}
+SLOT_PATTERNS = {"pt": "EEE dd/MM", "es": "EEE dd/MM", "en": "EEE, MMM d"}
+AT = {"pt": "às", "es": "a las", "en": "at"}
 
 
 def text(name: str, language: str | None, **values: object) -> str:
@@ -69,6 +72,22 @@ def day_text(iso_day: str, language: str | None) -> str:
     except ValueError:
         return ""
     return str(format_skeleton("MMMEd", day, locale=DAY_LOCALES[text_language(language)]))
+
+
+def moment_text(moment: datetime, language: str | None) -> str:
+    """Write a local time as a reader says it: "segunda-feira, 23 de novembro, às 09:00"."""
+    reader = text_language(language)
+    locale = DAY_LOCALES[reader]
+    clock = format_time(moment, "short", locale=locale, tzinfo=moment.tzinfo)
+    return f"{format_date(moment.date(), DAY_PATTERNS[reader], locale=locale)}, {AT[reader]} {clock}"
+
+
+def slot_text(moment: datetime, language: str | None) -> str:
+    """Write a local time as shortly as a row of a list wants it: "seg., 23/11, 09:00"."""
+    reader = text_language(language)
+    locale = DAY_LOCALES[reader]
+    clock = format_time(moment, "short", locale=locale, tzinfo=moment.tzinfo)
+    return f"{format_date(moment.date(), SLOT_PATTERNS[reader], locale=locale)}, {clock}"
 
 
 @lru_cache(maxsize=512)

@@ -10,16 +10,38 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
+# Whole messages, in ten languages. Of Twilio's own words, END, QUIT and CANCEL say something else in a chat:
+# who types "cancel" gives up a question.
 OPT_OUT_WORDS: Final = (
-    "stop|stop all|stopall|unsubscribe|opt out|optout|sair|parar|pare|para|descadastrar|descadastre|remover|"
-    "me tire da lista|baja|dar de baja|darme de baja|cancelar suscripcion|no mas mensajes|arret|arreter|"
-    "desabonner|me desabonner|stopp|abmelden|abbestellen|annulla iscrizione|cancellami|disiscrivimi|"
-    "ايقاف|إيقاف|توقف|الغاء الاشتراك|إلغاء الاشتراك"
-    "|退订|退訂|取消订阅|停止|配信停止|配信解除|수신거부|수신 거부|중지"
+    "stop|stop all|stopall|please stop|stop please|stop messages|stop messaging me|stop texting me|"
+    "unsubscribe|unsubscribe me|opt out|optout|opt me out|revoke|remove me|no more messages|"
+    "sair|parar|pare|para|pare por favor|parar mensagens|parar de receber|descadastrar|descadastre|"
+    "me descadastre|descadastrar me|remover|me tire da lista|nao quero receber mensagens|"
+    "nao quero mais receber mensagens|nao quero mais mensagens|cancelar inscricao|chega de mensagens|"
+    "baja|dar de baja|darme de baja|dame de baja|quiero darme de baja|cancelar suscripcion|no mas mensajes|"
+    "no quiero recibir mensajes|no quiero mas mensajes|no quiero recibir mas mensajes|dejen de escribirme|"
+    "arret|arreter|arretez|desabonner|me desabonner|desabonnez moi|se desinscrire|me desinscrire|"
+    "desinscription|plus de messages|"
+    "stopp|abmelden|mich abmelden|abbestellen|austragen|keine nachrichten mehr|"
+    "annulla iscrizione|cancella iscrizione|cancellami|disiscrivimi|disiscriviti|disiscrizione|"
+    "basta messaggi|niente piu messaggi|"
+    "ايقاف|إيقاف|توقف|أوقف|قف|الغاء الاشتراك|إلغاء الاشتراك|"
+    "ايقاف الرسائل|إيقاف الرسائل|لا اريد رسائل|لا أريد رسائل|"
+    "退订|退訂|取消订阅|取消訂閱|停止|停止发送|停止發送|不要再发|不要再發|别再发了|拒收|"
+    "ストップ|配信停止|配信解除|停止してください|配信を停止|登録解除|退会|もう送らないで|"
+    "수신거부|수신 거부|중지|정지|구독취소|구독 취소|구독해지|그만 보내세요|그만보내세요|스톱"
 )
 OPT_IN_WORDS: Final = (
-    "start|unstop|subscribe|voltar|iniciar|comecar|quero receber|alta|suscribir|suscribirme|empezar|"
-    "commencer|reprendre|anmelden|starten|inizia|iscrivimi|ابدأ|ابدا|اشتراك|订阅|开始|開始|再開|수신동의|시작"
+    "start|unstop|subscribe|resubscribe|opt in|optin|opt me in|"
+    "voltar|iniciar|comecar|quero receber|quero receber mensagens|voltar a receber|reativar|"
+    "alta|suscribir|suscribirme|quiero recibir mensajes|empezar|reactivar|"
+    "commencer|reprendre|m'abonner|s'abonner|abonner|reactiver|"
+    "anmelden|starten|abonnieren|wieder anmelden|"
+    "inizia|iscrivimi|iscriviti|ricomincia|riattiva|"
+    "ابدأ|ابدا|اشتراك|اشترك|استئناف|"
+    "订阅|訂閱|重新订阅|重新訂閱|开始|開始|恢复|恢復|"
+    "再開|スタート|配信再開|登録|"
+    "수신동의|수신 동의|시작|구독|다시 시작"
 )
 SHOP_WORDS: Final = (
     "comprar|quero comprar|produtos|produto|catalogo|loja|ver produtos|ver catalogo|carrinho|meu carrinho|"
@@ -36,9 +58,25 @@ CLEAR_ALARM: Final = 0.7
 MAX_WORD_CHARS: Final = 200  # no word that is looked up here is so long
 CLEAR_INTENT: Final = 0.6
 CLEAR_SPAM: Final = 0.9
+MIN_SPAM_CHARS: Final = 15  # no advert is shorter, and silence towards a customer costs more
+CLEAR_DOUBT: Final = 0.8
+DOUBTING_INTENTS: Final = frozenset({"feedback", "lead_inquiry", "other"})
+SHOP_WORD: Final = "shop word"
+CHOSEN: Final = "chose an option"
+ALARMED: Final = "angry and critical"
 NO_OPTION: Final = "does not name an option"
+FIRST_WORDS: Final = "first contact without a clear wish"
+# Said while a typed answer is awaited, these are none: a word is said back, the question stays open.
+SAID_ASIDE: Final = frozenset({"thanks", "bye", "insult", "robot", "wait", "laugh", "hello_back"})
+# What somebody may begin with and mean; thanks and the like are no beginning.
+BEGINNINGS: Final = frozenset({"robot", "insult"})
 # An answer of these kinds either can be read or is none; any words may be a text.
 READABLE_ANSWERS: Final = frozenset({"number", "money", "email", "country", "date"})
+# A figure that cannot be read ("1e6", "R$ 1 milhão" where dollars are asked) is still an answer to these.
+FIGURE_ANSWERS: Final = frozenset({"number", "money", "date"})
+# Someone who is being asked leaves the question only with a sentence that plainly means something else.
+CLEAR_DEPARTURE: Final = 0.8
+MIN_DEPARTURE_WORDS: Final = 3
 TEXT_ANSWERS: Final = frozenset({"text", "free"})
 
 Responder = Literal["menu", "shop", "ai", "human", "nobody"]
@@ -50,7 +88,8 @@ class Situation:
     """All that decides who answers.
 
     `awaits` is what the open step expects (None: no open step), `is_answer` whether the words can be read as
-    that. `entry_flow` is the flow that has a step for this intent.
+    that, `holds_number` whether a digit or a number word is among them. `entry_flow` is the flow that has a
+    step for this intent; `sought` are the words without articles, "show me" and the like.
     """
 
     kind: str = "text"
@@ -62,10 +101,13 @@ class Situation:
     is_with_person: bool = False
     awaits: str | None = None
     is_answer: bool = True
+    holds_number: bool = False
     names_choice: bool = False
     is_pressed: bool = False
+    answers_desk: bool = False  # pressed an answer to what the desk asked by itself
     menu_word: str | None = None
     courtesy: str | None = None
+    sought: tuple[str, ...] = ()
     wants_person: bool = False
     wants_only_person: bool = False
     entry_flow: str | None = None
@@ -75,6 +117,8 @@ class Situation:
     sentiment_confidence: float = 1.0
     urgency: str = "low"
     urgency_confidence: float = 1.0
+    buying_signal: str | None = None
+    buying_signal_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +180,10 @@ def _consent(s: Situation) -> Decision | None:
 
 
 def _person(s: Situation) -> Decision | None:
-    if s.is_with_person:
+    if s.is_with_person and not s.answers_desk:
         return Decision("human", "a person has the conversation")
     if _is_alarmed(s):
-        return Decision("human", "angry and critical", effect="hand_over")
+        return Decision("human", ALARMED, effect="hand_over")
     if s.kind in NAMED_KINDS or (s.kind in MEDIA_KINDS and not s.text):
         return Decision("ai", f"{s.kind} received", effect="cannot_read")
     if s.kind == "unsupported":
@@ -154,7 +198,7 @@ def _menu(s: Situation) -> Decision | None:
     if s.kind == "order":
         return Decision("shop", "catalogue order", flow="shop")
     if s.names_choice and (s.is_pressed or s.courtesy != "thanks"):
-        return Decision("menu", "chose an option")
+        return Decision("menu", CHOSEN)
     if s.menu_word in ("menu", "back"):
         return Decision("menu", f"the word for {s.menu_word}")
     is_asked = s.awaits not in (None, "choice") or s.kind in MEDIA_KINDS
@@ -164,7 +208,11 @@ def _menu(s: Situation) -> Decision | None:
 
 
 def _courtesy(s: Situation) -> Decision | None:
-    if s.courtesy is None or s.is_first_contact or s.awaits not in (None, "choice"):
+    """Thanks and small talk are answered in a word; "thanks" is no date, but may be a remark on a score."""
+    if s.courtesy is None or (s.is_first_contact and s.courtesy not in BEGINNINGS):
+        return None
+    is_aside = s.courtesy in SAID_ASIDE and s.awaits != "free"
+    if s.awaits not in (None, "choice") and not is_aside:
         return None
     return Decision("ai", f"said {s.courtesy}", effect="courtesy")
 
@@ -173,27 +221,29 @@ def _answer(s: Situation) -> Decision | None:
     """An open question keeps its answer, unless it is none and plainly means something else."""
     if s.awaits in (None, "choice") or s.kind in MEDIA_KINDS:
         return None
-    if s.awaits in READABLE_ANSWERS and not s.is_answer and s.entry_flow and _is_clear(s):
+    if s.awaits in READABLE_ANSWERS and not s.is_answer and s.entry_flow and _is_departure(s):
         return None
     return Decision("menu", f"answers the question for {s.awaits}")
 
 
 def _shop(s: Situation) -> Decision | None:
-    if _plain(s.text) in _phrases(SHOP_WORDS):
-        return Decision("shop", "shop word", flow="shop")
+    if not {_plain(s.text), " ".join(s.sought)}.isdisjoint(_phrases(SHOP_WORDS)):
+        return Decision("shop", SHOP_WORD, flow="shop")
     return None
 
 
 def _meaning(s: Situation) -> Decision | None:
-    if s.intent == "spam" and s.intent_confidence >= CLEAR_SPAM:
+    if s.intent == "spam" and s.intent_confidence >= CLEAR_SPAM and len(s.text) >= MIN_SPAM_CHARS:
         return Decision("nobody", "spam")
+    if _is_doubt(s):
+        return Decision("ai", "doubts what is offered")
     if _is_clear(s):
         entry = s.intent if s.entry_flow else None
         return Decision("ai", f"clear intent: {s.intent}", flow=s.entry_flow, entry=entry)
     if s.awaits == "choice":
         return Decision("menu", NO_OPTION)
     if s.is_first_contact:
-        return Decision("menu", "first contact without a clear wish")
+        return Decision("menu", FIRST_WORDS)
     return None
 
 
@@ -202,8 +252,21 @@ def _is_alarmed(s: Situation) -> bool:
     return s.sentiment == "angry" and s.urgency == "critical" and is_sure
 
 
+def _is_doubt(s: Situation) -> bool:
+    """ "Too expensive" is said to whoever sells: no opinion to be rated, and no option that was missed."""
+    is_sure = s.buying_signal == "objection" and s.buying_signal_confidence >= CLEAR_DOUBT
+    return is_sure and s.intent in DOUBTING_INTENTS and not s.is_first_contact
+
+
 def _is_clear(s: Situation) -> bool:
     return s.intent not in ("other", "spam") and s.intent_confidence >= CLEAR_INTENT
+
+
+def _is_departure(s: Situation) -> bool:
+    if s.awaits in FIGURE_ANSWERS and s.holds_number:
+        return False
+    is_sentence = len(s.text.split()) >= MIN_DEPARTURE_WORDS
+    return is_sentence and _is_clear(s) and s.intent_confidence >= CLEAR_DEPARTURE
 
 
 @lru_cache(maxsize=8)

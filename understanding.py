@@ -1,26 +1,45 @@
 """What a message is taken for: which flow it belongs to, what it means, who answers it, and which fragments
 are one burst.
 
-The pipeline calls `understand` with what a lane holds and the thread as it was read. Reads no row and
-writes none.
+The pipeline calls `understand` with what a lane holds and the thread as it was read. Writes no row; of
+rows it reads only which models the business has taught, once in some seconds, and who presses the owner's
+buttons.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import select
 
 import ai_service
 import answers
 import menu_flows
 import triage
-from analysis import Reading
+from analysis import Models, Reading
 from config import Config
 from conversations import Session, Thread
 from integrations import Number
+from models import Order, db
+from models import reading as as_reader
+from owner import replies as owner_replies
+from owner.replies import Wish
 from providers.base import Event, InboundMessage
+from training.current import current_models
 from triage import Decision, Situation
 
+READ_FOR_TRIAGE: Final = (
+    "intent",
+    "intent_confidence",
+    "sentiment",
+    "sentiment_confidence",
+    "urgency",
+    "urgency_confidence",
+    "buying_signal",
+    "buying_signal_confidence",
+)
 # A greeting tells a language only when nothing is known yet; a switch needs a sentence.
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
 # Portuguese and Spanish share whole sentences ("curso de ingles por favor"): nearly sure is not enough.
@@ -29,8 +48,35 @@ SWITCH_CONFIDENCE: Final = 0.98
 # desk.
 MAX_READ_CHARS: Final = 4096
 SWITCH_MIN_WORDS: Final = 3
+# Answers to what the desk asks by itself count also while a person has the conversation.
+ASKED_BY_DESK: Final = ("desk/complaint_solved:", "desk/feedback_score:")
 # The flow that serves what the open one has no step for.
 DESK: Final = "desk"
+OWNERS_BUTTON: Final = Decision("menu", "the owner's button")
+# Where buying words lead: what was shown goes into the cart, what is there is ordered.
+SHOP: Final = "shop"
+BUY: Final = "shop/product.found:buy"
+CART: Final = "shop/menu:cart"
+CHECK_OUT: Final = "shop/add.ok:checkout"
+# The steps that show one product, and those that show a filled cart.
+PRODUCT_SHOWN: Final = "product.found"
+CART_SHOWN: Final = frozenset({"add.ok", "cart.found"})
+# What is wanted of the consultancy in so many words, wherever its menu stands.
+NEXORA: Final = "nexora"
+CONSULTANT: Final = "nexora/menu:consultant"
+ELIGIBILITY: Final = "nexora/menu:eligibility"
+NEXORA_WISH_WORDS: Final = 10
+LEAST_BUDGET: Final = 10_000
+CONSULTANT_WANTED: Final = re.compile(
+    r"\b(?:falar|conversar|hablar|talk|speak|chat)\b.*\b(?:consultor|consultora|consultant|asesor|asesora|advisor)\b"
+)
+BUDGET_TOLD: Final = re.compile(
+    r"(?:eu |yo )?(?:tenho|disponho de|tengo|dispongo de|i have|ive|i can invest|posso investir"
+    r"|puedo invertir|quero investir|quiero invertir|i want to invest"
+    r"|my budget is|meu orcamento e|mi presupuesto es)\b"
+)
+# The step whose choices are all that can be wanted with an order.
+ORDER_HELP: Final = "shop/order_help"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +115,7 @@ class Understanding:
     session: Session | None
     flow: str
     choice_id: str | None = None
+    quantity: int | None = None  # how many were asked for of what was shown
 
     @property
     def first(self) -> Arrival:
@@ -94,6 +141,23 @@ def understand(
     if quiet_at > now:
         return first, quiet_at
     return (first if len(burst) == 1 else _understand(config, thread, burst, now)), None
+
+
+def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
+    """Read a button that the owner pressed on her own phone; what anybody else forges is a plain message."""
+    message = arrival.message
+    with as_reader():
+        wish = owner_replies.wish_of(arrival.number, thread.contact_id, message.choice_id, message.text)
+        db.session.rollback()
+    return wish
+
+
+def of_owner(config: Config, thread: Thread, arrival: Arrival, now: datetime) -> Understanding:
+    """Give the owner's button as it is understood: without reading, beside whatever flow is open."""
+    language = thread.language or arrival.number.language
+    session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
+    flow = _flow_of(None, session, arrival.number)
+    return Understanding((arrival,), arrival.message.text, None, language, OWNERS_BUTTON, session, flow)
 
 
 def _burst(config: Config, thread: Thread, arrivals: Sequence[Arrival], now: datetime) -> tuple[Arrival, ...]:
@@ -122,6 +186,8 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     text = "\n".join(arrival.message.text for arrival in burst)[:MAX_READ_CHARS]
     session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
     choice_id = message.choice_id or (menu_flows.offered_choice(session.data, text) if session else None)
+    choice_id = choice_id or _about_order(thread, session, number, text) or _bought(session, number, text)
+    choice_id = choice_id or _of_nexora(thread, session, number, text)
     flow = menu_flows.shipped()[_flow_of(choice_id, session, number)]
     step, data = (session.step, session.data) if session and session.flow == flow.name else (None, {})
     scene = flow.scene(step) if step else None
@@ -130,7 +196,13 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     names_choice = menu_flows.chooses(flow, step, data, text, choice_id, language)
     reading = None
     if text and not names_choice:
-        reading = ai_service.understand(text, now=now, region=thread.country, language=thread.language)
+        reading = ai_service.understand(
+            text,
+            now=now.astimezone(config.zone),
+            region=thread.country,
+            language=thread.language,
+            models=_models(),
+        )
         if awaits in (None, "choice"):
             language = _language(thread, number, text, reading)
     decision = triage.decide(
@@ -152,23 +224,96 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
                 region=thread.country,
                 time_zone=config.time_zone,
             ),
+            holds_number=answers.holds_number(text, language),
             names_choice=names_choice,
             is_pressed=choice_id is not None,
+            answers_desk=(message.choice_id or "").startswith(ASKED_BY_DESK),
             menu_word=menu_flows.is_menu_word(text),
             courtesy=answers.courtesy_of(text),
+            sought=answers.search_words(text),
             wants_person=answers.wants_person(text),
             wants_only_person=answers.wants_person(text, only=True),
             entry_flow=_entry_flow(reading.intent, flow.name) if reading else None,
-            intent=reading.intent if reading else "other",
-            intent_confidence=reading.intent_confidence if reading else 0.0,
-            sentiment=reading.sentiment if reading else "neutral",
-            sentiment_confidence=reading.sentiment_confidence if reading else 0.0,
-            urgency=reading.urgency if reading else "low",
-            urgency_confidence=reading.urgency_confidence if reading else 0.0,
+            **_meaning_of(reading),
         )
     )
+    quantity = _quantity(text) if choice_id == BUY and not message.choice_id else None
     name = decision.flow or flow.name
-    return Understanding(burst, text, reading, language, decision, session, name, choice_id)
+    return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
+
+
+def _quantity(text: str) -> int | None:
+    """Give how many of what was shown were asked for in words."""
+    quantity = answers.read_number(text)
+    is_many = quantity is not None and quantity > 0 and answers.buying_of(text) == "take"
+    return quantity if is_many else None
+
+
+def _about_order(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
+    """Give the button that words about a placed order press, wherever the customer stands in a menu."""
+    is_shop = session is not None and session.flow == SHOP
+    if not is_shop and number.start_flow not in (SHOP, DESK):
+        return None
+    scene = menu_flows.shipped()[session.flow].scene(session.step) if session and session.step else None
+    if scene is not None and scene.awaits not in (None, "choice"):
+        return None
+    if session is not None and is_shop and session.step in CART_SHOWN:
+        return None
+    wish = answers.order_wish_of(text)
+    return f"{ORDER_HELP}:{wish}" if wish is not None and _has_ordered(thread.contact_id) else None
+
+
+def _of_nexora(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
+    """Give the button that a wish for a consultant, or a sum to invest, presses wherever the menu stands."""
+    if number.start_flow != NEXORA or (session is not None and session.flow not in (None, NEXORA)):
+        return None
+    scene = menu_flows.shipped()[NEXORA].scene(session.step) if session and session.step else None
+    if scene is not None and scene.awaits not in (None, "choice"):
+        return None
+    words = answers.plain(text)
+    if len(words.split()) > NEXORA_WISH_WORDS:
+        return None
+    if CONSULTANT_WANTED.search(words):
+        return CONSULTANT
+    if not BUDGET_TOLD.match(words) or "?" in text:
+        return None
+    language = thread.language or number.language
+    amount = answers.read_money(text, language=language, region=thread.country)
+    return ELIGIBILITY if amount is not None and amount >= LEAST_BUDGET else None
+
+
+def _has_ordered(contact_id: int) -> bool:
+    """Who has ordered nothing means something else by "it has not arrived"."""
+    with as_reader():
+        placed = select(Order.id).where(Order.contact_id == contact_id, Order.status != "cart").limit(1)
+        found = db.session.execute(placed).first()
+        db.session.rollback()
+    return found is not None
+
+
+def _bought(session: Session | None, number: Number, text: str) -> str | None:
+    """Give the button that buying words press: of the product that was shown last, or of the cart."""
+    wish = answers.buying_of(text)
+    is_shopping = session is not None and session.flow == SHOP
+    if wish is None or session is None or not is_shopping:
+        return CART if wish == "close" and number.start_flow == SHOP else None
+    scene = menu_flows.shipped()[SHOP].scene(session.step) if session.step else None
+    if scene is not None and scene.awaits not in (None, "choice"):
+        return None
+    if session.step in CART_SHOWN:
+        return CHECK_OUT if wish in ("close", "yes") else None
+    is_shown = session.step == PRODUCT_SHOWN or menu_flows.offered_choice(session.data, "1") == BUY
+    if not is_shown:
+        return CART if wish == "close" else None
+    return BUY
+
+
+def _models() -> Models:
+    """Give the business's own models; a look at the rows is over before any network call."""
+    with as_reader():
+        models = current_models()
+        db.session.rollback()
+    return models
 
 
 def _entry_flow(intent: str, own: str) -> str | None:
@@ -206,3 +351,8 @@ def _is_too_old(config: Config, message: InboundMessage, received_at: datetime) 
     """Meta sends a week of backlog after an outage; nobody wants last week's answer."""
     age = received_at - (message.sent_at or received_at)
     return age > timedelta(seconds=config.answer_max_age_secs)
+
+
+def _meaning_of(reading: Reading | None) -> dict[str, Any]:
+    """Give what triage asks of a reading; without one its own defaults hold."""
+    return {} if reading is None else {name: getattr(reading, name) for name in READ_FOR_TRIAGE}

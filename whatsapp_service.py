@@ -24,10 +24,10 @@ import received
 from conversations import OutsideServiceWindow
 from integrations import Number
 from lanes import Lease, LeaseLost
-from message_content import Content, Template, Text, from_json, to_json
+from message_content import Content, Media, Template, Text, from_json, to_json
 from models import Conversation, Integration, Message, Operator, UtcDateTime, WebhookEvent, db
 from providers import provider
-from providers.base import Person, SendError, Sent
+from providers.base import OwnFile, Person, SendError, Sent
 from statements import changed_rows, inserted_id, table
 from vocabulary import statuses_before
 
@@ -40,6 +40,8 @@ PAIR_BACKOFF_BASE: Final = 4.0  # Meta: retry after 4^n seconds
 CREDENTIAL_PAUSE_SECS: Final = 60.0
 NUMBER_PAUSE_SECS: Final = 5.0
 RECEIPTS_WAIT_SECS: Final = 2.0
+# Twilio repeats within seconds (its time-out is 15 s); what comes much later is somebody's replay.
+HAND_OUT_AGAIN_SECS: Final = 300.0
 
 
 _MESSAGE = table(Message).c
@@ -104,6 +106,10 @@ class DeliveryRules:
     uncertain_resend_secs: float
     lease_secs: float
     await_turn: Callable[[int], None]  # blocks until the number may send once more
+    # Takes a send of this conversation's, or gives after how many seconds it may be tried again.
+    pair_wait_secs: Callable[[int], float] = lambda _conversation_id: 0.0
+    # Reads one of our own files that a message carries; None when it is gone.
+    load_file: Callable[[int], OwnFile | None] = lambda _file_id: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +224,36 @@ def hand_out(
     contents = []
     while isinstance(parcel := _mark_next(conversation_id, rules, clock()), _Parcel):
         _change(parcel.message_id, status="sent", send_due_at=None)
-        contents.append(parcel.content)
+        content = _attached(parcel, rules)
+        contents.append(Text(parcel.content.summary) if isinstance(content, SendError) else content)
     lanes.let_go(lease)
     db.session.commit()
+    return contents
+
+
+def hand_out_again(integration_id: int, external_id: str, now: datetime) -> list[Content]:
+    """Give once more what was handed out for a message that the provider repeats: its response was lost.
+
+    Only while fresh, and only what left inside that response; each counts as resent. Flushes.
+    """
+    asked = select(Message.turn_id).where(
+        Message.integration_id == integration_id,
+        Message.external_id == external_id,
+        Message.direction == "in",
+        Message.created_at >= now - timedelta(seconds=HAND_OUT_AGAIN_SECS),
+    )
+    answers = select(Message).where(
+        Message.turn_id.in_(asked),
+        Message.direction == "out",
+        Message.status == "sent",
+        Message.external_id.is_(None),  # what went through the provider's API has an id
+        Message.send_due_at.is_(None),
+    )
+    found = list(db.session.scalars(answers.order_by(Message.id)))
+    contents = [from_json(message.content) for message in found if message.content]
+    for message in found:
+        message.resent_count += 1
+    db.session.flush()
     return contents
 
 
@@ -232,9 +265,8 @@ def deliver(
 ) -> datetime | None:
     """Send what is due of one conversation, in order; give when more becomes due, None when nothing is left.
 
-    Commits. A message is marked `sending` in the commit that precedes its request, so that a crash in
-    between is seen;
-    a lease that was lost meanwhile means that nothing is written.
+    Commits. A message is marked `sending` in the commit that precedes its request, so that a crash in between
+    is seen; a lease that was lost meanwhile means that nothing is written.
     """
     lease = lanes.take(lanes.outbound_lane(conversation_id), holder, rules.lease_secs)
     if lease is None:
@@ -258,13 +290,7 @@ def _deliver_under(
         db.session.commit()
         is_fresh = False
         rules.await_turn(ready.number.id)
-        answer = provider(ready.number.account.provider).send(
-            ready.number.account,
-            ready.to,
-            ready.content,
-            reference=integrations.reference_of(ready.message_id),
-            quotes=ready.quotes,
-        )
+        answer = _send(ready, rules)
         # Settled in the commit that marks the next message or lets the lane go: both prove the lease.
         if isinstance(answer, Sent):
             _settle_sent(ready, answer, clock())
@@ -290,6 +316,30 @@ class _Parcel:
     is_resend: bool
 
 
+def _send(parcel: _Parcel, rules: DeliveryRules) -> Sent | SendError:
+    """Hand one message to its provider; a file of ours is made one of the provider's first."""
+    account, content = parcel.number.account, _attached(parcel, rules)
+    if isinstance(content, SendError):
+        return content
+    return provider(account.provider).send(
+        account,
+        parcel.to,
+        content,
+        reference=integrations.reference_of(parcel.message_id),
+        quotes=parcel.quotes,
+    )
+
+
+def _attached(parcel: _Parcel, rules: DeliveryRules) -> Content | SendError:
+    content, account = parcel.content, parcel.number.account
+    if not isinstance(content, Media) or not content.file_id:
+        return content
+    file = rules.load_file(content.file_id)
+    if file is None:
+        return SendError("file_gone", "final", "The file that this message carried is not there any more.")
+    return provider(account.provider, account.shape).attach(account, content, file)
+
+
 def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Parcel | datetime | None:
     """Settle what cannot or need not be sent, and mark the first message that can; else say when to come
     back."""
@@ -306,6 +356,8 @@ def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Pa
         if head.status == "uncertain" and _receipts_wait(head.send_due_at):
             return now + timedelta(seconds=RECEIPTS_WAIT_SECS)
         parcel = _parcel(conversation_id, head, now)
+        if isinstance(parcel, _Parcel) and (wait := rules.pair_wait_secs(conversation_id)):
+            return _put_off(head.id, now + timedelta(seconds=wait))
         if isinstance(parcel, _Parcel) and not _mark_sending(head, now, lease_secs=rules.lease_secs):
             continue
         if parcel is not None:
@@ -349,6 +401,12 @@ def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datet
         attempts=head.attempts,
         is_resend=head.status == "uncertain",
     )
+
+
+def _put_off(message_id: int, until: datetime) -> datetime:
+    """Leave a message for later, so that neither a worker nor the sweep spends time on it before."""
+    _change(message_id, send_due_at=until)
+    return until
 
 
 def _receipts_wait(until: datetime) -> bool:

@@ -4,21 +4,21 @@ Called by `ai_service`, the pipeline and the command `analyze`. Pure: a text and
 out; it reads the packaged data files and never a database, and it learns nothing while reading.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from vocabulary import LANGUAGES
 
-from .buying_signal import read_buying_signal
+from .buying_signal import NO_SIGNAL, read_buying_signal
 from .entities import Entity, find_entities
 from .intent import read_intent
-from .judging import Models, Pattern, prepare
+from .judging import PATTERN_CONFIDENCE, Message, Models, Pattern, prepare
 from .language import language_shares
 from .sentiment import read_sentiment
 from .urgency import LOW, read_urgency
 
-__all__ = ["Entity", "Models", "Pattern", "Reading", "read"]
+__all__ = ["Entity", "Judgement", "Models", "Pattern", "Reading", "complete", "judge", "read"]
 
 MAX_CHARACTERS: Final = 4096  # WhatsApp's own limit for a text
 SPAM: Final = "spam"
@@ -28,6 +28,23 @@ SURE_INTENT: Final = 0.7
 # Who clearly wants to buy is a lead, also when the words name no service.
 SHOPPERS_SIGNALS: Final = frozenset({"initial_interest", "ready_to_buy"})
 SURE_SIGNAL: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What of a reading does not depend on when and where it is read: it may be kept by text and models."""
+
+    languages: tuple[str, ...]
+    language_confidence: float
+    intent: str
+    intent_confidence: float
+    buying_signal: str | None
+    buying_signal_confidence: float
+    sentiment: str
+    sentiment_confidence: float
+    sentiment_score: float
+    urgency: str
+    urgency_confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +86,28 @@ def read(
     a
     business's own, trained on its examples, in place of the shipped ones.
     """
+    judgement = judge(text, language=language, models=models or Models())
+    return complete(judgement, text, now=now, region=region, language=language)
+
+
+def judge(text: str, *, language: str | None, models: Models) -> Judgement:
+    """Name a message's languages and its four labels: the same for the same text, language and models."""
     text = text[:MAX_CHARACTERS]
-    models = models or Models()
     shares = language_shares(text, prior=language)
     message = prepare(text, shares)
-    found = message.languages[0]
     intent, intent_confidence = read_intent(message, models)
     sure_intent = intent if intent_confidence >= SURE_INTENT or intent == SHOPPING else ""
-    signal, signal_confidence = read_buying_signal(message, models, sure_intent)
+    unasked = intent_confidence if intent == OTHER else 0.0
+    signal, signal_confidence = read_buying_signal(message, models, sure_intent, unasked)
     if intent == OTHER and signal in SHOPPERS_SIGNALS and signal_confidence >= SURE_SIGNAL:
         intent, intent_confidence = SHOPPING, round(signal_confidence * SURE_SIGNAL, 4)
-    sentiment, sentiment_confidence, score = read_sentiment(message, models)
-    urgency, urgency_confidence = read_urgency(message, models)
+    sentiment, sentiment_confidence, score = read_sentiment(message, models, unasked)
+    urgency, urgency_confidence = read_urgency(message, models, unasked)
     if intent == SPAM:
         signal, urgency = None, LOW
-    return Reading(
-        language=found,
-        language_confidence=round(shares[found], 4),
+    judgement = Judgement(
+        languages=message.languages,
+        language_confidence=round(shares[message.languages[0]], 4),
         intent=intent,
         intent_confidence=intent_confidence,
         buying_signal=signal,
@@ -95,7 +117,33 @@ def read(
         sentiment_score=score,
         urgency=urgency,
         urgency_confidence=urgency_confidence,
-        entities=find_entities(text, now=now, region=region, languages=_spoken(message.languages, language)),
+    )
+    return _with_settled(judgement, message, models)
+
+
+def _with_settled(judgement: Judgement, message: Message, models: Models) -> Judgement:
+    """Put what a person or a phrase of the business has settled above the rules of the readers."""
+    changes: dict[str, Any] = {}
+    for task in ("intent", "buying_signal", "sentiment", "urgency"):
+        label = models.settled(task, message)
+        if label is not None:
+            changes[task] = None if label == NO_SIGNAL else label
+            changes[f"{task}_confidence"] = PATTERN_CONFIDENCE
+    return replace(judgement, **changes) if changes else judgement
+
+
+def complete(
+    judgement: Judgement, text: str, *, now: datetime, region: str | None, language: str | None
+) -> Reading:
+    """Add what a message names, which depends on the day and the country, to how it was judged."""
+    labels = asdict(judgement)
+    languages = labels.pop("languages")
+    return Reading(
+        language=languages[0],
+        **labels,
+        entities=find_entities(
+            text[:MAX_CHARACTERS], now=now, region=region, languages=_spoken(languages, language)
+        ),
     )
 
 

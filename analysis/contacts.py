@@ -16,6 +16,7 @@ from .lexicons import load
 LEAD_REACH: Final = 40  # how far back a word may say what a number is
 PHONE_DIGITS_MIN: Final = 7
 PHONE_DIGITS_MAX: Final = 15
+OWN_COUNTRY_DIGITS: Final = 11  # from here on a number may bring its country code without a plus
 # Where a number without a country code may belong, when nobody says: the languages' largest countries.
 _HOMES: Final = {
     "pt": ("BR", "PT"),
@@ -51,11 +52,21 @@ _DATE_LIKE: Final = re.compile(
     r"\(?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?:19|20)\d{2}\s?[-–]\s?(?:19|20)\d{2})\)?(?:\s\d{1,2})?"
 )
 _GROUPED: Final = re.compile(r"\d{1,3}(?:\.\d{3})+|\d{1,3}(?: \d{3})+|\d+\.\d+")
+_SPANISH: Final = re.compile(
+    r"[67893]\d\d(?: \d{3}){2}(?<!000)"
+)  # grouped like a sum, as Iberia writes phones
 _EMAIL: Final = re.compile(
     r"(?<![\w.+-])[a-z0-9](?:[\w.+%-]*[\w+-])?@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,24}(?![\w-]|@)",
     re.ASCII,
 )
 _TRAILING: Final = re.compile(r"[.,;:!?'\"»”’…。、，！？）)\]}>*_]+$")
+# Where a link ends though no space follows: at another script's marks, and at its letters unless they begin a
+# part of the path ("/路径"); a Japanese particle begins none.
+_LETTER: Final = r"[\u0590-\u08ff\u0e00-\u0e7f\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\uff66-\uff9f]"
+_FOREIGN: Final = re.compile(
+    rf"[\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65،؛؟«»]"
+    rf"|(?<=[^/=?&#%_.-])(?<!{_LETTER})(?={_LETTER})|(?<=/)(?=[\u3041-\u309f])"
+)
 _URL_BODY: Final = r"[a-z0-9\-._~%!$&'*+,;=:@/?#\[\]()\u00c0-\u024f]*"
 
 
@@ -69,22 +80,24 @@ class Contact:
     value: str
 
 
-def read_links(folded: str, original: str) -> list[Contact]:
-    """Find links, with a scheme, with www, or bare with a known ending."""
+def read_links(folded: str, cased: str) -> list[Contact]:
+    """Find links, with a scheme, with www, or bare with a known ending.
+
+    `cased` is the text as it was written, letter for letter: folding makes a "，" a comma, which links have.
+    """
     found = []
     for match in _url_pattern().finditer(folded):
-        text = _trim(match.group())
-        if "." not in text:
-            continue
-        found.append(
-            Contact(
-                "url",
-                match.start(),
-                match.start() + len(text),
-                original[match.start() : match.start() + len(text)],
-            )
-        )
+        text = _trim(_FOREIGN.split(cased[match.start() : match.end()], maxsplit=1)[0])
+        if "." in text and _has_true_host(text.lower()):
+            found.append(Contact("url", match.start(), match.start() + len(text), text))
     return found
+
+
+def _has_true_host(link: str) -> bool:
+    """Tell a host that may exist: no label starts or ends with a dash, and the domain has no underscore."""
+    host = re.split(r"[/?#:]", link.partition("://")[2] or link)[0].rpartition("@")[2]
+    labels = host.split(".")
+    return all(label.strip("-_") == label != "" for label in labels) and "_" not in "".join(labels[-2:])
 
 
 def read_emails(folded: str) -> list[Contact]:
@@ -120,7 +133,7 @@ def _phone(text: str, before: str, region: str | None, language: str | None) -> 
     if (
         known
         and (named or text.startswith("+") or len(digits) >= 8)
-        and not (_GROUPED.fullmatch(text) and not named)
+        and not (_GROUPED.fullmatch(text) and not named and not _SPANISH.fullmatch(text))
     ):
         return known
     shaped = bool(re.search(r"\d[ ()\-./]+\d", text)) and not _GROUPED.fullmatch(text)
@@ -140,10 +153,17 @@ def _looks_grouped(text: str) -> bool:
 
 
 def _international(text: str, region: str | None, language: str | None) -> str | None:
-    homes = ((region.upper(),) if region else ()) + _HOMES.get(language or "", ("US",))
-    for home in homes:
+    """Give the E.164 form in the region, else in the language's countries, else of one that names its own."""
+    homes = (region.upper(),) if region else _HOMES.get(language or "", ("US",))
+    digits = re.sub(r"\D", "", text)
+    own = (
+        f"+{digits.removeprefix('00')}"
+        if digits.startswith("00") or len(digits) >= OWN_COUNTRY_DIGITS
+        else ""
+    )
+    for written, home in (*((text, home) for home in homes), (own, None)):
         try:
-            number = phonenumbers.parse(text, home)
+            number = phonenumbers.parse(written, home)
         except phonenumbers.NumberParseException:
             continue
         if phonenumbers.is_valid_number(number):
@@ -162,15 +182,27 @@ def _trim(text: str) -> str:
 
 
 def _unspell(match: re.Match[str]) -> str:
-    data = load("contact")
+    spoken = load("contact")["spoken"]
     text = match.group()
     for name, mark in (("underscore", "_"), ("dash", "-"), ("dot", "."), ("at", "@"), ("weak_at", "@")):
-        for word in sorted((fold(one) for one in data[name]), key=len, reverse=True):
+        for word in _forms(name):
             if mark == "@" and "@" in text:
                 break
-            text = re.sub(rf"\s*{_bound(word)}\s*", mark, text)
-    address = re.sub(r"\s+", "", text)
+            text = re.sub(rf"\s*{word}\s*", mark, text)
+    for word in sorted(spoken, key=len, reverse=True):
+        text = text.replace(fold(word), spoken[word])
+    address = re.sub(r"\s+", "", text).replace("..", ".")
     return address if "." in address.partition("@")[2] else f"{address}.com"
+
+
+def _forms(*names: str) -> list[str]:
+    """Give the patterns of the words for a sign, the longest first, each also in brackets: "(arroba)"."""
+    data = load("contact")
+    words = sorted((fold(word) for name in names for word in data[name]), key=len, reverse=True)
+    bracketed = [rf"[(\[{{<]\s?{re.escape(word)}\s?[)\]}}>]" for word in words if word.isalpha()]
+    # "@shop" behind a space is a name elsewhere, no address.
+    plain = (r"(?:(?<!\s)@|(?<=\s)@(?=\s))" if word == "@" else _bound(word) for word in words)
+    return [*bracketed, *plain]
 
 
 @cache
@@ -187,26 +219,29 @@ def _url_pattern() -> re.Pattern[str]:
 @cache
 def _at_pattern() -> re.Pattern[str]:
     """Spot any word for the at sign first: the whole pattern is dear, and most messages have none."""
-    data = load("contact")
-    return re.compile("|".join(_bound(fold(word)) for word in (*data["at"], *data["weak_at"])))
+    return re.compile("|".join(_forms("at", "weak_at")))
 
 
 @cache
 def _spelled_pattern() -> re.Pattern[str]:
     data = load("contact")
-
-    def words(*names: str) -> str:
-        found = sorted((fold(word) for name in names for word in data[name]), key=len, reverse=True)
-        return "|".join(_bound(word) for word in found)
-
-    name = r"[a-z0-9][a-z0-9_.+-]*"
-    joint = rf"(?:\s*(?:{words('dot', 'dash', 'underscore')}|\.)\s*{name})"
-    spelled_dot = rf"(?:\s*(?:{words('dot')}|\.)\s*[a-z0-9-]+)"
-    providers = "|".join(data["providers"])
+    dot, at = "|".join(_forms("dot")), "|".join(_forms("at"))
+    bracketed = "|".join(form for form in _forms("weak_at") if form.startswith("["))
+    weak_at = "|".join(form for form in _forms("weak_at") if not form.startswith("["))
+    providers = "|".join(map(re.escape, data["providers"]))
+    spoken = "|".join(sorted((re.escape(fold(word)) for word in data["spoken"]), key=len, reverse=True))
+    # Bounded: a stranger's thousand dots must not be tried in every combination.
+    name = r"[a-z0-9][a-z0-9_.+-]{0,63}"
+    local = (
+        rf"{name}(?:\s{{0,3}}(?:{'|'.join(_forms('dot', 'dash', 'underscore'))}|\.)\s{{0,3}}{name}){{0,4}}"
+    )
+    host = rf"(?:{spoken}|[a-z0-9-]{{1,63}})"
+    ending = rf"(?:\s{{0,3}}(?:{dot}|\.)\s{{0,3}}{host}|\s{{0,3}}(?:{spoken}))"
     return re.compile(
-        rf"(?<![a-z0-9_.@])(?:{name}{joint}*\s*(?:{words('at')})\s*[a-z0-9-]+{spelled_dot}+"
-        rf"|{name}{joint}*\s*(?:{words('at')})\s*(?:{providers})(?![\w])"
-        rf"|{name}{joint}*\s+(?:{words('weak_at')})\s+(?:[a-z0-9-]+(?:\s+(?:{words('dot')})\s+[a-z0-9-]+)+|(?:{providers})(?:\.|\s+(?:{words('dot')})\s+)[a-z.]+))"
+        rf"(?<![a-z0-9_.@])(?:{local}\s{{0,3}}(?:{at}|{bracketed})\s{{0,3}}{host}{ending}{{1,5}}"
+        rf"|{local}\s{{0,3}}(?:{at}|{bracketed})\s{{0,3}}(?:{providers})(?![\w])"
+        rf"|{local}\s{{1,3}}(?:{weak_at})\s{{1,3}}(?:[a-z0-9-]{{1,63}}(?:\s{{1,3}}(?:{dot})\s{{1,3}}[a-z0-9-]{{1,63}}){{1,5}}"
+        rf"|(?:{providers})(?:\.|\s{{1,3}}(?:{dot})\s{{1,3}})[a-z.]{{1,63}}))"
         r"(?![a-z0-9_@])"
     )
 

@@ -8,13 +8,15 @@ weekday is the coming one.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Any, Final
 
 from vocabulary import LANGUAGES
 
+from .days import Day, Past, join_neighbours, leave_out, leave_out_short, move_by_offsets, turned_back
 from .folding import fold
+from .hours import read_small, with_far_hour, with_hour
 from .lexicons import load
 from .quantities import read_numbers
 
@@ -22,6 +24,7 @@ LEAD_REACH: Final = 32  # how far before a day its hour or its preposition may s
 ALWAYS_OPEN: Final = "24/7"
 CENTURY_TURN: Final = 70  # '69 is 2069, '70 is 1970
 MAX_AHEAD: Final = {"day": 3650, "week": 520, "month": 240, "year": 100, "hour": 10000, "minute": 100000}
+WORKING_DAYS: Final = 5  # of a week, from Monday on
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 _CJK_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9]|[一二三四五六七八九十廿]{1,3})"
 _YEAR: Final = r"(?:1[89]\d{2}|20\d{2}|21\d{2}|'\d{2}(?!\d))"
@@ -37,56 +40,24 @@ _LEAD: Final = re.compile(
     r"|zum|den|der|il|dal|entro|يوم|في)"
     r"\s+(?:o |el |le |il )?$"
 )
-_AFTERNOON: Final = re.compile(
-    r"p\.?m|tarde|noche|noite|soir|apres-midi|sera|pomeriggio|abend|مساء|العصر|ليلا|بالليل|下午|晚|傍晚|午後|夜|夕方|오후|저녁|밤"
+_AHEAD: Final = (
+    "e|y|and|et|und|or|ou|oder|para|pra|for|pour|fur|per|to|will|be|que|se|if|si|wenn|ob"
+    "|till|until|by|ate|hasta"
 )
-_BETWEEN: Final = frozenset({"", ",", "de", "on", "am", "di", "del", "el", "le", "do"})
-_NOONISH: Final = re.compile(r"ظهر|中午|낮")
-_CJK_VALUES: Final = {character: index for index, character in enumerate("〇一二三四五六七八九十")} | {
-    "两": 2,
-    "元": 1,
-}
-_KOREAN_HOURS: Final = {
-    "한": 1,
-    "두": 2,
-    "세": 3,
-    "네": 4,
-    "다섯": 5,
-    "여섯": 6,
-    "일곱": 7,
-    "여덟": 8,
-    "아홉": 9,
-    "열": 10,
-    "열한": 11,
-    "열두": 12,
-}
 
 Groups = dict[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day in a folded text; `at` when an hour is named too."""
-
-    start: int
-    end: int
-    day: date
-    at: time | None = None
-
-    def value(self, now: datetime) -> str:
-        """Give the ISO date, or the ISO date-time in the time zone of `now`."""
-        if self.at is None:
-            return self.day.isoformat()
-        return datetime.combine(self.day, self.at, tzinfo=now.tzinfo).isoformat()
 
 
 @dataclass(frozen=True)
 class _Grammar:
     data: dict[str, Any]
     templates: tuple[tuple[str, re.Pattern[str]], ...]
-    time: re.Pattern[str] | None
     trigger: re.Pattern[str]
     words: dict[str, dict[str, Any]]
+    offset: re.Pattern[str] | None  # "two weeks from", right before a day
+    no_days: tuple[re.Pattern[str], ...]  # "segunda via", "guten Morgen": the group `no` is no day
+    past: Past
+    shorts: frozenset[str]  # weekdays cut short, which are other words as often: "sun", "ter", "so"
 
 
 def read_dates(
@@ -103,8 +74,36 @@ def read_dates(
                     at = day.time() if isinstance(day, datetime) else None
                     plain = day.date() if isinstance(day, datetime) else day
                     start = match.start() + len(match.group()) - len(match.group().lstrip())
-                    found.append(Day(start, match.end(), plain, at))
-    return [_with_time(day, folded, grammar) for day in _longest(found)]
+                    found.append(Day(start, match.end(), plain, at, kind))
+    days = join_neighbours(_longest(leave_out(found, folded, grammar.no_days)), folded, grammar.words)
+    if grammar.trigger.search(folded):
+        days = move_by_offsets(days, folded, grammar.offset, _mover(grammar, str(known)))
+    return _with_hours(days, folded, str(known), grammar)
+
+
+def _with_hours(days: list[Day], folded: str, language: str, grammar: _Grammar) -> list[Day]:
+    """Give each day the hour beside it; what the hour's words covered is no day of its own any more."""
+    kept: list[Day] = []
+    since = 0
+    for day in days:
+        if day.start >= since:
+            day = turned_back(day, folded, grammar.past)
+            kept.append(with_hour(day, folded, language, since=since))
+            since = kept[-1].end
+    kept = leave_out_short(kept, folded, grammar.shorts)
+    return [with_far_hour(kept[0], folded, language)] if len(kept) == 1 else kept
+
+
+def _mover(grammar: _Grammar, language: str) -> Callable[[Groups, date], date | None]:
+    def move(groups: Groups, start: date) -> date | None:
+        count, unit = _count(groups, grammar, language)
+        if count is None or unit not in {"day", "week", "month", "year"} or count > MAX_AHEAD[unit]:
+            return None
+        if unit in {"day", "week"}:
+            return start + timedelta(days=round(count * (7 if unit == "week" else 1)))
+        return _shift_month(start, round(count * (12 if unit == "year" else 1)), keep_day=True)
+
+    return move
 
 
 def easter(year: int) -> date:
@@ -136,11 +135,11 @@ def _read_numeric(folded: str, today: date, month_first: bool, german: bool) -> 
                 if match[5] and int(match[5]) < 24 and int(match[6]) < 60
                 else None
             )
-            found.append(Day(match.start(), match.end(), day, at))
+            found.append(Day(match.start(), match.end(), day, at, "numeric"))
     for match in _FULL.finditer(folded):
         month, number = _order(int(match[1]), int(match[3]), month_first)
         if day := _date(_full_year(match[4]), month, number):
-            found.append(Day(match.start(), match.end(), day))
+            found.append(Day(match.start(), match.end(), day, kind="numeric"))
     for short in _SHORT.finditer(folded):
         if believed := _short(short, folded, today, month_first, german):
             found.append(believed)
@@ -153,14 +152,14 @@ def _short(match: re.Match[str], folded: str, today: date, month_first: bool, ge
     if match.group() == ALWAYS_OPEN:
         return None
     led = bool(_LEAD.search(folded[max(0, match.start() - LEAD_REACH) : match.start()]))
-    if (match[2] == "." and not (german and match["dot"])) or (match[2] == "-" and not led):
+    if (match[2] == "." and not (german and (match["dot"] or led))) or (match[2] == "-" and not led):
         return None
     written_out = len(match[1]) == 2 and len(match[3]) == 2 and first != second
     if not (led or written_out or (max(first, second) > 12 and match[2] == "/") or match["dot"]):
         return None
     month, number = _order(first, second, month_first)
     day = _coming(today, month, number)
-    return Day(match.start(), match.end(), day) if day else None
+    return Day(match.start(), match.end(), day, kind="numeric") if day else None
 
 
 def _order(first: int, second: int, month_first: bool) -> tuple[int, int]:
@@ -204,14 +203,15 @@ def _resolve_date(groups: Groups, grammar: _Grammar, now: datetime, language: st
     number = _day_number(groups, grammar)
     if number is None:
         return None
-    if groups.get("thisnext") or groups.get("nextmonth"):
-        start = _shift_month(today, _turn(groups.get("thisnext") or groups["nextmonth"]))
+    if turned := groups.get("thisnext") or groups.get("nextmonth"):
+        known = grammar.words["periods"].get(turned)
+        start = _shift_month(today, known[0] if known else _turn(turned))
         return _date(start.year, start.month, number)
-    month = grammar.words["months"].get(groups.get("month") or "") or _small(groups.get("monthnumber"))
+    month = grammar.words["months"].get(groups.get("month") or "") or read_small(groups.get("monthnumber"))
     if month is None:
         return _weekday_with_number(groups, grammar, today, number)
     if groups.get("era"):
-        return _date(2018 + (_small(groups["era"]) or 1), month, number)
+        return _date(2018 + (read_small(groups["era"]) or 1), month, number)
     if groups.get("nextyear"):
         return _date(today.year + _turn(groups["nextyear"]), month, number)
     if year := groups.get("year"):
@@ -288,10 +288,12 @@ def _counted(direction: int) -> "Callable[[Groups, _Grammar, datetime, str], dat
         count, unit = _count(groups, grammar, language)
         if count is None or count > MAX_AHEAD[unit]:
             return None
+        if groups.get("work"):
+            return _working_day(now.date(), round(count))
         if unit in {"hour", "minute"}:
-            return (now + direction * timedelta(**{f"{unit}s": float(count)})).replace(
-                second=0, microsecond=0
-            )
+            spent = direction * timedelta(**{f"{unit}s": float(count)})
+            # Through UTC: a clock that is put forward or back in between does not change how long it takes.
+            return (now.astimezone(UTC) + spent).astimezone(now.tzinfo).replace(second=0, microsecond=0)
         start = now.date()
         if groups.get("days"):
             start += timedelta(days=grammar.words["days"][groups["days"] or ""])
@@ -302,13 +304,21 @@ def _counted(direction: int) -> "Callable[[Groups, _Grammar, datetime, str], dat
     return resolve
 
 
+def _working_day(start: date, count: int) -> date:
+    """Give the day that many working days ahead; holidays are not known here."""
+    day = start - timedelta(days=max(0, start.weekday() - WORKING_DAYS + 1))
+    weeks, left = divmod(count, WORKING_DAYS)
+    over_weekend = 7 - WORKING_DAYS if day.weekday() + left >= WORKING_DAYS else 0
+    return day + timedelta(days=7 * weeks + left + over_weekend)
+
+
 def _count(groups: Groups, grammar: _Grammar, language: str) -> tuple[float | None, str]:
     if dual := groups.get("dual"):
         count, unit = grammar.words["duals"][dual]
         return float(count), unit
     if one := groups.get("one"):
         return 1.0, grammar.words["units"][one]
-    unit = grammar.words["units"][groups["unit"] or ""]
+    unit = "day" if groups.get("work") else grammar.words["units"][groups["unit"] or ""]
     numbers = read_numbers(groups["n"] or "", language=language)
     return (float(numbers[0].value), unit) if numbers else (None, unit)
 
@@ -320,18 +330,27 @@ def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: 
     if unit == "week":
         return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift)
     if unit == "weekend":
-        return today - timedelta(days=today.weekday()) + timedelta(days=7 * shift + 5)
+        saturday = today - timedelta(days=today.weekday()) + timedelta(days=7 * shift + 5)
+        return saturday if shift else max(saturday, today)
     return _shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
 
 
 def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
-    today = now.date()
-    span = grammar.words["spans"][groups["span"] or ""]
-    first = today.replace(day=1) if span == "month" else today.replace(month=1, day=1)
-    following = _shift_month(first, 1 if span == "month" else 12)
-    if grammar.words["edges"][groups["edge"] or ""] == "last":
-        return following - timedelta(days=1)
-    return following
+    """Give the last or first day of a span; the first of the running one is over: the next is meant."""
+    is_last = grammar.words["edges"][groups["edge"] or ""] == "last"
+    if period := groups.get("period"):
+        first, unit = _resolve_period(groups, grammar, now, language), grammar.words["periods"][period][1]
+        return _following(first, unit) - timedelta(days=1) if is_last else first
+    unit, today = grammar.words["spans"][groups["span"] or ""], now.date()
+    following = _following(today, unit)
+    return following - timedelta(days=1) if is_last else following
+
+
+def _following(day: date, unit: str) -> date:
+    """Give the first day after the week, month or year in which the day lies."""
+    if unit.startswith("week"):
+        return day + timedelta(days=7 - day.weekday())
+    return _shift_month(day, 1) if unit == "month" else date(day.year + 1, 1, 1)
 
 
 def _resolve_holiday(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date | None:
@@ -383,63 +402,18 @@ def _turn(word: str | None) -> int:
 def _day_number(groups: Groups, grammar: _Grammar) -> int | None:
     if word := groups.get("dayword"):
         return int(grammar.words["ordinals"][word])
-    number = _small(groups.get("day"))
+    number = read_small(groups.get("day"))
     return number if number and 1 <= number <= 31 else None
 
 
-def _small(text: str | None) -> int | None:
-    """Read digits or a short run of Chinese numerals."""
-    if not text:
-        return None
-    if text.isdigit():
-        return int(text)
-    if text in _KOREAN_HOURS:
-        return _KOREAN_HOURS[text]
-    text = text.replace("廿", "二十")
-    if "十" in text:
-        tens, ones = text.split("十", 1)
-        return (_CJK_VALUES.get(tens, 1) if tens else 1) * 10 + (_CJK_VALUES.get(ones, 0) if ones else 0)
-    return _CJK_VALUES.get(text)
-
-
 def _longest(days: list[Day]) -> list[Day]:
-    taken: list[Day] = []
+    kept: list[Day] = []
+    taken = bytearray(max((day.end for day in days), default=0))
     for day in sorted(days, key=lambda one: (one.start - one.end, one.start)):
-        if all(day.end <= other.start or day.start >= other.end for other in taken):
-            taken.append(day)
-    return sorted(taken, key=lambda one: one.start)
-
-
-def _with_time(day: Day, folded: str, grammar: _Grammar) -> Day:
-    """Add an hour that stands right behind the day, or right before it."""
-    if grammar.time is None or day.at is not None:
-        return day
-    behind = grammar.time.match(folded, day.end)
-    if behind and (at := _time(behind.groupdict(), grammar)):
-        return Day(day.start, behind.end(), day.day, at)
-    for ahead in grammar.time.finditer(folded, max(0, day.start - LEAD_REACH), day.start):
-        gap = folded[ahead.end() : day.start]
-        is_near = len(gap) <= 4 and gap.strip() in _BETWEEN
-        if is_near and (at := _time(ahead.groupdict(), grammar)):
-            lead = len(ahead.group()) - len(ahead.group().lstrip(" ,"))
-            return Day(ahead.start() + lead, day.end, day.day, at)
-    return day
-
-
-def _time(groups: Groups, grammar: _Grammar) -> time | None:
-    if name := groups.get("clockname"):
-        return time.fromisoformat(grammar.data["clock"][name])
-    hour = _small(groups.get("hour") or groups.get("hour2") or groups.get("hour3"))
-    minute_text = groups.get("minute") or groups.get("minute2") or groups.get("minute3")
-    minute = 30 if minute_text in {"半", "반"} else _small(minute_text) or 0
-    half = groups.get("half") or groups.get("half2") or ""
-    if hour is None or hour > 23 or minute > 59:
-        return None
-    if hour < 12 and (_AFTERNOON.match(half) or (_NOONISH.search(half) and hour < 4)):
-        hour += 12
-    if hour == 12 and re.match(r"a\.?m", half):
-        hour = 0
-    return time(hour, minute)
+        if not any(taken[day.start : day.end]):
+            taken[day.start : day.end] = b"\1" * (day.end - day.start)
+            kept.append(day)
+    return sorted(kept, key=lambda one: one.start)
 
 
 _RESOLVERS: Final[dict[str, "Callable[[Groups, _Grammar, datetime, str], date | datetime | None]"]] = {
@@ -481,7 +455,6 @@ def _grammar(language: str) -> _Grammar:
         )
     }
     words["units"] = {fold(word): unit for unit, forms in data["units"].items() for word in forms}
-    data["clock"] = {fold(word): value for word, value in data.get("clock", {}).items()}
     pieces = _pieces(language, data, words)
     templates = []
     for kind, sources in [
@@ -492,13 +465,9 @@ def _grammar(language: str) -> _Grammar:
     ]:
         for source in sources:
             templates.append((kind, re.compile(_bounded(_fill(source, pieces), language))))
-    timing = data.get("time")
     return _Grammar(
         data,
         tuple(templates),
-        re.compile(r"[\s,]*" + _fill(timing, pieces) + ("" if language in UNSPACED else r"(?![^\W_])"))
-        if timing
-        else None,
         re.compile(
             r"\d|"
             + _any(
@@ -510,11 +479,36 @@ def _grammar(language: str) -> _Grammar:
                     *words["holidays"],
                     *words["duals"],
                     *words["periods"],
+                    *words["edges"],
                 ]
             )
         ),
         words,
+        _offset(data, pieces),
+        tuple(re.compile(_bounded(_fill(source, pieces), language)) for source in data.get("no_days", ())),
+        _past(data, words, language),
+        frozenset(data.get("weekday_short", ())),
     )
+
+
+def _past(data: dict[str, Any], words: dict[str, dict[str, Any]], language: str) -> Past:
+    before, after = (
+        _any([fold(word) for word in data.get(name, ())]) for name in ("past_before", "past_after")
+    )
+    start, end = ("", "") if language in UNSPACED else (r"(?<![^\W_])", r"(?![^\W_])")
+    return Past(
+        frozenset(words["weekdays"]),
+        # In the weekday's own clause: no stop in between, and nothing that looks ahead ("pedi para sexta").
+        re.compile(rf"{start}(?:{before}){end}(?:(?!{start}(?:{_AHEAD}){end})[^,.;!?\n])*$"),
+        re.compile(rf"[\s?]{{0,2}}(?:{after}){end}"),
+    )
+
+
+def _offset(data: dict[str, Any], pieces: dict[str, str]) -> re.Pattern[str] | None:
+    if "after" not in data:
+        return None
+    leads, after = (_any([fold(word) for word in data[name]]) for name in ("count_leads", "after"))
+    return re.compile(_fill(rf"(?<![^\W_])(?:(?:{leads})\s+)?{{n}}\s+{{unit}}\s+(?:{after})\s+$", pieces))
 
 
 def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -541,17 +535,22 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "dual": rf"(?P<dual>{_any(words['duals'])})",
         "days": rf"(?P<days>{_any(words['days'])})",
         "nth": rf"(?P<nth>{_any(nths)})",
+        "monthly": rf"(?P<nextmonth>{_any(_lasting(words, 'month'))})(?![^\W_])",
+        "longperiod": rf"(?P<period>{_any(_lasting(words, 'month', 'year'))})",
         "period": rf"(?P<period>{_any(words['periods'])})",
         "holiday": rf"(?P<holiday>{_any(words['holidays'])})",
         "edge": rf"(?P<edge>{_any(words['edges'])})",
-        "span": rf"(?P<span>{_any(words['spans'])})",
+        "span": rf"(?P<span>{_any(word for word, unit in words['spans'].items() if unit != 'week')})",
         "thisnext": "(?P<thisnext>这个|這個|这|本|下个|下個|下|上个|上個|上)",
-        "clock": rf"(?P<clockname>{_any(data.get('clock', {}))})",
         **{
             name: rf"(?:{_any([fold(word) for word in data.get(name, [])])})"
             for name in ("next", "last", "this")
         },
     }
+
+
+def _lasting(words: dict[str, dict[str, Any]], *units: str) -> list[str]:
+    return [word for word, (_, unit) in words["periods"].items() if unit in units]
 
 
 def _fill(template: str, pieces: dict[str, str]) -> str:
@@ -564,7 +563,7 @@ def _bounded(pattern: str, language: str) -> str:
     if language in UNSPACED:
         return pattern
     head = r"(?:(?<![^\W_])|(?<=\b[وبل]))" if language == "ar" else r"(?<![^\W_])"
-    return rf"{head}(?:{pattern})(?![^\W_])"
+    return rf"{head}(?:{pattern})(?![^\W_]|[/.-]\d)"
 
 
 def _any(words: Any) -> str:

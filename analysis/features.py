@@ -19,13 +19,23 @@ _MASK: Final = (1 << HASH_BITS) - 1
 MAX_TOKENS: Final = 120  # a chat message; the tail of a longer text adds nothing
 SHORT_LENGTH: Final = 20  # below this, capitals and digits are chance
 MAX_PAIRED: Final = 10
+DENIAL: Final = "negate"
+DENIAL_REACH: Final = 3  # words after a "not" that it turns round
+NEAR_BEFORE: Final = 1  # characters between a "not" and the word it turns, in unspaced writing
+NEAR_AFTER: Final = 1
+TURNED: Final = frozenset(
+    {"joy", "love", "praise", "excite", "hope", "annoy", "fear", "pain", "disappoint", "sad"}
+)
 MAX_PHRASE_WORDS: Final = 5
+NEGATED_LENGTH: Final = 5  # of an Arabic word that may hide a "not" around it
 CONCEPT_WEIGHT: Final = 1.6
 PAIR_WEIGHT: Final = 0.8
+FEELINGS: Final = "feelings"
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 
 _TOKEN: Final = re.compile(
-    r"(?P<url>https?://\S+|www\.\S+|\b[a-z0-9-]+\.(?:com|net|org|io|ly|xyz|top|br|ru|info|me|co|shop|site|link|cc)\b\S*)"
+    r"(?P<url>(?:https?://|www\.|(?<![a-z0-9])[a-z0-9-]+\.(?:com|net|org|io|ly|xyz|top|br|ru|info|me|co|shop|site|link|cc"
+    r"|online|vip|club|app)(?![a-z0-9]))[^\s\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]*)"
     r"|(?P<mail>[\w.+-]+@[\w-]+\.[\w.]+)"
     r"|(?P<number>[$€£¥₩]?\d[\d.,:/]*\d|[$€£¥₩]?\d)"
     r"|(?P<unspaced>[\u3040-\u30ff\u3400-\u9fff]+)"
@@ -36,6 +46,10 @@ _TOKEN: Final = re.compile(
 _LONG: Final = re.compile(r"(.)\1{2,}")
 _SHOUTED: Final = re.compile(r"\b[A-Z]{2,}\b")
 _ARABIC_HEAD: Final = re.compile(r"^(?:و|ف)?(?:بال|ال|لل|كال|ب|ل|ف|و|ه)")
+# "He, you, we" before a verb, with "will" or "is now" before that.
+_ARABIC_VERB: Final = re.compile(r"^(?:[بهحسك])?[يتنا](?=\w{3})")
+# A pronoun or a plural's ending, after three letters at least.
+_ARABIC_TAIL: Final = re.compile(r"(?<=\w{3})(?:كم|هم|ها|نا|ني|ين|ون|ات|ك|ه|ي|وا|و)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +102,17 @@ def tokenize(text: str) -> Tokens:
 def find_concepts(tokens: Tokens, languages: tuple[str, ...], lexicon: str = "concepts") -> list[str]:
     """Name the concepts of a text in order, by the lexicons of the given languages."""
     found: list[str] = []
-    position = 0
+    position, denied_until = 0, 0
     while position < len(tokens.words):
         names, width = _concepts_at(tokens, position, languages, lexicon)
+        if tokens.kinds[position] == "mark":
+            denied_until = 0
+        if position < denied_until:
+            names = [f"not {name}" if name in TURNED else name for name in names]
         found += [name for name in names if name not in found]
         position += width
+        if DENIAL in names and _is_spaced(tokens.words[position - 1]):
+            denied_until = position + DENIAL_REACH
     return found
 
 
@@ -207,7 +227,7 @@ def _concepts_at(
             names += matched
             width = max(width, phrase_width)
         else:
-            names += _single(word, table, language)
+            names += _single(word, table, language, bare_tails=lexicon == FEELINGS)
     return names, width
 
 
@@ -219,10 +239,16 @@ def _phrase(tokens: Tokens, position: int, table: _Lexicon) -> tuple[tuple[str, 
     return (), 1
 
 
-def _single(word: str, table: _Lexicon, language: str) -> list[str]:
+def _single(word: str, table: _Lexicon, language: str, *, bare_tails: bool) -> list[str]:
     forms = [word]
     if language == "ar" and len(word) > 3 and (head := _ARABIC_HEAD.match(word)):
         forms.append(word[head.end() :])
+    if language == "ar" and bare_tails:
+        bare = word[2:] if word.startswith("ما") and len(word) > NEGATED_LENGTH else word
+        bare = bare[:-1] if bare.endswith("ش") and len(bare) > NEGATED_LENGTH else bare  # "ma ...sh": not
+        forms += [bare] if bare != word else []
+        forms += [bare[verb.end() :]] if (verb := _ARABIC_VERB.match(bare)) else []
+        forms += [form[: tail.start()] for form in forms if (tail := _ARABIC_TAIL.search(form))]
     if "'" in word:
         forms.append(word.split("'")[-1])
     names: list[str] = []
@@ -236,17 +262,28 @@ def _single(word: str, table: _Lexicon, language: str) -> list[str]:
 
 
 def _inside(run: str, table: _Lexicon) -> list[str]:
-    """In unspaced writing, take the longest known word at each place."""
-    names: list[str] = []
+    """In unspaced writing, take the longest known word at each place, turned round by a "not" beside it."""
+    found: list[tuple[int, int, tuple[str, ...]]] = []
     position = 0
     while position < len(run):
         for size in range(min(12, len(run) - position), 0, -1):
             if known := table.exact.get(run[position : position + size]):
-                names += known
+                found.append((position, position + size, known))
                 position += size - 1
                 break
         position += 1
+    denials = [(start, end) for start, end, names in found if DENIAL in names]
+    names = []
+    for start, end, known in found:
+        is_denied = any(
+            0 <= start - last <= NEAR_BEFORE or 0 <= first - end <= NEAR_AFTER for first, last in denials
+        )
+        names += [f"not {name}" if is_denied and name in TURNED else name for name in known]
     return names
+
+
+def _is_spaced(word: str) -> bool:
+    return word[0] < "\u3040"
 
 
 @cache

@@ -56,6 +56,12 @@ class Folded:
     original: str
     offsets: tuple[int, ...] | None
 
+    def cased(self) -> str:
+        """Give the original's character for each folded one: as long as the folded text, in its own case."""
+        if self.offsets is None:
+            return self.original
+        return "".join(self.original[at] for at in self.offsets[:-1])
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Give the original's code-point span of a folded span."""
         if self.offsets is None:

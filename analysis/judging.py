@@ -8,18 +8,25 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
+from vocabulary import LANGUAGES
+
 from .classifier import Classifier, Features
-from .features import Tokens, find_concepts, surface, tokenize, weigh
+from .embedding import LocalModel
+from .features import UNSPACED, Tokens, find_concepts, surface, tokenize, weigh
 from .folding import fold
+from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 TASKS: Final = ("intent", "buying_signal", "sentiment", "urgency", "spam")
-RULES_VERSION: Final = 1  # raised when grammars or rules change what a reading says
+RULES_VERSION: Final = 6  # raised when grammars or rules change what a reading says
 PATTERN_CONFIDENCE: Final = 0.95
+BARE_WORDS: Final = 3
+BARE_CHARACTERS: Final = 4  # of unspaced writing, as long as a name
+COURTESY_WORDS: Final = 12
 SECOND_LANGUAGE: Final = 0.15  # a language this likely lends its lexicon too: people mix
 
 
@@ -32,8 +39,16 @@ class Message:
     languages: tuple[str, ...]
     concepts: tuple[str, ...]
     feelings: tuple[str, ...]
+    voice: tuple[str, ...]
+    is_courtesy: bool
     features: Features = field(repr=False)
     feeling_features: Features = field(repr=False)
+    voice_features: Features = field(repr=False)
+
+    @property
+    def has_emoji(self) -> bool:
+        """Tell whether an emoji stands in it."""
+        return "emoji" in self.tokens.kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +60,28 @@ class Pattern:
     phrase: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Models:
-    """Trained classifiers by task, and phrases; what a business has not taught comes from the package."""
+    """Trained classifiers by task, and phrases; what a business has not taught comes from the package.
+
+    A key of caches: two of the same version are equal.
+    """
 
     own: Mapping[str, Classifier] = field(default_factory=dict)
     patterns: tuple[Pattern, ...] = ()
+    said: Mapping[tuple[str, str], str] = field(default_factory=dict)  # what people said of whole texts
+    local: LocalModel | None = None  # the optional one, blended with the classifiers
 
     def of(self, task: str) -> Classifier:
         """Give a task's classifier."""
         return self.own.get(task) or shipped(task)
 
     def judge(self, task: str, message: Message, features: Features) -> dict[str, float]:
-        """Give the probability of each label; a phrase of the business's own outweighs the classifier."""
+        """Give the probability of each label; the business's own word outweighs the classifier."""
         shares = self.of(task).judge(features)
-        label = next(
-            (one.label for one in self.patterns if one.task == task and _stands_in(one, message)), None
-        )
+        if self.local is not None:
+            shares = self.local.blend(task, message.text, shares)
+        label = self.settled(task, message)
         if label not in shares:
             return shares
         return {
@@ -69,11 +89,43 @@ class Models:
             for name, share in shares.items()
         }
 
+    def settled(self, task: str, message: Message) -> str | None:
+        """Give the label that a person or a phrase of the business has settled for a message."""
+        label = self.said.get((task, plain(message.text))) if self.said else None
+        if label is not None:
+            return label
+        return next(
+            (one.label for one in self.patterns if one.task == task and _stands_in(one, message)), None
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Models) and self.version() == other.version()
+
+    def __hash__(self) -> int:
+        return hash(self.version())
+
+    def knows(self, message: Message) -> bool:
+        """Tell whether the business itself said something of this text."""
+        return any(_stands_in(one, message) for one in self.patterns) or (
+            bool(self.said) and any((task, plain(message.text)) in self.said for task in TASKS)
+        )
+
     def version(self) -> str:
         """Name everything that decides a reading; a cached reading is good for as long as this stays."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
         parts = [str(RULES_VERSION), *(f"{task}:{self.of(task).version}" for task in TASKS)]
+        parts += [f"local:{self.local.version}"] if self.local is not None else []
         parts += [f"{one.task}:{one.label}:{one.phrase}" for one in self.patterns]
+        parts += [f"{task}:{label}:{text}" for (task, text), label in sorted(self.said.items())]
         return hashlib.sha256("|".join(parts).encode()).hexdigest()[:16]
+
+
+def plain(text: str) -> str:
+    """Give the form in which two texts are the same: without case, accents and spare blanks."""
+    return " ".join(fold(text).split())
 
 
 @cache
@@ -90,26 +142,84 @@ def prepare(text: str, shares: Mapping[str, float]) -> Message:
     seen = surface(tokens)
     concepts = find_concepts(tokens, languages)
     feelings = find_concepts(tokens, languages, "feelings")
+    voice = find_concepts(tokens, languages, "voice")
     return Message(
         text,
         tokens,
         languages,
         tuple(concepts),
         tuple(feelings),
+        tuple(voice),
+        _is_courtesy(tokens),
         weigh(seen, {"concepts": concepts}),
         weigh(seen, {"feelings": feelings, "concepts": concepts}),
+        weigh(seen, {"concepts": concepts, "voice": voice}),
     )
 
 
 def _stands_in(pattern: Pattern, message: Message) -> bool:
     """Match whole words of spaced writing, any place in unspaced."""
-    phrase = fold(pattern.phrase).strip()
+    matcher = _matcher(pattern.phrase)
+    return matcher is not None and matcher.search(_folded(message.text)) is not None
+
+
+@lru_cache(maxsize=1024)
+def _matcher(phrase: str) -> re.Pattern[str] | None:
+    phrase = fold(phrase).strip()
     if not phrase:
-        return False
+        return None
     bound = r"(?<![^\W_])" if phrase.isascii() else ""
-    return re.search(rf"{bound}{re.escape(phrase)}{bound.replace('<', '')}", fold(message.text)) is not None
+    return re.compile(rf"{bound}{re.escape(phrase)}{bound.replace('<', '')}")
 
 
-def has_words(message: Message) -> bool:
-    """Tell whether there is anything to judge: a word, an emoji or a mark."""
-    return any(kind in {"word", "unspaced", "emoji", "url", "mail"} for kind in message.tokens.kinds)
+@lru_cache(maxsize=16)
+def _folded(text: str) -> str:
+    """Fold a text once for all phrases that are looked for in it."""
+    return fold(text)
+
+
+def is_silent(message: Message, models: Models) -> bool:
+    """Tell that a message asks for nothing: no word or link in it, or nothing but courtesies."""
+    says_nothing = not {"word", "unspaced", "url", "mail"}.intersection(message.tokens.kinds)
+    return (says_nothing or message.is_courtesy) and not models.knows(message)
+
+
+def is_bare(message: Message) -> bool:
+    """Tell a word or two that no lexicon knows: a name, a typing error."""
+    unspaced = sum(
+        len(word)
+        for word, kind in zip(message.tokens.words, message.tokens.kinds, strict=True)
+        if kind == "unspaced"
+    )
+    return (
+        len(message.tokens.words) <= BARE_WORDS
+        and unspaced <= BARE_CHARACTERS
+        and not (message.concepts or message.feelings)
+        and not {"url", "mail", "mark"}.intersection(message.tokens.kinds)
+    )
+
+
+def _is_courtesy(tokens: Tokens) -> bool:
+    if len(tokens.words) > COURTESY_WORDS or not {"word", "unspaced"}.issuperset(
+        kind for kind in tokens.kinds if kind not in {"mark", "emoji"}
+    ):
+        return False
+    words = [
+        word for word, kind in zip(tokens.words, tokens.kinds, strict=True) if kind in {"word", "unspaced"}
+    ]
+    return bool(words) and _courtesies().fullmatch(" ".join(words)) is not None
+
+
+@cache
+def _courtesies() -> re.Pattern[str]:
+    """Match a row of courtesies, of any language: people greet in borrowed words."""
+    spaced: set[str] = set()
+    unspaced: set[str] = set()
+    for language in LANGUAGES:
+        known = {" ".join(tokenize(one).words) for one in load("courtesies", language)["whole"].split(",")}
+        (unspaced if language in UNSPACED else spaced).update(known)
+    return re.compile(rf"(?:\s?(?:(?:{_longest_first(spaced)})(?![^\W_])|{_longest_first(unspaced)}))++")
+
+
+def _longest_first(words: set[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word)))

@@ -8,7 +8,6 @@ conversation spoke before as a gentle prior. It downloads nothing and names no e
 import math
 import re
 from array import array
-from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -25,6 +24,9 @@ MODEL: Final = Path(__file__).parent / "models" / "language.bin"
 DEFAULT: Final = "en"  # a text without a letter, and no conversation before it
 PRIOR_WEIGHT: Final = 1.5
 SHORT_PRIOR_WEIGHT: Final = 3.0  # a single word says less than the conversation did
+SHORT_DOUBT: Final = 1.0  # one word is half as telling as it looks
+WITHOUT_KANA: Final = 1.0  # Japanese is rarely written in Chinese characters alone
+DAMPING: Final = 0.5  # a word that our examples repeat is no surer a sign of its language
 SMOOTHING: Final = 0.3
 WORD_WEIGHT: Final = 3
 MAX_CHARACTERS: Final = 400
@@ -49,13 +51,16 @@ def identify(text: str, *, prior: str | None = None) -> tuple[str, float]:
 def language_shares(text: str, *, prior: str | None = None) -> dict[str, float]:
     """Give the probability of each language."""
     clean = _NOISE.sub(" ", text[:MAX_CHARACTERS])
+    if prior in LANGUAGES and not any(character.isalpha() for character in clean):
+        return {language: 0.91 if language == prior else 0.01 for language in LANGUAGES}
     if (script := _script(clean)) is not None:
         return {language: 0.991 if language == script else 0.001 for language in LANGUAGES}
     features = _features(clean)
     model = shipped_model()
     scores = [0.0] * len(LANGUAGES)
     if features:
-        scores = [score / model.temperature for score in model.scores(features)]
+        doubt = model.temperature * (1 + SHORT_DOUBT / max(1, len(clean.split())))
+        scores = [score / doubt for score in model.scores(features)]
     if not _HAN.search(clean) and not any(features):
         scores[LANGUAGES.index(DEFAULT)] += 0.5
     if not _HAN.search(clean):
@@ -64,6 +69,7 @@ def language_shares(text: str, *, prior: str | None = None) -> dict[str, float]:
     elif not _LATIN.search(clean):
         for language in LANGUAGES:
             scores[LANGUAGES.index(language)] -= 0 if language in {"zh", "ja"} else 12
+        scores[LANGUAGES.index("ja")] -= WITHOUT_KANA
     if prior in LANGUAGES:
         scores[LANGUAGES.index(prior)] += PRIOR_WEIGHT + SHORT_PRIOR_WEIGHT / max(1, len(clean.split()))
     return dict(zip(LANGUAGES, softmax(scores), strict=True))
@@ -71,18 +77,21 @@ def language_shares(text: str, *, prior: str | None = None) -> dict[str, float]:
 
 def learn_languages(texts: Iterable[tuple[str, str]]) -> Classifier:
     """Fit the model to (text, language) pairs; accents are learnt and also forgiven."""
-    counts: dict[str, Counter[int]] = {language: Counter() for language in LANGUAGES}
+    counts: dict[str, dict[int, float]] = {language: {} for language in LANGUAGES}
     for text, language in texts:
         for form in {text, fold(text)}:
-            counts[language].update(_features(form))
+            for feature, weight in _features(form).items():
+                counts[language][feature] = counts[language].get(feature, 0.0) + weight
+    for counter in counts.values():
+        for feature, count in counter.items():
+            counter[feature] = count**DAMPING
     totals = {language: sum(counter.values()) or 1.0 for language, counter in counts.items()}
     packed = array("b", bytes(len(LANGUAGES) << HASH_BITS))
     step = 0.08
+    unseen = SMOOTHING * (1 << HASH_BITS)
     for feature in set().union(*counts.values()):
         row = [
-            math.log(
-                (counts[language][feature] + SMOOTHING) / (totals[language] + SMOOTHING * (1 << HASH_BITS))
-            )
+            math.log((counts[language].get(feature, 0.0) + SMOOTHING) / (totals[language] + unseen))
             for language in LANGUAGES
         ]
         middle = sum(row) / len(row)

@@ -5,10 +5,11 @@ that stands beside it, or none.
 """
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from vocabulary import LANGUAGES
 
@@ -20,6 +21,13 @@ MAX_AMOUNT: Final = Decimal(10) ** 13
 MARK_REACH: Final = 16  # a currency's mark stands no further from its figures
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
+MAX_BARE: Final = Decimal(10) ** 7  # a longer row of digits without a currency is a code or a phone
+CUE_REACH: Final = 28  # "presupuesto es de " and a word like "about" stand before a bare price
+RANGE_GAP: Final = 5  # two numbers this close are a range, not a price
+SMALLEST_PRICE: Final = 5  # "custa 2" is seldom the price
+_SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
+_TAIL_GAP: Final = re.compile(r"[\s,]{0,2}(?:(?:and|e|y|et|und|con|com|و)\s{1,2})?")
+_WEIGHT: Final = re.compile(r"\s{1,2}(?:of|de|d'|di)(?![^\W_])")
 _NOT_MONEY: Final = re.compile(
     r"\d\s*(?:%|/|:|h\b|kg|km|cm|m2|gb|anos|años|years|jahre|ans\b|anni|歳|岁|살|سنه)"
 )
@@ -40,8 +48,12 @@ class _Names:
     before: re.Pattern[str]
     after: re.Pattern[str]
     currencies: dict[str, str]
-    fraction: re.Pattern[str]
     around: re.Pattern[str]
+    weak: frozenset[str]  # names that mean other things too
+    cue: re.Pattern[str]  # "costs", right before a bare number; the group `weak` is a mere "for"
+    closes: re.Pattern[str]  # what may follow a sum that ends without its currency
+    no_sum: re.Pattern[str]
+    tenths: bool
 
 
 def read_amount(text: str, *, region: str | None = None, language: str | None = None) -> Decimal | None:
@@ -58,18 +70,28 @@ def read_amount(text: str, *, region: str | None = None, language: str | None = 
     return found[0] if Decimal(0) <= found[0] <= MAX_AMOUNT else None
 
 
-def read_money(folded: str, *, region: str | None = None, language: str | None = None) -> list[Money]:
-    """Find every sum that names its currency, in symbols, codes or words."""
+def read_money(
+    folded: str, *, region: str | None = None, language: str | None = None, cased: str | None = None
+) -> list[Money]:
+    """Find every sum that names its currency, in symbols, codes or words, or is said to be a price.
+
+    `cased` is the text as it was written, letter for letter: "TRY" is a currency, "try" is not.
+    """
     names = _names(language or guess_script(folded))
+    numbers = read_numbers(folded, language=language, decimal_mark=decimal_mark(region, language))
     sums: list[Money] = []
-    for number in read_numbers(folded, language=language, decimal_mark=decimal_mark(region, language)):
-        money = _beside(number, folded, names, region, language)
+    for at, number in enumerate(numbers):
+        if sums and number.start < sums[-1].end:
+            continue
+        money = _beside(number, folded, names, (region, language), cased)
+        if money is None and _is_price(at, numbers, folded, names):
+            money = Money(number.start, number.end, number.value, None)
         if money is None or (sums and money.start < sums[-1].end):
             continue
         if sums and _adds_fraction(sums[-1], money, folded):
             sums[-1] = Money(sums[-1].start, money.end, sums[-1].amount + money.amount, sums[-1].currency)
         else:
-            sums.append(money)
+            sums.append(_with_tail(money, numbers[at + 1 : at + 2], folded, names))
     return sums
 
 
@@ -83,22 +105,95 @@ def decimal_mark(region: str | None, language: str | None) -> str | None:
 
 
 def _beside(
-    number: Number, folded: str, names: _Names, region: str | None, language: str | None
+    number: Number, folded: str, names: _Names, place: tuple[str | None, str | None], cased: str | None
 ) -> Money | None:
-    if after := names.after.match(folded, number.end):
-        currency, factor = _resolve(names.currencies[after["name"]], region, language)
-        before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
+    """Read a number with the currency behind it, else with the one before it."""
+    before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
+    if before and _is_lower_code(before, cased):
+        before = None
+    after = names.after.match(folded, number.end)
+    if after and not _is_lower_code(after, cased) and _is_meant(after, number, folded, names):
+        currency, factor = _resolve(names.currencies[after["name"]], *place)
         if before and number.is_literal:
-            currency, factor = _resolve(names.currencies[before["name"]], region, language)
+            currency, factor = _resolve(names.currencies[before["name"]], *place)
             return Money(before.start("name"), number.end, number.value, currency)
         return Money(number.start, after.end(), number.value * factor, currency)
-    before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
     if before is None or number.is_article:
         return None
-    currency, factor = _resolve(names.currencies[before["name"]], region, language)
+    currency, factor = _resolve(names.currencies[before["name"]], *place)
     if factor != 1:
         return None
     return Money(before.start("name"), number.end, number.value, currency)
+
+
+def _is_lower_code(match: re.Match[str], cased: str | None) -> bool:
+    if cased is None or match["name"].upper() not in load("money")["word_codes"]:
+        return False
+    return not cased[match.start("name") : match.end("name")].isupper()
+
+
+def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) -> bool:
+    """Tell a currency from its homonyms: "pounds of meat", "un sol" in the sky, "一块去"."""
+    if names.no_sum.match(folded, after.end("name")):
+        return False
+    if names.currencies[after["name"]] == "pound" and _WEIGHT.match(folded, after.end()):
+        return False
+    if after["name"] not in names.weak:
+        return True
+    if number.value != 1:
+        return True
+    is_priced = names.cue.search(folded, max(0, number.start - CUE_REACH), number.start)
+    return bool(is_priced or not number.is_article) and bool(names.closes.match(folded, after.end()))
+
+
+def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) -> bool:
+    """Tell a bare number that is a price: "custa 3 mil", "for 2k", or "2k" as the whole message."""
+    number = numbers[at]
+    if number.is_article or not names.closes.match(folded, number.end):
+        return False
+    if number.value >= MAX_BARE and not number.is_scaled:
+        return False
+    cue = names.cue.search(folded, max(0, number.start - CUE_REACH), number.start)
+    is_priced = cue is not None and cue["weak"] is None
+    # A word like "costs" parts a number from the one before it; a mere "to" makes a range of the two.
+    neighbours = (*numbers[max(0, at - 1) : at], *numbers[at + 1 : at + 2])[is_priced and at > 0 :]
+    if any(_gap(number, other) <= RANGE_GAP for other in neighbours):
+        return False
+    is_large = number.is_literal and number.is_scaled
+    if is_priced:
+        return number.value >= SMALLEST_PRICE
+    if cue and is_large:
+        return True
+    rest = f"{folded[: number.start]} {folded[number.end :]}"
+    return is_large and not re.sub(r"[\W_]+", "", names.around.sub(" ", rest))
+
+
+def _gap(one: Number, other: Number) -> int:
+    return max(one.start, other.start) - min(one.end, other.end)
+
+
+def _with_tail(money: Money, following: Sequence[Number], folded: str, names: _Names) -> Money:
+    """Add the hundredths said behind the currency: "12 euros 50", "12 reais e cinquenta", "三块五"."""
+    if not following or money.currency in load("money")["whole"] or money.amount != int(money.amount):
+        return money
+    (number,) = following
+    between = folded[money.end : number.start]
+    if money.end > number.start or not _TAIL_GAP.fullmatch(between) or number.is_scaled:
+        return money
+    if names.after.match(folded, number.end) or not names.closes.match(folded, number.end):
+        return money
+    digits = number.end - number.start
+    share: Decimal | None
+    if names.tenths and digits == 1 and number.value < 10:
+        share = Decimal(10)
+    elif number.is_literal:
+        share = Decimal(100) if digits == 2 else None
+    else:
+        share = Decimal(100) if number.value in _SPOKEN_CENTS and not names.tenths else None
+    is_behind = folded[money.start].isalnum() and not folded[money.end - 1].isdigit()
+    if share is None or not is_behind or not number.value:
+        return money
+    return Money(money.start, number.end, money.amount + number.value / share, money.currency)
 
 
 def _resolve(name: str, region: str | None, language: str | None) -> tuple[str | None, Decimal]:
@@ -111,11 +206,12 @@ def _resolve(name: str, region: str | None, language: str | None) -> tuple[str |
     if name not in shared["defaults"]:
         return name, Decimal(1)
     country = (region or "").upper()
+    factor = Decimal(shared["factors"].get(name, 1))
     if country in shared[name]:
-        return shared[name][country], Decimal(1)
+        return shared[name][country], factor
     if name == "yen" and language == "zh":
         return "CNY", Decimal(1)
-    return shared["defaults"][name], Decimal(1)
+    return shared["defaults"][name], factor
 
 
 def _adds_fraction(first: Money, second: Money, folded: str) -> bool:
@@ -139,39 +235,51 @@ def _may_be_answer(number: Number, folded: str, language: str | None) -> bool:
 @cache
 def _names(language: str | None) -> _Names:
     shared = load("money")
-    currencies: dict[str, str] = {}
-    spoken: list[str] = []
-    around: list[str] = []
-    for name in (language,) if language in LANGUAGES else LANGUAGES:
-        data = load("money", name)
-        for code, words in data.get("currencies", {}).items():
-            for word in words:
-                currencies.setdefault(fold(word), code)
-                spoken.append(fold(word))
-        for word in data.get("subunits", ()):
-            currencies.setdefault(fold(str(word)), "subunit")
-            spoken.append(fold(str(word)))
-        for word in data.get("tenths", ()):
-            currencies.setdefault(word, "tenth")
-            spoken.append(word)
-        around += [fold(str(word)) for word in data.get("around", ())]
+    tongues = [load("money", name) for name in ((language,) if language in LANGUAGES else LANGUAGES)]
+    spoken, currencies = _spoken_names(tongues)
+    leading = {fold(word): code for data in tongues for word, code in data.get("before", {}).items()}
     symbols = {fold(symbol): code for symbol, code in shared["symbols"].items()}
     for symbol, code in symbols.items():
-        currencies[symbol] = {"$": "dollar", "¥": "yen"}.get(symbol, code)
+        currencies[symbol] = {"$": "sign", "¥": "yen"}.get(symbol, code)
     for code in shared["codes"]:
         currencies[code.lower()] = {"RMB": "CNY"}.get(code, code)
     codes = [code.lower() for code in shared["codes"]]
     unspaced = language in {"zh", "ja", "ko"}
+    start, end = ("", "") if unspaced else (r"(?<![^\W_])", r"(?![^\W_])")
+    around, cues, weak_cues, closing = (
+        _any([fold(str(word)) for data in tongues for word in data.get(name, ())])
+        for name in ("around", "cues", "weak_cues", "closing")
+    )
+    # Behind a symbol the hundredths may stand: "12€50".
+    ends = "" if unspaced else r"(?:(?<=[€£$¥₩])(?=\d\d(?!\d))|(?![^\W_]))"
+    currencies = {**leading, **currencies}
     return _Names(
-        re.compile(rf"(?:(?<![^\W_])(?P<name>{_any([*symbols, *codes])})|(?P<unused>(?!)))\s{{0,2}}:?\s?$"),
+        re.compile(rf"{start}(?P<name>{_any([*symbols, *codes, *leading])})\s{{0,2}}:?\s?$"),
         re.compile(
-            rf"[\s-]{{0,2}}(?:(?:de|d'|of|di)\s?)?(?P<name>{_any([*spoken, *symbols, *codes])})"
-            + ("" if unspaced else r"(?![^\W_])")
+            rf"[\s-]{{0,2}}(?:(?:de|d'|of|di)\s?)?(?P<name>{_any([*spoken, *symbols, *codes])})" + ends
         ),
         currencies,
-        re.compile(r"[\s,]*(?:and|e|y|et|und|con|com|و)?\s*"),
-        re.compile(_any(around) if unspaced else rf"(?<![^\W_])(?:{_any(around)})(?![^\W_])"),
+        re.compile(rf"{start}(?:{around}){end}"),
+        frozenset(fold(word) for data in tongues for word in data.get("weak", ())),
+        re.compile(
+            rf"{start}(?:(?P<strong>{cues})|(?P<weak>{weak_cues})){end}[\s:]{{0,3}}(?:(?:{around}){end}\s{{0,3}})?$"
+        ),
+        re.compile(rf"\s{{0,3}}(?:$|[^\s\w%°/:\-–+*]|(?:{closing}){end})"),
+        re.compile("|".join(data["no_sum"] for data in tongues if "no_sum" in data) or "(?!)"),
+        language == "zh",
     )
+
+
+def _spoken_names(tongues: Iterable[Mapping[str, Any]]) -> tuple[list[str], dict[str, str]]:
+    """Give every spoken name and what it stands for; the first language named is believed."""
+    currencies: dict[str, str] = {}
+    for data in tongues:
+        tables = {**data.get("currencies", {})}
+        tables["subunit"], tables["tenth"] = data.get("subunits", ()), data.get("tenths", ())
+        for code, words in tables.items():
+            for word in words:
+                currencies.setdefault(fold(str(word)), code)
+    return list(currencies), currencies
 
 
 def _any(words: list[str]) -> str:

@@ -14,10 +14,12 @@ from vocabulary import LANGUAGES
 from .lexicons import load
 
 MAX_DIGITS: Final = 16  # more is an account number or noise, never a quantity
+FRACTIONED_SCALE: Final = 1000  # a quarter of a million is said, a quarter of a hundred is not
 _LITERAL: Final = (
     r"\d{1,3}(?:[  ']\d{3})+(?![\d])(?:[.,]\d{1,2}(?!\d))?"
     r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"
     r"|\d+(?:[.,]\d+)*"
+    r"|(?<![^\s$€£(])\.\d{1,2}(?![\d.])"
 )
 _SCRIPTS: Final = (
     ("ja", re.compile(r"[\u3040-\u30ff]")),
@@ -45,7 +47,7 @@ class Number:
 class _Unit:
     start: int
     end: int
-    kind: str  # literal, word, scale, half
+    kind: str  # literal, word, scale, half, fraction (of the scale behind it), tail (of the one before it)
     value: Decimal
     text: str
 
@@ -57,9 +59,11 @@ class _Grammar:
     scales: dict[str, Decimal]
     suffixes: dict[str, Decimal]
     halves: frozenset[str]
+    fractions: dict[str, Decimal]
     joiner: re.Pattern[str]
     articles: frozenset[str]
     glued: re.Pattern[str] | None
+    trailing_tenth: bool  # "一万二" is twelve thousand
 
 
 def read_numbers(
@@ -112,11 +116,31 @@ def read_literal(
 def _units(folded: str, grammar: _Grammar, decimal_mark: str | None) -> list[_Unit]:
     units: list[_Unit] = []
     for match in grammar.pattern.finditer(folded):
-        if literal := match["literal"]:
+        if match["fraction"] is not None or match["tail"] is not None:
+            units.append(_fraction_unit(match, grammar))
+        elif literal := match["literal"]:
             units += _literal_units(match, literal, folded, grammar, decimal_mark)
         else:
             units += _word_units(match.start(), match.group(), grammar)
     return units
+
+
+def _fraction_unit(match: re.Match[str], grammar: _Grammar) -> _Unit:
+    """Read "three quarters of a" before a million, "and a quarter" behind one, and "3/4 of a"."""
+    kind = "tail" if match["fraction"] is None else "fraction"
+    counted, _, over = match[kind].partition("/")
+    *many, what = re.split(r"[\s-]+", counted.strip())
+    if over:
+        value = Decimal(what) / Decimal(over.strip())
+    else:
+        value = (_count(many[0], grammar) if many else Decimal(1)) / grammar.fractions[what]
+    return _Unit(match.start(), match.end(), kind, value, match.group())
+
+
+def _count(word: str, grammar: _Grammar) -> Decimal:
+    if word.isdigit():
+        return Decimal(word)
+    return Decimal(1) if word in grammar.articles else grammar.words[word]
 
 
 def _literal_units(
@@ -166,6 +190,12 @@ def _continues(chain: list[_Unit], unit: _Unit, folded: str, grammar: _Grammar) 
     between = folded[last.end : unit.start]
     if not grammar.joiner.fullmatch(between):
         return False
+    if unit.kind == "fraction":
+        return last.kind in {"word", "literal"} and bool(between.strip())
+    if unit.kind == "tail":
+        return last.kind == "scale" and last.value >= FRACTIONED_SCALE
+    if last.kind in {"fraction", "tail"}:
+        return last.kind == "fraction" and unit.kind == "scale"
     if unit.kind == "scale":
         return True
     if unit.kind == "half":
@@ -175,7 +205,8 @@ def _continues(chain: list[_Unit], unit: _Unit, folded: str, grammar: _Grammar) 
     if last.kind == "literal":
         return False
     if last.kind == "word":
-        return _may_add(last.value, unit.value)
+        is_gap = last.value == 0 and len(chain) > 1  # the nought of "两千零五"
+        return is_gap or _may_add(last.value, unit.value)
     return last.kind == "scale" and unit.value < last.value
 
 
@@ -198,20 +229,38 @@ def _evaluate(chain: list[_Unit], grammar: _Grammar) -> Number | None:
                 below += stack.pop()
             stack.append((below or Decimal(1)) * unit.value)
             scale = unit.value
+        elif unit.kind == "tail":
+            stack.append(unit.value * scale)
         elif unit.kind == "half":
             stack.append(Decimal("0.5") * (scale if stack and chain[-1] is unit else 1))
+        elif unit is chain[-1] and _is_tenth(chain, grammar):
+            stack.append(unit.value * chain[-2].value / 10)
         else:
             stack.append(unit.value)
-    if len(chain) == 1 and chain[0].kind == "half":
+    if len(chain) == 1 and chain[0].kind in {"half", "tail"}:
         return None
     return Number(
         chain[0].start,
         chain[-1].end,
-        sum(stack, Decimal(0)),
+        _to_cents(sum(stack, Decimal(0))),
         any(unit.kind == "literal" for unit in chain),
         any(unit.kind == "scale" and unit.value >= 1000 for unit in chain),
         len(chain) == 1 and chain[0].text in grammar.articles,
     )
+
+
+def _is_tenth(chain: list[_Unit], grammar: _Grammar) -> bool:
+    if not grammar.trailing_tenth or len(chain) < 2 or chain[-1].kind != "word":
+        return False
+    scale, figure = chain[-2:]
+    return (
+        scale.kind == "scale" and scale.value >= 100 and 0 < figure.value < 10 and scale.end == figure.start
+    )
+
+
+def _to_cents(value: Decimal) -> Decimal:
+    """A third of a million has no end of digits; what was written out keeps all of its own."""
+    return value.quantize(Decimal("0.01")) if len(value.as_tuple().digits) > MAX_DIGITS + 4 else value
 
 
 @cache
@@ -219,7 +268,7 @@ def _grammar(language: str | None) -> _Grammar:
     sources = [load("numbers", name) for name in ((language,) if language in LANGUAGES else _LATIN_ORDER)]
     if language in LANGUAGES and language != "en":
         sources.append({"suffixes": load("numbers", "en").get("suffixes", {})})
-    tables: dict[str, dict[str, Decimal]] = {"words": {}, "scales": {}, "suffixes": {}}
+    tables: dict[str, dict[str, Decimal]] = {"words": {}, "scales": {}, "suffixes": {}, "fractions": {}}
     for source in sources:
         for name, table in tables.items():
             for word, value in source.get(name, {}).items():
@@ -232,22 +281,45 @@ def _grammar(language: str | None) -> _Grammar:
     glued = any(source.get("glued") for source in sources)
     unspaced = language in {"zh", "ja", "ko"}
     inner = "|".join(sorted(map(re.escape, {*joiners} - {"-"}), key=len, reverse=True)) or "(?!)"
-    suffix = "|".join(sorted(map(re.escape, tables["suffixes"]), key=len, reverse=True))
+    # "150mil" and "2milhões" are written as often as with a space.
+    large = {} if unspaced else {w: v for w, v in tables["scales"].items() if v >= FRACTIONED_SCALE}
+    suffixes = {**large, **tables["suffixes"]}
+    suffix = "|".join(sorted(map(re.escape, suffixes), key=len, reverse=True))
     before, after = ("", "") if unspaced else (_word_start(sources), r"(?![^\W\d_])")
     body = rf"(?:{word})(?:(?:{inner})?(?:{word}))*" if glued else rf"(?:{word})"
     pattern = (
-        rf"(?<![\d.,])(?P<literal>{_LITERAL})(?:\s?(?P<suffix>{suffix})(?![^\W_]))?"
+        _fraction_pattern(tables, articles, large)
+        + rf"|(?<![\d.,])(?P<literal>{_LITERAL})(?:\s?(?P<suffix>{suffix})(?![^\W_]))?"
         rf"|{before}{body}{after}"
     )
     return _Grammar(
         re.compile(pattern),
         tables["words"],
         tables["scales"],
-        tables["suffixes"],
+        suffixes,
         halves,
+        tables["fractions"],
         re.compile(rf"[\s-]*(?:(?:{inner})[\s-]*)*"),
         articles,
         re.compile(rf"{word}|{inner}") if glued else None,
+        any(source.get("trailing_tenth") for source in sources),
+    )
+
+
+def _fraction_pattern(
+    tables: dict[str, dict[str, Decimal]], articles: frozenset[str], scales: dict[str, Decimal]
+) -> str:
+    """Match parts of a scale; without a scale beside it a "quarto" is a room, a "quarter" of a year."""
+    counts = {*articles, *(word for word, value in tables["words"].items() if 1 <= value <= 9)}
+    one = "|".join(sorted(map(re.escape, articles), key=len, reverse=True)) or "(?!)"
+    count = "|".join(sorted(map(re.escape, counts), key=len, reverse=True)) or "(?!)"
+    part = "|".join(sorted(map(re.escape, tables["fractions"]), key=len, reverse=True)) or "(?!)"
+    scale = "|".join(sorted(map(re.escape, scales), key=len, reverse=True)) or "(?!)"
+    spoken = rf"(?:(?:{count}|\d)[\s-]+)?(?:{part})(?![^\W_])"
+    return (
+        rf"(?<![^\W_])(?<![\d.,/])(?P<fraction>{spoken}|\d\s?/\s?[2-9](?!\d))"
+        rf"(?:(?:[\s-]+(?:de|of|di)\b)?(?:[\s-]+(?:{one})\b)?(?=[\s-]+(?:{scale})(?![^\W_])))"
+        rf"|(?:(?<=\be\s)|(?<=\by\s)|(?<=\bet\s)|(?<=\band\s))(?P<tail>{spoken})"
     )
 
 

@@ -4,16 +4,21 @@ Flow actions and operators' pages call these verbs. They flush and never commit;
 complaint is raised by whoever records it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import select
 
+from crm import linked_words, numbered
+from crm.numbered import CUSTOMER, SYSTEM, Actor
 from models import Complaint, db
-from record_numbers import COMPLAINT, number_of
+from record_numbers import COMPLAINT
 
 STATUSES = ("open", "in_review", "resolved", "closed")
 OPEN_STATUSES = ("open", "in_review")
 DESCRIPTION_MAX_CHARS = 20_000
+ANSWERED_WITHIN: Final = timedelta(hours=4)  # of working time
+NOT_SOLVED: Final = "the customer says that it is not solved"
 
 
 def open_complaint(
@@ -25,7 +30,7 @@ def open_complaint(
     message_id: int | None = None,
 ) -> Complaint:
     """Record a complaint and give it its number; one message records one complaint at most. Flushes."""
-    earlier = _of_message(contact_id, message_id)
+    earlier = numbered.of_message(Complaint, contact_id, message_id)
     if earlier is not None:
         return earlier
     complaint = Complaint(
@@ -36,35 +41,41 @@ def open_complaint(
         created_at=now,
         updated_at=now,
     )
-    db.session.add(complaint)
-    db.session.flush()
-    complaint.number = number_of(COMPLAINT, complaint.id)
-    db.session.flush()
+    numbered.give_number(complaint, COMPLAINT, now=now)
+    linked_words.link_told(complaint, complaint.description, now=now)
     return complaint
 
 
-def set_status(complaint: Complaint, status: str, *, now: datetime) -> None:
+def set_status(complaint: Complaint, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:
     """Move a complaint on. Raises ValueError for a status that is none."""
-    if status not in STATUSES:
-        raise ValueError(f"{status!r} is not a complaint's status ({', '.join(STATUSES)})")
-    complaint.status = status
-    complaint.updated_at = now
-    db.session.flush()
+    numbered.set_status(complaint, status, STATUSES, now=now, by=by)
+
+
+def awaiting_word(conversation_id: int) -> Complaint | None:
+    """Give the complaint whose solution the customer was asked about last, and has not judged."""
+    return db.session.scalars(
+        select(Complaint)
+        .where(
+            Complaint.conversation_id == conversation_id,
+            Complaint.status == "resolved",
+            Complaint.asked_at.is_not(None),
+        )
+        .order_by(Complaint.asked_at.desc(), Complaint.id.desc())
+        .limit(1)
+    ).first()
+
+
+def accept(complaint: Complaint, *, now: datetime) -> None:
+    """The customer says that it is solved: the complaint is closed."""
+    set_status(complaint, "closed", now=now, by=CUSTOMER)
+
+
+def reject(complaint: Complaint, *, now: datetime) -> None:
+    """The customer says that it is not solved: the complaint is open again, and higher up."""
+    complaint.escalated_at, complaint.asked_at = now, None
+    set_status(complaint, "open", now=now, by=Actor("customer", reason=NOT_SOLVED))
 
 
 def newest_complaints(limit: int, *, contact_id: int | None = None) -> list[Complaint]:
     """List complaints, the newest first."""
-    query = select(Complaint).order_by(Complaint.created_at.desc(), Complaint.id.desc()).limit(limit)
-    if contact_id is not None:
-        query = query.where(Complaint.contact_id == contact_id)
-    return list(db.session.scalars(query))
-
-
-def _of_message(contact_id: int, message_id: int | None) -> Complaint | None:
-    if message_id is None:
-        return None
-    return db.session.scalars(
-        select(Complaint)
-        .where(Complaint.contact_id == contact_id, Complaint.message_id == message_id)
-        .limit(1)
-    ).first()
+    return numbered.newest(Complaint, limit, contact_id)

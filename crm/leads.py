@@ -9,6 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from crm import numbered
+from crm.numbered import SYSTEM, Actor
 from models import Contact, Lead, db
 
 STATUSES = ("new", "contacted", "qualified", "won", "lost")
@@ -69,6 +71,8 @@ def record_lead(
     _complete(lead, wish, now)
     _teach(contact, wish)
     db.session.flush()
+    if is_new:
+        numbered.note_made(lead, now=now)
     return RecordedLead(lead, is_new)
 
 
@@ -86,13 +90,9 @@ def open_lead(contact_id: int, interest: str) -> Lead | None:
     ).first()
 
 
-def set_status(lead: Lead, status: str, *, now: datetime) -> None:
+def set_status(lead: Lead, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:
     """Move a lead on. Raises ValueError for a status that is none."""
-    if status not in STATUSES:
-        raise ValueError(f"{status!r} is not a lead's status ({', '.join(STATUSES)})")
-    lead.status = status
-    lead.updated_at = now
-    db.session.flush()
+    numbered.set_status(lead, status, STATUSES, now=now, by=by)
 
 
 def newest_leads(limit: int, *, contact_id: int | None = None) -> list[Lead]:

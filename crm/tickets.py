@@ -3,12 +3,16 @@
 Flow actions and operators' pages call these verbs. They flush and never commit, and answer nobody.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import select
 
+from crm import linked_words, numbered
+from crm.numbered import SYSTEM, Actor
 from models import Ticket, db
-from record_numbers import TICKET, number_of, read_number
+from record_numbers import TICKET, read_number
 from vocabulary import URGENCIES
 
 STATUSES = ("open", "pending", "solved", "closed")
@@ -16,6 +20,16 @@ OPEN_STATUSES = ("open", "pending")
 DEFAULT_PRIORITY = "medium"
 SUBJECT_MAX_CHARS = 160
 DESCRIPTION_MAX_CHARS = 20_000
+# What is told so soon after belongs to the same problem.
+RECENT: Final = timedelta(hours=24)
+# Working time until somebody should have answered.
+ANSWERED_WITHIN: Final[Mapping[str, timedelta]] = {
+    "critical": timedelta(hours=1),
+    "urgent": timedelta(hours=4),
+    "high": timedelta(hours=8),
+    "medium": timedelta(hours=16),
+    "low": timedelta(hours=40),
+}
 
 
 def open_ticket(
@@ -33,7 +47,7 @@ def open_ticket(
     Without `subject` the first line of the description serves. `priority` is an urgency of the vocabulary;
     another word counts as medium.
     """
-    earlier = _of_message(contact_id, message_id)
+    earlier = numbered.of_message(Ticket, contact_id, message_id)
     if earlier is not None:
         return earlier
     ticket = Ticket(
@@ -46,28 +60,40 @@ def open_ticket(
         created_at=now,
         updated_at=now,
     )
-    db.session.add(ticket)
-    db.session.flush()
-    ticket.number = number_of(TICKET, ticket.id)
-    db.session.flush()
+    numbered.give_number(ticket, TICKET, now=now)
+    linked_words.link_told(ticket, f"{ticket.subject}\n{ticket.description}", now=now)
     return ticket
 
 
-def set_status(ticket: Ticket, status: str, *, now: datetime) -> None:
-    """Move a ticket on. Raises ValueError for a status that is none."""
-    if status not in STATUSES:
-        raise ValueError(f"{status!r} is not a ticket's status ({', '.join(STATUSES)})")
-    ticket.status = status
+def open_recent(conversation_id: int, now: datetime) -> Ticket | None:
+    """Give the open ticket of a conversation that something happened to lately."""
+    return db.session.scalars(
+        select(Ticket)
+        .where(
+            Ticket.conversation_id == conversation_id,
+            Ticket.status.in_(OPEN_STATUSES),
+            Ticket.updated_at >= now - RECENT,
+        )
+        .order_by(Ticket.id.desc())
+        .limit(1)
+    ).first()
+
+
+def add_words(ticket: Ticket, message_id: int, *, now: datetime) -> None:
+    """Link a later message of the customer to an open ticket. Flushes. Idempotent."""
+    linked_words.link(ticket, message_id, now=now)
     ticket.updated_at = now
     db.session.flush()
 
 
+def set_status(ticket: Ticket, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:
+    """Move a ticket on. Raises ValueError for a status that is none."""
+    numbered.set_status(ticket, status, STATUSES, now=now, by=by)
+
+
 def newest_tickets(limit: int, *, contact_id: int | None = None) -> list[Ticket]:
     """List tickets, the newest first."""
-    query = select(Ticket).order_by(Ticket.created_at.desc(), Ticket.id.desc()).limit(limit)
-    if contact_id is not None:
-        query = query.where(Ticket.contact_id == contact_id)
-    return list(db.session.scalars(query))
+    return numbered.newest(Ticket, limit, contact_id)
 
 
 def ticket_of(contact_id: int, written: str) -> Ticket | None:
@@ -77,14 +103,6 @@ def ticket_of(contact_id: int, written: str) -> Ticket | None:
         return None
     return db.session.scalars(
         select(Ticket).where(Ticket.contact_id == contact_id, Ticket.number == number)
-    ).first()
-
-
-def _of_message(contact_id: int, message_id: int | None) -> Ticket | None:
-    if message_id is None:
-        return None
-    return db.session.scalars(
-        select(Ticket).where(Ticket.contact_id == contact_id, Ticket.message_id == message_id).limit(1)
     ).first()
 
 

@@ -1,4 +1,4 @@
-"""An operator's own account: the password."""
+"""An operator's own account: the password, and the private addresses of the appointments' calendar."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,7 +7,8 @@ from flask_login import current_user
 
 import auth
 import operators
-from models import Operator, db
+from crm import calendar_feeds
+from models import Operator, db, utc_now
 
 bp = Blueprint("account", __name__)
 
@@ -21,8 +22,30 @@ def account() -> ResponseReturnValue:
             flash(_("The password is changed. Every other session has ended."), "success")
             return redirect(url_for("account.account"), 303)
         flash(refusal, "danger")
-        return render_template("dashboard/account.html"), auth.LOGIN_FAILED_STATUS
-    return render_template("dashboard/account.html")
+        return _page(), auth.LOGIN_FAILED_STATUS
+    return _page()
+
+
+@bp.post("/account/calendar")
+def make_feed() -> ResponseReturnValue:
+    """Make a feed and show its address, this once."""
+    token = calendar_feeds.make_feed(current_user.id, _("Appointments"), now=utc_now())
+    db.session.commit()
+    base = auth.current_config().public_base_url or request.host_url.rstrip("/")
+    return _page(base + url_for("calendar_feed.feed", token=token))
+
+
+@bp.post("/account/calendar/<int:feed_id>/revoke")
+def revoke_feed(feed_id: int) -> ResponseReturnValue:
+    if calendar_feeds.revoke(feed_id, current_user.id, now=utc_now()):
+        flash(_("The address is revoked."), "success")
+    db.session.commit()
+    return redirect(url_for("account.account"), 303)
+
+
+def _page(feed_address: str = "") -> str:
+    feeds = calendar_feeds.feeds_of(current_user.id)
+    return render_template("dashboard/account.html", feeds=feeds, feed_address=feed_address)
 
 
 def _change_password(form: dict[str, str]) -> str | None:

@@ -9,7 +9,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     flash,
     redirect,
     render_template,
@@ -25,14 +24,22 @@ import conversations
 import media
 import tasks
 import whatsapp_service
+from auth import current_config
 from conversations import OutsideServiceWindow
+from crm import feedback
 from dashboard import threads
 from dashboard.arguments import row_id
-from models import Conversation, Operator, StoredMedia, db, utc_now
+from dashboard.languages import page_language
+from models import Conversation, Message, Operator, StoredFile, StoredMedia, db, utc_now
+from providers import loose
+from training import corrections
+from training.refusals import TASKS, TeachingRefused
 
 BODY_MAX_CHARS = 4096
 TOKEN_BYTES = 16
 TOKEN_MAX_CHARS = 64
+
+SHOWN_PICTURES = frozenset({"image/png", "image/jpeg"})
 
 bp = Blueprint("conversation", __name__)
 
@@ -41,7 +48,7 @@ bp = Blueprint("conversation", __name__)
 def conversation(conversation_id: int) -> ResponseReturnValue:
     found = _find(conversation_id)
     before = request.args.get("before", type=row_id)
-    return render_template("dashboard/conversation.html", before=before, **_shown(found, before))
+    return render_template("dashboard/conversation.html", before=before, **shown(found, before))
 
 
 @bp.get("/inbox/<int:conversation_id>/thread")
@@ -51,11 +58,12 @@ def thread(conversation_id: int) -> ResponseReturnValue:
     version = threads.version(found)
     if version in request.if_none_match:
         return _with_version(Response(status=304), version)
-    page = render_template("dashboard/_live.html", **_shown(found, None))
+    page = render_template("dashboard/_live.html", **shown(found, None))
     return _with_version(Response(page), version)
 
 
-def _shown(found: Conversation, before: int | None) -> dict[str, object]:
+def shown(found: Conversation, before: int | None) -> dict[str, object]:
+    """Give what the page's template wants; `assist` shows the same page with what it has to add."""
     now = utc_now()
     return {
         "conversation": found,
@@ -64,6 +72,7 @@ def _shown(found: Conversation, before: int | None) -> dict[str, object]:
         "is_window_open": conversations.is_window_open(found.last_inbound_at, now),
         "handler_name": _handler_name(found),
         "client_token": secrets.token_urlsafe(TOKEN_BYTES),
+        "has_model": tasks.means().assistant is not None,
     }
 
 
@@ -87,14 +96,18 @@ def _with_version(response: Response, version: str) -> Response:
 def take_over(conversation_id: int) -> ResponseReturnValue:
     conversations.take_over(_find(conversation_id), _me(), now=utc_now())
     db.session.commit()
+    tasks.wake_summary(conversation_id, page_language())
     flash(_("The conversation is yours. The bot stays silent."), "success")
     return _back_to(conversation_id)
 
 
 @bp.post("/inbox/<int:conversation_id>/hand-back")
 def hand_back(conversation_id: int) -> ResponseReturnValue:
-    conversations.hand_back(_find(conversation_id), now=utc_now())
+    found, now = _find(conversation_id), utc_now()
+    conversations.hand_back(found, now=now, operator=_me())
+    feedback.ask_after_hand_over(found, now=now)
     db.session.commit()
+    tasks.wake_outbox(conversation_id)
     flash(_("The bot answers again."), "success")
     return _back_to(conversation_id)
 
@@ -111,7 +124,7 @@ def send(conversation_id: int) -> ResponseReturnValue:
         db.session.rollback()
         flash(refusal, "danger")
         return render_template(
-            "dashboard/conversation.html", before=None, draft=body, **_shown(found, None)
+            "dashboard/conversation.html", before=None, draft=body, **shown(found, None)
         ), 422
     return _back_to(conversation_id)
 
@@ -152,15 +165,70 @@ def mark_read(conversation_id: int) -> ResponseReturnValue:
     return _back_to(conversation_id) if request.form.get("from_page") else ("", 204)
 
 
+@bp.post("/inbox/<int:conversation_id>/messages/<int:message_id>/reading")
+def correct_reading(conversation_id: int, message_id: int) -> ResponseReturnValue:
+    """Take an operator's labels for a message, or that all of them are right."""
+    _find(conversation_id)
+    message = db.session.get(Message, message_id)
+    if message is None or message.conversation_id != conversation_id:
+        abort(404)
+    try:
+        count = _take_labels(message)
+    except TeachingRefused:
+        db.session.rollback()
+        flash(_("This message's reading cannot be corrected."), "danger")
+    else:
+        db.session.commit()
+        flash(_("Thank you. The desk learns it at the next training.") if count else _("Noted."), "success")
+    before = request.form.get("before", type=row_id)
+    page = url_for(
+        "conversation.conversation", conversation_id=conversation_id, before=before, _anchor=f"m{message_id}"
+    )
+    return redirect(page, 303)
+
+
+def _take_labels(message: Message) -> int:
+    """Correct what was changed in the form, which may be older than the message; gives how many."""
+    me, now = _me(), utc_now()
+    if request.form.get("verdict") == "right":
+        corrections.confirm(message.id, operator_id=me.id, now=now)
+        return 0
+    changed = {
+        task: label
+        for task in TASKS
+        if (label := request.form.get(task, "")) and label != request.form.get(f"was_{task}")
+    }
+    for task, label in changed.items():
+        corrections.correct(message.id, task, label, operator_id=me.id, now=now)
+    return len(changed)
+
+
 @bp.get("/inbox/media/<int:media_id>")
 def download(media_id: int) -> ResponseReturnValue:
     """Give a stored file, always as a download: it comes from a stranger."""
     found = db.session.get(StoredMedia, media_id)
-    path = media.path_of(found, current_app.config["BALCAO"].media_dir) if found else None
+    path = media.path_of(found, current_config().media_dir) if found else None
     if found is None or path is None:
         abort(404)
-    name = found.filename or f"{found.media_kind}-{found.id}{path.suffix}"
+    # Rows of before names were cleaned on storing are served too.
+    name = loose.file_name(found.filename) or f"{found.media_kind}-{found.id}{path.suffix}"
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
+
+
+@bp.get("/inbox/file/<int:file_id>")
+def own_file(file_id: int) -> ResponseReturnValue:
+    """Show a picture of our own that a message carried (a payment's QR code); anything else is a download."""
+    found = db.session.get(StoredFile, file_id)
+    path = media.file_of(found, current_config().media_dir) if found else None
+    if found is None or path is None:
+        abort(404)
+    is_picture = found.mime_type in SHOWN_PICTURES
+    return send_file(
+        path,
+        mimetype=found.mime_type if is_picture else "application/octet-stream",
+        as_attachment=not is_picture,
+        download_name=found.filename or f"file-{found.id}{path.suffix}",
+    )
 
 
 def _find(conversation_id: int) -> Conversation:

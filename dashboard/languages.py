@@ -11,7 +11,7 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, request, session
+from flask import Flask, g, request, session
 from flask_babel import Babel, Domain, get_locale
 
 from config import Config
@@ -56,8 +56,8 @@ def install(app: Flask, config: Config) -> None:
 
 
 def page_language() -> str:
-    """Give the language of this request: the person's choice, else the browser's wish, else Portuguese."""
-    chosen = session.get(SESSION_KEY)
+    """Give this request's language: the page's own, else the person's choice, else the browser's wish."""
+    chosen = g.get("page_language") or session.get(SESSION_KEY)
     if chosen in PAGE_LANGUAGES:
         return str(chosen)
     return request.accept_languages.best_match(list(PAGE_LANGUAGES)) or "pt"

@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 import alerts
 import integrations
 from dashboard import inbox_lists, wording
-from dashboard.templating import contact_name
+from dashboard.templating import contact_name, money
 from models import (
     Alert,
     Appointment,
@@ -22,6 +22,8 @@ from models import (
     Integration,
     Lead,
     Message,
+    Order,
+    Product,
     Ticket,
     Worker,
     db,
@@ -34,6 +36,11 @@ ALERTS_SHOWN = 10
 WORKER_SILENT_AFTER = timedelta(seconds=60)
 
 bp = Blueprint("overview", __name__)
+# Alerts whose topic ends with the id of an order.
+ORDER_ALERTS = frozenset(
+    {"paid", "payment_claimed", "payment_mismatch", "payment_late", "payment_twice", "payment_failed"}
+    | {"refund_failed", "refund_wanted", "order_placed", "to_deliver", "undelivered"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class ShownAlert:
     alert: Alert
     words: str
     about: str
+    order_id: int = 0  # whose page it leads to
 
 
 def page() -> str:
@@ -99,7 +107,14 @@ def _read(now: datetime) -> Overview:
 def _shown_alert(alert: Alert) -> ShownAlert:
     words = wording.alert_words(alert.kind, alert.text)
     about = [_person_of(alert), _facts_of(alert)] if words != alert.text else []
-    return ShownAlert(alert, words, " · ".join(part for part in about if part))
+    order_id = _row_id(alert) if alert.kind in ORDER_ALERTS else 0
+    return ShownAlert(alert, words, " · ".join(part for part in about if part), order_id)
+
+
+def _row_id(alert: Alert) -> int:
+    """Read the row that an alert's topic names; 0 where it names none."""
+    thing = (alert.open_topic or "").rpartition(":")[2]
+    return int(thing) if thing.isascii() and thing.isdecimal() and len(thing) < 19 else 0
 
 
 def _person_of(alert: Alert) -> str:
@@ -115,7 +130,10 @@ def _person_of(alert: Alert) -> str:
 def _facts_of(alert: Alert) -> str:
     """Say what is particular about it, from the rows that its topic names."""
     thing = (alert.open_topic or "").rpartition(":")[2]
-    row_id = int(thing) if thing.isascii() and thing.isdecimal() and len(thing) < 19 else 0
+    row_id = _row_id(alert)
+    if alert.kind in ORDER_ALERTS:
+        order = db.session.get(Order, row_id)
+        return f"{order.number}, {money(order.total_minor, order.currency)}" if order else ""
     match alert.kind:
         case "waiting":
             found = db.session.get(Conversation, alert.conversation_id or 0)
@@ -128,6 +146,9 @@ def _facts_of(alert: Alert) -> str:
         case "credentials":
             number = db.session.get(Integration, row_id)
             return number.name if number else ""
+        case "no_keys":
+            product = db.session.get(Product, row_id)
+            return product.name if product else ""
         case "complaint":
             return thing
         case "appointment":

@@ -1,6 +1,7 @@
 """What the conversations left behind, as plain lists: leads, tickets and complaints, orders. Reads only."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, render_template, request
@@ -8,10 +9,25 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from crm.feedback import average_score
 from dashboard.arguments import row_id
-from models import Appointment, Complaint, Contact, Lead, Order, Ticket, db
+from models import (
+    Appointment,
+    Complaint,
+    Contact,
+    Feedback,
+    FollowUp,
+    Lead,
+    Operator,
+    Order,
+    Team,
+    Ticket,
+    db,
+    utc_now,
+)
 
 PAGE_SIZE = 50
+AVERAGED_OVER = timedelta(days=30)
 
 bp = Blueprint("records", __name__)
 
@@ -23,6 +39,8 @@ class RecordPage:
     rows: tuple[Any, ...]
     contacts: dict[int, Contact]
     next_before: int | None
+    owners: dict[int, str]
+    teams: dict[int, str]
 
 
 @bp.get("/leads")
@@ -32,13 +50,25 @@ def leads() -> ResponseReturnValue:
 
 @bp.get("/tickets")
 def tickets() -> ResponseReturnValue:
-    """Tickets, complaints and appointments: all three wait for a person's answer."""
-    kinds = {"tickets": Ticket, "complaints": Complaint, "appointments": Appointment}
+    """Tickets, complaints, appointments and follow-ups: all wait for a person."""
+    kinds = {
+        "tickets": Ticket,
+        "complaints": Complaint,
+        "appointments": Appointment,
+        "follow-ups": FollowUp,
+    }
     kind = request.args.get("kind", "tickets")
     model = kinds.get(kind, Ticket)
     return render_template(
         "dashboard/tickets.html", page=_page(select(model), model), kind=kind if kind in kinds else "tickets"
     )
+
+
+@bp.get("/feedback")
+def feedback() -> ResponseReturnValue:
+    """What customers said of us, and the mean of the last month's scores."""
+    average = average_score(utc_now() - AVERAGED_OVER)
+    return render_template("dashboard/feedback.html", page=_page(select(Feedback), Feedback), average=average)
 
 
 @bp.get("/orders")
@@ -55,7 +85,13 @@ def _page(query: Any, model: Any) -> RecordPage:
     rows = tuple(db.session.scalars(query.order_by(model.id.desc()).limit(PAGE_SIZE + 1)))
     has_more = len(rows) > PAGE_SIZE
     rows = rows[:PAGE_SIZE]
-    return RecordPage(rows, _contacts(rows), rows[-1].id if has_more else None)
+    return RecordPage(
+        rows, _contacts(rows), rows[-1].id if has_more else None, _names(Operator), _names(Team)
+    )
+
+
+def _names(model: type[Operator] | type[Team]) -> dict[int, str]:
+    return {row.id: row.name for row in db.session.execute(select(model.id, model.name))}
 
 
 def _contacts(rows: tuple[Any, ...]) -> dict[int, Contact]:

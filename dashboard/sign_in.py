@@ -28,7 +28,9 @@ def login() -> ResponseReturnValue:
         page = render_template("sign_in/login.html", next=target, email=email)
         return page, auth.LOGIN_FAILED_STATUS
     _start_session(operator)
-    return redirect(target or url_for("status.home"))
+    answer = redirect(target or url_for("status.home"))
+    auth.remember_device(answer, operator)
+    return answer
 
 
 def _start_session(operator: Operator) -> None:
@@ -44,7 +46,10 @@ def _start_session(operator: Operator) -> None:
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
-    auth.sign_out()
+    if current_user.is_authenticated:
+        auth.sign_out()
+        db.session.commit()
+        flash(_("You are signed out on all your devices."), "success")
     return redirect(url_for("sign_in.login"))
 
 

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 import requests
 import structlog
 from babel import Locale
-from flask import Blueprint, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -29,7 +29,6 @@ import flow_files
 import integrations
 import phone
 import simulated_phone
-from config import Config
 from dashboard import turn_xray
 from dashboard.arguments import row_id
 from dashboard.templating import day_name
@@ -56,23 +55,24 @@ UNDELIVERABLE: Final = "Message undeliverable"
 RECEIPTS_OF_PHONE: Final = ("sent", "delivered", "read", "failed")
 WA_ID: Final = re.compile(r"([0-9]{6,15})?", re.ASCII)
 FAILURE_CODES: Final[Mapping[str, int]] = {"meta": 131026, "twilio": 63024}
+# The two of "disorder" are each clear, even below an open menu: only such texts wait for one another.
 SAMPLE_TEXTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "pt": {
         "greeting": ("oi",),
         "burst": ("oi, tudo bem?", "vi vocês no instagram", "quanto custa?"),
-        "disorder": ("quero falar do meu pedido", "é o que chegou ontem"),
+        "disorder": ("fiz um pedido na semana passada", "e o pedido ainda não chegou"),
         "owner": ("Oi! Aqui é a dona da loja, eu mesma te ajudo.",),
     },
     "es": {
         "greeting": ("hola",),
         "burst": ("hola, ¿qué tal?", "los vi en instagram", "¿cuánto cuesta?"),
-        "disorder": ("quiero hablar de mi pedido", "es el que llegó ayer"),
+        "disorder": ("hice un pedido la semana pasada", "y el pedido todavía no llegó"),
         "owner": ("¡Hola! Soy la dueña de la tienda, te ayudo yo misma.",),
     },
     "en": {
         "greeting": ("hi",),
         "burst": ("hi there", "saw you on instagram", "how much is it?"),
-        "disorder": ("I want to talk about my order", "it is the one that came yesterday"),
+        "disorder": ("I placed an order last week", "and the order has not arrived yet"),
         "owner": ("Hi! This is the owner, I will help you myself.",),
     },
 }
@@ -107,7 +107,7 @@ class Post:
         text = self.body.decode("utf-8", "replace")
         try:
             return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
-        except ValueError:
+        except (ValueError, RecursionError):
             return "\n".join(f"{name} = {value}" for name, value in parse_qsl(text, keep_blank_values=True))
 
     def as_json(self) -> dict[str, Any]:
@@ -154,6 +154,10 @@ def simulator() -> ResponseReturnValue:
     known = simulated_phone.customers(chosen)
     # Somebody who has not written yet comes first, so that a newcomer finds an empty phone.
     customers = known if any(one.bsuid == first.bsuid for one in known) else [first, *known]
+    owner = _owner_of(chosen)
+    if owner is not None:
+        others = [one for one in customers if one.wa_id != owner.wa_id]
+        customers = [*others[:1], owner, *others[1:]]
     return render_template(
         "simulator/index.html",
         numbers=numbers,
@@ -496,26 +500,25 @@ def _post(letter: Letter) -> Post:
 
 def _door_base() -> str:
     """Give this process's own address: what the server listens on, not what a proxy calls it."""
-    host = "127.0.0.1" if _config().host in EVERYWHERE else _config().host
+    host = "127.0.0.1" if auth.current_config().host in EVERYWHERE else auth.current_config().host
     before_proxy = request.environ.get("werkzeug.proxy_fix.orig") or {}
-    port = before_proxy.get("SERVER_PORT") or request.environ.get("SERVER_PORT") or _config().port
+    port = before_proxy.get("SERVER_PORT") or request.environ.get("SERVER_PORT") or auth.current_config().port
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _public_base_url() -> str:
     """Give the address that signatures name: as the door computes it."""
-    return _config().public_base_url or _door_base()
-
-
-def _config() -> Config:
-    return current_app.config["BALCAO"]  # type: ignore[no-any-return]
+    return auth.current_config().public_base_url or _door_base()
 
 
 # --- reading what the page sent -----------------------------------------------------------------------------
 
 
 def _json_body() -> Mapping[str, Any]:
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # which `silent` does not catch: nested deeper than Python reads
+        body = None
     if not isinstance(body, dict):
         raise Refused("bad_json", _("The request could not be understood."))
     return body
@@ -563,7 +566,7 @@ def _shown_number(number: Integration) -> dict[str, Any]:
         "display_phone": number.display_phone,
         "greeting": SAMPLE_TEXTS.get(number.language, SAMPLE_TEXTS["pt"])["greeting"][0],
         "failure_code": _failure_code(number.shape),
-        "time_zone": _config().time_zone,
+        "time_zone": auth.current_config().time_zone,
         "acts": acts,
     }
 
@@ -576,6 +579,13 @@ def _first_customer(number: Integration) -> Customer:
     """Put a phone into somebody's hand at once: the same person for every first visit to this number."""
     country = {"pt": "BR", "es": "ES"}.get(number.language, "US")
     return simulated_phone.invent(country, "", random.Random(number.id))
+
+
+def _owner_of(number: Integration) -> Customer | None:
+    """Put the owner's own phone among the phones, so that her buttons can be pressed here."""
+    known = integrations.number(number.id)
+    wa_id = known.owner_phone.removeprefix("+") if known is not None else ""
+    return Customer(str(_("The owner")), wa_id, simulated_phone.bsuid_of(wa_id)) if wa_id else None
 
 
 def _country_label(code: str) -> str:

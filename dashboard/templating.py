@@ -9,16 +9,21 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from babel import Locale
+from babel.numbers import get_currency_precision
 from flask import Flask
-from flask_babel import format_currency, format_date, format_time, get_timezone
+from flask_babel import format_currency, format_date, format_datetime, format_time, get_locale, get_timezone
 from flask_babel import gettext as _
 from flask_login import current_user
 from markupsafe import Markup, escape
 
 import conversations
 import phone
-from dashboard import inbox_lists, wording
+from crm.slots import read_slot_id
+from dashboard import care_words, inbox_lists, shop_words, wording
+from dashboard.breach_wording import breach_words
 from models import Contact, utc_now
+from training.refusals import LABELS_OF
 
 AVATAR_TONES = 6
 MEDIA_ICONS = {
@@ -48,6 +53,8 @@ def install(app: Flask) -> None:
         day_name=day_name,
         initials=initials,
         money=money,
+        moment_words=moment_words,
+        plain_amount=shop_words.plain_amount,
         phone_number=phone.display,
         span=span,
         whatsapp_text=whatsapp_text,
@@ -57,14 +64,32 @@ def install(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         current_user=current_user,
+        breach_words=breach_words,
+        actor_word=shop_words.actor_word,
         error_words=wording.error_words,
+        goods_word=shop_words.goods_word,
+        method_word=shop_words.method_word,
+        record_word=shop_words.record_word,
+        health_words=wording.health_words,
         kind_word=kind_word,
+        language_word=language_word,
         media_icons=MEDIA_ICONS,
+        model_failure_words=wording.model_failure_words,
         part_word=wording.part_word,
         reading_word=wording.reading_word,
         reason_words=wording.reason_words,
         responder_word=responder_word,
         status_word=status_word,
+        state_word=state_word,
+        duty_word=care_words.duty_word,
+        rule_word=care_words.rule_word,
+        follow_up_word=care_words.follow_up_word,
+        reminder_word=care_words.reminder_word,
+        score_word=care_words.score_word,
+        part_of_score_word=care_words.part_of_score_word,
+        weekday_word=care_words.weekday_word,
+        task_word=wording.task_word,
+        taught_labels=LABELS_OF,
         utc_now=utc_now,
         waiting_count=inbox_lists.waiting_count,
     )
@@ -161,7 +186,7 @@ def window_left(last_inbound_at: datetime | None) -> timedelta | None:
 
 
 def money(minor: int, currency: str) -> str:
-    return str(format_currency(Decimal(minor) / 100, currency))
+    return str(format_currency(Decimal(minor).scaleb(-get_currency_precision(currency)), currency))
 
 
 def whatsapp_text(text: str) -> Markup:
@@ -196,6 +221,11 @@ def kind_word(kind: str) -> str:
     return str(words.get(kind, kind))
 
 
+def language_word(code: str) -> str:
+    """Name a customer's language in the language of the page."""
+    return str((get_locale() or Locale("en")).languages.get(code, code))
+
+
 def responder_word(responder: str) -> str:
     words = {
         "menu": _("menu"),
@@ -220,6 +250,17 @@ def status_word(status: str) -> str:
         "placed": _("placed"),
         "paid": _("paid"),
         "unpaid": _("unpaid"),
+        "claimed": _("to be confirmed"),
+        "pending": _("waiting"),
+        "expired": _("expired"),
+        "refunded": _("paid back"),
+        "partly_refunded": _("partly paid back"),
+        "done": _("done"),
+        "sent": _("sent"),
+        "delivered": _("delivered"),
+        "read": _("read"),
+        "queued": _("queued"),
+        "revoked": _("ended"),
         "cancelled": _("cancelled"),
         "failed": _("failed"),
         "unknown": _("unknown number"),
@@ -228,5 +269,28 @@ def status_word(status: str) -> str:
         "critical": _("critical"),
         "urgent": _("urgent"),
         "high": _("high"),
+        "medium": _("medium"),
+        "low": _("low"),
+        "in_review": _("in review"),
+        "solved": _("solved"),
+        "qualified": _("qualified"),
+        "won": _("won"),
+        "lost": _("lost"),
+        "no_show": _("did not come"),
+        "bot": _("bot"),
+        "human": _("person"),
     }
     return str(words.get(status, status))
+
+
+def state_word(state: str) -> str:
+    """Name a state of a record's history: a status, or the time that an appointment was moved to."""
+    moment = read_slot_id(state)
+    return moment_words(moment) if moment else status_word(state)
+
+
+def moment_words(moment: datetime | None) -> str:
+    """Write a moment with its weekday, day and clock, as a list of appointments wants it."""
+    if moment is None:
+        return ""
+    return f"{format_datetime(moment, 'EEE, d MMM')}, {clock(moment)}"

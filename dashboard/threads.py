@@ -16,7 +16,9 @@ from sqlalchemy.orm import joinedload
 
 from dashboard.templating import local_day
 from dashboard.turn_xray import Reading, readings_of
-from models import Contact, Conversation, Message, Operator, StoredMedia, Turn, db
+from models import Contact, Conversation, LabelCorrection, Message, Operator, StoredMedia, Turn, db
+from training.corrections import corrections_of, label_of
+from training.refusals import TASKS
 
 PAGE_SIZE: Final = 50
 QUOTE_CHARS: Final = 120
@@ -24,6 +26,19 @@ QUOTE_CHARS: Final = 120
 READINGS_SHOWN: Final = ("intent", "sentiment", "urgency")
 # A reaction is shown on the message it belongs to, when that one is on the page.
 REACTION: Final = "reaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a message counts as in one task; `correction` is what people said of it, if anything."""
+
+    task: str
+    value: str
+    correction: LabelCorrection | None
+
+    @property
+    def is_corrected(self) -> bool:
+        return self.correction is not None and self.correction.label != self.correction.read_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,7 @@ class Bubble:
     media: tuple[StoredMedia, ...]
     reactions: tuple[str, ...]
     readings: tuple[Reading, ...] = ()
+    labels: tuple[Label, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +105,10 @@ def version(conversation: Conversation) -> str:
             Message.is_edited,
             Message.is_revoked,
             Message.turn_id,
+            Message.intent,
+            Message.buying_signal,
+            Message.sentiment,
+            Message.urgency,
             StoredMedia.state,
         )
         .outerjoin(StoredMedia, StoredMedia.message_id == Message.id)
@@ -102,6 +122,7 @@ def version(conversation: Conversation) -> str:
         conversation.handover_ends_at,
         conversation.last_inbound_at,
         conversation.unread_count,
+        conversation.summarised_at,
         conversation.contact.name,
         conversation.contact.opted_out_at,
     )
@@ -118,6 +139,7 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
     media = _media_of(messages)
     quoted = _quoted(messages)
     reactions, shown = _reactions(messages)
+    labels = _labels(messages)
     return [
         Bubble(
             message=m,
@@ -127,6 +149,7 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
             media=tuple(media[m.id]),
             reactions=tuple(reactions.get(m.external_id or "", ())),
             readings=_shown_readings(told.get(m.id)),
+            labels=labels.get(m.id, ()),
         )
         for m in messages
         if m.id not in shown
@@ -184,6 +207,21 @@ def _reactions(messages: Sequence[Message]) -> tuple[dict[str, tuple[str, ...]],
     for (target, _side), emoji in by_side.items():
         emojis[target] += (emoji,) if emoji else ()
     return emojis, shown
+
+
+def _labels(messages: Sequence[Message]) -> dict[int, tuple[Label, ...]]:
+    """Give the labels of each text that was read; those of a burst, read as one, on its last message."""
+    said = corrections_of(messages)
+    bursts: dict[tuple[str, int], list[Message]] = defaultdict(list)
+    for m in messages:
+        if m.is_inbound and m.intent is not None and not m.is_revoked:
+            bursts["turn" if m.turn_id else "message", m.turn_id or m.id].append(m)
+    return {
+        burst[-1].id: tuple(
+            Label(task, label_of(burst[-1], task), said.get(burst[0].id, {}).get(task)) for task in TASKS
+        )
+        for burst in bursts.values()
+    }
 
 
 def _reaction_target(message: Message) -> str:

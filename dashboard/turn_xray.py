@@ -49,6 +49,25 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyReading:
+    """How a written reply came about: the manner, who wrote it, what it rests on, what the guards refused."""
+
+    strategy: str = ""
+    variant: str = ""
+    sources: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    breaches: tuple[str, ...] = ()
+    tokens: int = 0
+    cost_microusd: int = 0
+    prompt_version: str = ""
+
+    @property
+    def cost_usd(self) -> float:
+        return self.cost_microusd / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
 class TurnReading:
     """The x-ray of one turn."""
 
@@ -60,6 +79,7 @@ class TurnReading:
     responder: str
     reason: str
     source: str
+    reply: ReplyReading | None
     language: str
     flow: str | None
     step_before: str | None
@@ -126,6 +146,7 @@ def _turn(
         responder=turn.responder,
         reason=turn.reason,
         source=str(trace.get("source") or ""),
+        reply=reply_of(turn),
         language=turn.language,
         flow=turn.flow,
         step_before=turn.step_before,
@@ -142,6 +163,28 @@ def _turn(
 def readings_of(turn: Turn) -> tuple[Reading, ...]:
     """Give what the analysis read out of the words that this turn answers; nothing for an older trace."""
     return _readings(_trace(turn).get("analysis"))
+
+
+def reply_of(turn: Turn) -> ReplyReading | None:
+    """Give how the turn's written reply came about; None for a turn that wrote none."""
+    told = _trace(turn).get("reply")
+    if not isinstance(told, dict):
+        return None
+    return ReplyReading(
+        strategy=str(told.get("strategy") or ""),
+        variant=str(told.get("variant") or ""),
+        sources=_words(told.get("sources")),
+        models=_words(told.get("models")),
+        judges=_words(told.get("judges")),
+        breaches=_words(told.get("breaches")),
+        tokens=int(_number(told.get("tokens")) or 0),
+        cost_microusd=int(_number(told.get("cost_microusd")) or 0),
+        prompt_version=str(told.get("prompt_version") or ""),
+    )
+
+
+def _words(listed: Any) -> tuple[str, ...]:
+    return tuple(str(one) for one in listed) if isinstance(listed, list) else ()
 
 
 def _readings(analysis: Any) -> tuple[Reading, ...]:
@@ -198,7 +241,7 @@ def _outgoing_payload(message: Message, account: Account, to: Person) -> Payload
 def _pretty_bytes(payload: bytes) -> str:
     try:
         return _pretty(json.loads(payload))
-    except ValueError:
+    except (ValueError, RecursionError):
         return payload.decode("utf-8", "replace")
 
 

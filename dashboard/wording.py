@@ -5,6 +5,7 @@ Called by the templates. Reasons and codes are closed lists of other rooms; what
 it was stored. Reads nothing and decides nothing.
 """
 
+import json
 from collections.abc import Mapping
 
 from flask_babel import gettext as _
@@ -46,13 +47,19 @@ def _fixed_reasons() -> Mapping[str, str]:
         "angry and critical": _("angry, and it is critical"),
         "cannot be read": _("a kind of message that the bot cannot read"),
         "asked for a person": _("asked for a person"),
+        "the customer says that it is not solved": _("the customer says that it is not solved"),
         "taken over": _("a person took the conversation over"),
         "answered on the owner's phone": _("the owner answered on her own phone"),
+        "the owner's button": _("a button of the owner's"),
+        "follow-up: cart": _("a follow-up of our own: a cart that was left"),
+        "follow-up: order": _("a follow-up of our own: an order without payment"),
+        "follow-up: lead": _("a follow-up of our own: a silent lead"),
         "catalogue order": _("an order from the catalogue"),
         "chose an option": _("chose an option of the menu"),
         "greeting": _("a greeting opens the menu"),
         "shop word": _("named the shop or its cart"),
         "spam": _("reads like spam"),
+        "doubts what is offered": _("doubts what is offered"),
         "does not name an option": _("names no option of the menu"),
         "first contact without a clear wish": _("first contact without a clear wish: the menu"),
         "free text": _("free text without a clear wish"),
@@ -67,6 +74,13 @@ def _reason_about(frame: str, thing: str) -> str:
     if frame == "said ":
         words: Mapping[str, str] = {
             "thanks": _("said thanks"),
+            "hello_back": _("asked how we are"),
+            "robot": _("asked whether a robot answers"),
+            "insult": _("was rude"),
+            "lost": _("did not know how to go on"),
+            "wait": _("asked us to wait"),
+            "laugh": _("laughed"),
+            "declined": _("said no, thank you"),
             "bye": _("said goodbye"),
             "okay": _("agreed, nothing to answer"),
         }
@@ -136,14 +150,70 @@ def reading_word(label: str) -> str:
         "objection": _("an objection"),
         "ready_to_buy": _("ready to buy"),
         "not_interested": _("not interested"),
+        "none": _("no buying signal"),
     }
     return words.get(label, label)
+
+
+def task_word(task: str) -> str:
+    """Name what a text is read for."""
+    words: Mapping[str, str] = {
+        "intent": _("intent"),
+        "buying_signal": _("buying signal"),
+        "sentiment": _("sentiment"),
+        "urgency": _("urgency"),
+        "spam": _("spam"),
+    }
+    return words.get(task, task)
 
 
 def error_words(code: str, stored: str) -> str:
     """Say why a message failed or waits (`messages.error_code`); `stored` when the code is in no table."""
     known = _our_errors().get(code) or _provider_errors().get(code)
     return known or stored or str(_("It could not be sent."))
+
+
+def health_words(stored: str) -> str:
+    """Say what a provider last said of a number (`integrations.health_summary`); older rows as stored."""
+    try:
+        told = json.loads(stored)
+    except ValueError:
+        return stored
+    if not isinstance(told, dict):
+        return stored
+    code = str(told.get("code", ""))
+    if code.startswith("http_"):
+        status = code.removeprefix("http_")
+        return str(_("The provider refused the request (HTTP %(status)s).", status=status))
+    facts = {name: str(told.get(name, "")) for name in ("number", "name", "status", "quality")}
+    facts |= {name: _health_state(facts[name]) for name in ("status", "quality")}
+    sentences = {
+        "meta_number": _("%(number)s %(name)s: %(status)s, quality %(quality)s", **facts),
+        "twilio_account": _("Twilio account %(name)s: %(status)s", **facts),
+        "simulated": _("Simulated number: always there, reaches nobody"),
+        "bad_address": _("The provider's address or key is malformed."),
+        "cut": _("The line was cut before the provider answered."),
+    }
+    return sentences.get(code) or error_words(code, str(told.get("said", "")))
+
+
+def _health_state(word: str) -> str:
+    """Name a number's or an account's state, and a number's quality; words of tomorrow stay as they came."""
+    words: Mapping[str, str] = {
+        "connected": _("connected"),
+        "disconnected": _("disconnected"),
+        "pending": _("pending"),
+        "flagged": _("flagged"),
+        "restricted": _("restricted"),
+        "unknown": _("unknown"),
+        "green": _("good"),
+        "yellow": _("medium"),
+        "red": _("low"),
+        "active": _("active"),
+        "suspended": _("suspended"),
+        "closed": _("closed"),
+    }
+    return words.get(word, word)
 
 
 def _our_errors() -> Mapping[str, str]:
@@ -188,10 +258,32 @@ def _provider_errors() -> Mapping[str, str]:
     return {str(code): words for words, codes in rows.items() for code in codes}
 
 
+def model_failure_words(code: str) -> str:
+    """Say in a sentence why a model did not help (`llm.FailureCode`), or why nobody may be asked."""
+    words: Mapping[str, str] = {
+        "timeout": _("The model took too long to answer."),
+        "refused_key": _("The model's service refused our key. An admin must look at it."),
+        "refused_request": _("The model's service did not accept the request. An admin must look at it."),
+        "rate_limited": _("The model's service is asked too often right now. Try again in a moment."),
+        "overloaded": _("The model's service is overloaded. Try again in a moment."),
+        "bad_answer": _("The model's answer could not be used."),
+        "unreachable": _("The model's service cannot be reached."),
+        "content_filtered": _("The model's service held its answer back."),
+        "too_long": _("The conversation is too long for the model."),
+        "circuit_open": _("The model failed several times and rests for a moment."),
+        "over_budget": _("Today's money for the language model is spent."),
+        "not_configured": _("No language model is set."),
+        "number_off": _("This number is switched off."),
+    }
+    return words.get(code, str(_("The model could not help this time.")))
+
+
 def alert_words(kind: str, stored: str) -> str:
     """Say what an alert of this kind is about; `stored` when the kind is in no table."""
     words: Mapping[str, str] = {
         "waiting": _("A customer waits for a person"),
+        "media": _("A customer sent a file that nobody has looked at"),
+        "model_spend": _("Today's calls to the language model have reached their cap"),
         "lead": _("A new lead"),
         "complaint": _("A complaint came in: a manager should look"),
         "appointment": _("An appointment waits for a time"),
@@ -200,6 +292,23 @@ def alert_words(kind: str, stored: str) -> str:
         "receipt_failed": _("A receipt could not be worked on and was set aside"),
         "turn_failed": _("A message could not be worked on and was set aside"),
         "no_worker": _("No worker is running: messages wait"),
+        "paid": _("An order is paid"),
+        "payment_claimed": _("A payment waits to be confirmed: look at the account"),
+        "payment_mismatch": _("Money arrived that is not what an order costs"),
+        "payment_late": _("Money arrived for an order that had been cancelled"),
+        "payment_twice": _("An order was paid twice: pay one payment back"),
+        "payment_failed": _("A payment link could not be made"),
+        "refund_failed": _("Money could not be paid back"),
+        "refund_wanted": _("A customer wants an order paid back"),
+        "order_placed": _("An order waits for the payment data: no way to pay is set up"),
+        "no_keys": _("No licence key is left: paid orders wait"),
+        "to_deliver": _("A paid order is to be handed over by a person"),
+        "undelivered": _("A paid order waits until its customer writes again"),
+        "payment_service": _("A payment service refuses our key: nobody can pay through it"),
+        "payment_unknown": _("Money came through a payment service for no order of ours"),
+        "payment_disputed": _("A payment is disputed: answer at the payment service in time"),
+        "strategy_paused": _("A way of selling was paused: too many people asked for silence after it"),
+        "payment_event_failed": _("News of a payment service could not be worked on for days"),
     }
     return words.get(kind, stored)
 

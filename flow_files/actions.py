@@ -118,13 +118,33 @@ ACTIONS: Mapping[str, Action] = {
         {},
         {"found": ("lines", "total_text"), "empty": ()},
     ),
+    "remove_from_cart": Action(
+        "Takes what the words name out of the open cart, or its only line where they name nothing. "
+        "`which`: they name none of its lines, or several. product: {id, name}; lines: as show_cart",
+        {"words": OPTIONAL},
+        {
+            "ok": ("product", "lines", "total_text"),
+            "emptied": ("product",),
+            "which": ("lines", "total_text"),
+            "empty": (),
+        },
+        frozenset({"ok", "emptied"}),
+    ),
     "empty_cart": Action(
         "Takes everything out of the open cart", {}, {"ok": (), "empty": ()}, frozenset({"ok"})
     ),
     "checkout": Action(
-        "Records the open cart as an order. order: {number, total_text}; product: {name} of what ran out",
+        "Records the open cart as an order. `changed`: prices changed, ask again; `left_out`: sold in "
+        "another currency now, taken out. order: {number, total_text}; product: {name} of what ran out or "
+        "went out",
         {},
-        {"created": ("order",), "empty": (), "out_of_stock": ("product",)},
+        {
+            "created": ("order",),
+            "empty": (),
+            "out_of_stock": ("product",),
+            "changed": ("total_text",),
+            "left_out": ("product",),
+        },
         frozenset({"created"}),
     ),
     "order_status": Action(
@@ -139,16 +159,101 @@ ACTIONS: Mapping[str, Action] = {
         {"number": OPTIONAL},
         {"found": ("orders",), "none": ()},
     ),
+    "start_payment": Action(
+        "Opens the payment of the contact's newest unpaid order, by `method` or the only way there is. "
+        "`choose`: several ways, methods: [{id, name}]; `pix`: code to copy and picture (a file's id for "
+        "send_picture); `awaited`: a link follows by itself; `by_hand`: no way is set up, people are told; "
+        "`free`: it costs nothing and is delivered. order: {number, total_text}",
+        {"method": OPTIONAL},
+        {
+            "choose": ("order", "methods"),
+            "pix": ("order", "code", "picture"),
+            "link": ("order", "link"),
+            "manual": ("order", "instructions"),
+            "awaited": ("order",),
+            "by_hand": ("order",),
+            "free": ("order",),
+            "none": (),
+        },
+        frozenset({"pix", "link", "manual", "awaited", "by_hand", "free"}),
+    ),
+    "claim_payment": Action(
+        "The customer says that the newest unpaid order is paid; people are asked to look. With `receipt: "
+        "yes` the message is kept as the receipt. `paid`: it is known already. order: {number, total_text}",
+        {"receipt": OPTIONAL},
+        {"claimed": ("order",), "paid": ("order",), "none": ()},
+        frozenset({"claimed"}),
+    ),
+    "send_goods_again": Action(
+        "Sends the goods of the newest paid order once more. `just_sent`: they left a moment ago; "
+        "`waiting`: people have to hand them over, and are told; `unpaid`: the newest order is not paid. "
+        "order: {number, total_text}",
+        {},
+        {
+            "sent": ("order",),
+            "just_sent": ("order",),
+            "waiting": ("order",),
+            "unpaid": ("order",),
+            "none": (),
+        },
+        frozenset({"sent", "waiting"}),
+    ),
+    "cancel_order": Action(
+        "Cancels the contact's newest unpaid order. `paid`: only a paid one is left. order: {number, "
+        "total_text}",
+        {},
+        {"cancelled": ("order",), "paid": ("order",), "none": ()},
+        frozenset({"cancelled"}),
+    ),
+    "request_refund": Action(
+        "A ticket for paying the newest paid order back; people are told. order: {number, total_text}; "
+        "ticket: {number}",
+        {"reason": OPTIONAL},
+        {"created": ("order", "ticket"), "none": ()},
+        frozenset({"created"}),
+    ),
     "open_ticket": Action(
         "A support ticket. ticket: {number}",
         {"subject": REQUIRED, "description": REQUIRED},
         {"created": ("ticket",)},
         frozenset({"created"}),
     ),
+    "add_to_ticket": Action(
+        "Links this message to the conversation's open ticket of the last day. ticket: {number, subject}",
+        {},
+        {"added": ("ticket",), "none": ()},
+        frozenset({"added"}),
+    ),
+    "ticket_status": Action(
+        "The contact's latest tickets, at most three, the newest first; with `number` only that one. "
+        "tickets: [{number, subject, status_text}]",
+        {"number": OPTIONAL},
+        {"found": ("tickets",), "none": ()},
+    ),
     "open_complaint": Action(
         "A complaint of high priority, brought to a manager. complaint: {number}",
         {"description": REQUIRED},
         {"created": ("complaint",)},
+        frozenset({"created"}),
+    ),
+    "accept_solution": Action(
+        "The customer says that the complaint which was asked about is solved: it is closed. "
+        "complaint: {number}",
+        {},
+        {"closed": ("complaint",), "none": ()},
+        frozenset({"closed"}),
+    ),
+    "reject_solution": Action(
+        "The customer says that it is not solved: it is open again, and escalated. complaint: {number}",
+        {},
+        {"reopened": ("complaint",), "none": ()},
+        frozenset({"reopened"}),
+    ),
+    "follow_up": Action(
+        "A task for a person of ours, with owner and due time; one per kind and conversation. kind: "
+        "order_inquiry or payment_inquiry (finance's)",
+        {"kind": REQUIRED, "words": OPTIONAL},
+        {"created": ()},
         frozenset({"created"}),
     ),
     "request_appointment": Action(
@@ -158,21 +263,52 @@ ACTIONS: Mapping[str, Action] = {
         {"created": ("appointment",)},
         frozenset({"created"}),
     ),
+    "upcoming_appointment": Action(
+        "The contact's next booked appointment. appointment: {number, when_text, topic}",
+        {},
+        {"found": ("appointment",), "none": ()},
+    ),
+    "free_slots": Action(
+        "Free times of the scheduling team, at most eight, those of the wished day first. `wish` is the "
+        "customer's own words. slots: [{id, name}]",
+        {"wish": OPTIONAL},
+        {"found": ("slots",), "none": ()},
+    ),
+    "book_appointment": Action(
+        "Books a free time; with `moving` the contact's next appointment is moved there. `taken`: somebody "
+        "was quicker. appointment: as upcoming_appointment",
+        {"slot": REQUIRED, "topic": OPTIONAL, "moving": OPTIONAL},
+        {"booked": ("appointment",), "taken": ()},
+        frozenset({"booked"}),
+    ),
+    "cancel_appointment": Action(
+        "Cancels the contact's next appointment and frees its time. appointment: as upcoming_appointment",
+        {},
+        {"cancelled": ("appointment",), "none": ()},
+        frozenset({"cancelled"}),
+    ),
     "record_feedback": Action(
-        "A score from 1 (bad) to 5 (very good) and the customer's words",
+        "A score from 1 (bad) to 5 (very good), or the words to the score that was just given",
         {"text": OPTIONAL, "score": Argument("whole")},
         {"created": ()},
         frozenset({"created"}),
     ),
     "hand_over": Action(
-        "A person takes the conversation; the bot is silent until it is handed back",
-        {"reason": REQUIRED},
+        "A person of a team takes the conversation; the bot is silent until it is handed back. `team` is a "
+        "duty: support (the usual), escalation, finance, scheduling, sales",
+        {"reason": REQUIRED, "team": OPTIONAL},
         {"done": ()},
         frozenset({"done"}),
     ),
     "send_link": Action(
         "A message with one button that opens a web address; `none` when the address is not set",
         {"url": OPTIONAL, "title": REQUIRED, "body": REQUIRED},
+        {"sent": (), "none": ()},
+        done_by_flow=True,
+    ),
+    "send_picture": Action(
+        "A picture of our own (a payment's code) with words under it; `none` when there is none",
+        {"picture": Argument("whole"), "caption": OPTIONAL},
         {"sent": (), "none": ()},
         done_by_flow=True,
     ),

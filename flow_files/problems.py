@@ -31,7 +31,14 @@ CONTEXT_NAMES = frozenset(
 )
 
 SEARCH = "search"
-ENTRY_NAMES = (*(intent for intent in SERVICE_INTENTS if intent not in ("spam", "other")), SEARCH)
+# What a written reply may do by itself; the product and the quantity are in the data.
+ADD_TO_CART = "add_to_cart"
+_INTENTS = tuple(intent for intent in SERVICE_INTENTS if intent not in ("spam", "other"))
+RECEIPT = "receipt"
+REMOVAL = "remove_from_cart"
+# What the desk asks by itself, outside any turn.
+ASKED = ("complaint_solved",)
+ENTRY_NAMES = (*_INTENTS, SEARCH, ADD_TO_CART, RECEIPT, REMOVAL, *ASKED)
 
 Place = tuple[str | int, ...]
 

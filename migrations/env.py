@@ -32,6 +32,7 @@ def run() -> None:
             connection=connection,
             target_metadata=database.metadata,
             compare_type=True,
+            include_name=models.is_in_metadata,
             compare_server_default=False,
             render_as_batch=engine.dialect.name == "sqlite",
             transaction_per_migration=True,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from message_content import Content
+from message_content import Content, Media
 
 ElementKind = Literal["message", "status", "echo", "history", "other"]
 
@@ -50,7 +50,9 @@ class Element:
     `number_id` is None when the body names none (the default number's then). `key` is unique per element for
     ever (message: number + provider id; status: number + id + status; other: SHA-256 of the canonical
     element). `person` is the lane's person: the business-scoped id when there is one, else the wa_id; None
-    has no lane. `payload` is canonical JSON, enough for `parse` to need nothing else.
+    has no lane. `payload` is canonical JSON, enough for `parse` to need nothing else. `account_id` is the
+    account that the body says it speaks for; None when the provider's bodies do not say it. `service_id` is
+    the service that several numbers share, by which it is known when the number itself is not connected.
     """
 
     kind: ElementKind
@@ -59,6 +61,8 @@ class Element:
     person: str | None
     provider_at: datetime | None
     payload: bytes
+    account_id: str | None = None
+    service_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +261,16 @@ class DownloadedMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A file of ours that a message carries; `url` is where the provider may fetch it for a short time."""
+
+    content: bytes = field(repr=False)
+    mime_type: str
+    filename: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaError:
     """Why a file could not be fetched, in words; `is_retryable` when a later try may help."""
 
@@ -267,11 +281,21 @@ class MediaError:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the provider says of a number: `is_ok`, and one plain sentence for the operator."""
+    """What the provider says of a number: `is_ok`, and one plain sentence for the operator.
+
+    `code` names the sentence for pages that say it in other languages (meta_number, twilio_account,
+    simulated, or a SendError's), `facts` are the names and words in it.
+    """
 
     is_ok: bool
     summary: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def failed(cls, error: "SendError") -> "Health":
+        return cls(False, error.operator_message, code=error.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +353,11 @@ class Provider(Protocol):
         self, account: Account, to: Person, content: Content, *, reference: str, quotes: str | None = None
     ) -> Sent | SendError:
         """Send one fitted content. `reference` is our message id and must come back in every receipt."""
+        ...
+
+    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+        """Give a message with one of our own files the form in which it can be sent: uploaded or by its
+        address. Where neither can be, its words alone are given."""
         ...
 
     def explain(self, error: ProviderError) -> SendError:

@@ -75,8 +75,8 @@ def fit_media(content: Media, limits: Limits) -> tuple[Content, ...]:
     rest = clean_text(content.caption).strip()[len(caption) :].strip()
     filename = shorten(content.filename, 240) if content.media_kind == "document" else ""
     after = tuple(Text(piece) for piece in split_text(rest, limits.text))
-    if bool(content.link) == bool(content.media_id):
-        # No file to send, or two: the words are all that can be sent.
+    if sum(map(bool, (content.link, content.media_id, content.file_id))) != 1:
+        # No file to send, or several: the words are all that can be sent.
         words = content.caption if not content.link else f"{content.caption}\n{content.link}"
         return tuple(Text(piece) for piece in split_text(words, limits.text))
     return (replace(content, caption=caption, filename=filename), *after)

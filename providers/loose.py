@@ -6,6 +6,7 @@ The provider modules call it on bodies from outside. It decides nothing about Wh
 
 import json
 import math
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,8 @@ from providers.base import MalformedBody
 # orjson writes 254 levels; a level is also spent by the element's own wrapping.
 MAX_DEPTH = 200
 MAX_ID_CHARS = 512
+MAX_FILE_NAME_CHARS = 120  # most scripts stay under the 255 bytes of a file system
+MAX_ENDING_CHARS = 16
 # Seconds above this are milliseconds (the year 5138 in seconds, 1973 in milliseconds).
 _MILLISECONDS_FROM = 100_000_000_000
 # WhatsApp did not exist before 2009; later than 2100 is garbage.
@@ -89,6 +92,21 @@ def text(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return ""
+
+
+def file_name(value: Any) -> str:
+    """Give a stranger's file name as one short line that shows its true ending; empty when nothing is left.
+
+    A line break would end a download's header, a sign that turns the direction ("gpj.exe" shown as
+    "exe.jpg") deceives whoever opens the file.
+    """
+    spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text(value))
+    shown = (c for c in spaced if unicodedata.category(c) not in ("Cf", "Cs", "Cn"))
+    bare = "".join("_" if c in "/\\" else c for c in shown)
+    stem, dot, ending = " ".join(bare.split()).strip(". ").rpartition(".")
+    if not dot or len(ending) > MAX_ENDING_CHARS:
+        stem, dot, ending = f"{stem}{dot}{ending}", "", ""
+    return f"{stem[: MAX_FILE_NAME_CHARS - len(dot + ending)].strip()}{dot}{ending}"
 
 
 def identifier(value: Any) -> str | None:

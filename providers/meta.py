@@ -9,11 +9,12 @@ import base64
 import binascii
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from message_content import Content
+from message_content import Content, Media
 from providers import loose, meta_errors, meta_events, meta_messages, meta_webhooks, transport
 from providers.base import (
     Account,
@@ -24,6 +25,7 @@ from providers.base import (
     InboundMedia,
     Limits,
     MediaError,
+    OwnFile,
     Person,
     ProviderError,
     SendError,
@@ -124,13 +126,20 @@ class Meta:
         media_id = loose.identifier(_body(answer).get("id"))
         return media_id or meta_errors.read_refusal(answer, datetime.now(UTC))
 
+    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+        """Upload the file: Meta would have to reach an address of ours, which a small shop may not have."""
+        media_id = self.upload_media(account, file.content, file.mime_type, file.filename or "file")
+        if isinstance(media_id, SendError):
+            return media_id
+        return replace(content, file_id=0, media_id=media_id)
+
     def health(self, account: Account) -> Health:
         answer = _call(account, "GET", account.number_id, params={"fields": _HEALTH_FIELDS})
         if isinstance(answer, Failure):
-            return Health(False, transport.send_error(answer).operator_message)
+            return Health.failed(transport.send_error(answer))
         body = _body(answer)
         if answer.status != 200 or not body.get("id"):
-            return Health(False, meta_errors.read_refusal(answer, datetime.now(UTC)).operator_message)
+            return Health.failed(meta_errors.read_refusal(answer, datetime.now(UTC)))
         return _read_health(body)
 
 
@@ -259,4 +268,6 @@ def _read_health(body: dict[str, Any]) -> Health:
     status = loose.text(body.get("status")) or "UNKNOWN"
     is_ok = quality != "RED" and status in ("CONNECTED", "UNKNOWN")
     name = loose.text(body.get("verified_name"))
-    return Health(is_ok, f"{number} {name}: {status.lower()}, quality {quality.lower()}.", body)
+    facts = {"number": number, "name": name, "status": status.lower(), "quality": quality.lower()}
+    summary = f"{number} {name}: {status.lower()}, quality {quality.lower()}."
+    return Health(is_ok, summary, body, "meta_number", facts)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from twilio.request_validator import SIGNATURE_HEADER as TWILIO_SIGNATURE_HEADER
 
-from message_content import Content
+from message_content import Content, Media
 from providers import (
     meta_errors,
     meta_messages,
@@ -28,6 +28,7 @@ from providers.base import (
     InboundMedia,
     Limits,
     MediaError,
+    OwnFile,
     Person,
     ProviderError,
     SendError,
@@ -76,6 +77,9 @@ class Simulator:
             return fitted
         return tuple(p for part in fitted for p in (twilio.fit(part) if part.KIND == "text" else (part,)))
 
+    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+        return replace(content, file_id=0, link=file.url)
+
     def explain(self, error: ProviderError) -> SendError:
         # Twilio's codes have five digits and begin where Meta has none.
         is_twilios = error.code in twilio_errors.MEANINGS and error.code not in meta_errors.MEANINGS
@@ -107,7 +111,8 @@ class Simulator:
         return MediaError("simulated", "A simulated message has no file behind it.")
 
     def health(self, account: Account) -> Health:
-        return Health(True, "Simulated number: always there, reaches nobody.", {"shape": account.shape})
+        words = "Simulated number: always there, reaches nobody."
+        return Health(True, words, {"shape": account.shape}, "simulated")
 
 
 simulator = Simulator()

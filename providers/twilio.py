@@ -8,12 +8,12 @@ only the talk over HTTP.
 import email.utils
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from message_content import Content
+from message_content import Content, Media, Text
 from providers import loose, transport, twilio_errors, twilio_messages, twilio_webhooks
 from providers.base import (
     Account,
@@ -24,6 +24,7 @@ from providers.base import (
     InboundMedia,
     Limits,
     MediaError,
+    OwnFile,
     Person,
     ProviderError,
     SendError,
@@ -107,6 +108,12 @@ class Twilio:
         answer = _call(account, "POST", f"{base}/v2/Indicators/Typing.json", data=data)
         return isinstance(answer, Answer) and answer.status in (200, 201, 202)
 
+    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+        """Name the file's address: Twilio fetches files itself, over https only."""
+        if file.url.startswith("https://"):
+            return replace(content, file_id=0, link=file.url)
+        return Text(content.caption or file.filename)
+
     def fetch_media(
         self, account: Account, media: InboundMedia, *, max_bytes: int
     ) -> DownloadedMedia | MediaError:
@@ -117,14 +124,14 @@ class Twilio:
     def health(self, account: Account) -> Health:
         answer = _call(account, "GET", _account_url(account)[:-1] + ".json")
         if isinstance(answer, Failure):
-            return Health(False, transport.send_error(answer).operator_message)
+            return Health.failed(transport.send_error(answer))
         body = _body(answer)
         if answer.status != 200:
-            refusal = twilio_errors.read_refusal(answer, datetime.now(UTC))
-            return Health(False, refusal.operator_message)
+            return Health.failed(twilio_errors.read_refusal(answer, datetime.now(UTC)))
         status = loose.text(body.get("status")) or "unknown"
-        summary = f"Twilio account {loose.text(body.get('friendly_name'))}: {status}."
-        return Health(status == "active", summary, body)
+        name = loose.text(body.get("friendly_name"))
+        facts = {"name": name, "status": status}
+        return Health(status == "active", f"Twilio account {name}: {status}.", body, "twilio_account", facts)
 
     def list_messages(self, account: Account, since: datetime) -> list[ListedMessage] | SendError:
         """List what this number received and sent since then, oldest first.

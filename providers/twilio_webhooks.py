@@ -4,7 +4,9 @@
 Twilio, "Webhook request", "Track outbound message status", and captures of public clients.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -47,6 +49,9 @@ STATUSES = {
     "failed": "failed",
     "canceled": "failed",
 }
+# In place of a number: a form that is signed but cannot be what Twilio wrote.
+NOBODYS = ""
+_MESSAGE_SID = re.compile(r"[SM]M[0-9a-fA-F]{32}")
 _MAX_FIELDS = 500
 REFERRAL_FIELDS = {
     "ReferralBody": "body",
@@ -88,8 +93,9 @@ def split(request: SignedRequest) -> list[Element]:
     form: _Form = {}
     for name, value in pairs[:_MAX_FIELDS]:
         form.setdefault(loose.clean_text(name), loose.clean_text(value))
-    reference = _reference(request.url)
-    return [element(form, reference)]
+    found = element(form, _reference(request.url))
+    service_id = form.get("MessagingServiceSid") if found.number_id else None
+    return [replace(found, account_id=form.get("AccountSid", ""), service_id=service_id)]
 
 
 def element(form: _Form, reference: str | None) -> Element:
@@ -100,6 +106,10 @@ def element(form: _Form, reference: str | None) -> Element:
     payload = {"form": form, "reference": reference}
     if sid is None:
         return _other(payload, None)
+    # Twilio signs names and values one after the other with nothing between them, so a signed form still fits
+    # its signature when an id has taken in the field that follows it.
+    if not _MESSAGE_SID.fullmatch(sid):
+        return _other(payload, NOBODYS)
     if status in STATUSES:
         number_id = _number(form.get("From"))
         key = event_key("s", number_id, sid, status)

@@ -24,7 +24,9 @@ ENVIRONMENT_CURRENCY = "BRL"
 LOCALES: Mapping[str, str] = {"pt": "pt_BR", "es": "es", "en": "en"}
 DEFAULT_LOCALE = "en"
 SHOWN_LIMIT = 100
+CHEAPEST_SHOWN = 3
 NAMED_LIMIT = 9
+OWN_WORD_CHARS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class ProductSheet:
     benefits: Sequence[str] | Mapping[str, Sequence[str]] = ()
     stock: int | None = None
     position: int = 0
+    delivery_text: str = ""  # handed over after payment, unless people have set something else since
     is_demo: bool = False
 
 
@@ -155,7 +158,10 @@ def save_product(category_id: int, sheet: ProductSheet) -> Product:
         raise ValueError(f"product {sheet.sku!r}: neither price nor stock can be below nothing")
     found = db.session.scalars(select(Product).where(Product.sku == sheet.sku)).first()
     if found is None:
-        found = Product(sku=sheet.sku, is_demo=sheet.is_demo)
+        kind = "text" if sheet.delivery_text else "manual"
+        found = Product(
+            sku=sheet.sku, is_demo=sheet.is_demo, delivery_kind=kind, delivery_text=sheet.delivery_text
+        )
         db.session.add(found)
     found.category_id = category_id
     found.name = sheet.name
@@ -210,24 +216,58 @@ def find_products(words: str, language: str, limit: int = 5) -> list[Product]:
     return [candidate for _, _, candidate in sorted(scored)[:limit]]
 
 
-def named_products(words: Sequence[str], *, is_sure: bool = False) -> list[Product]:
+def named_products(
+    words: Sequence[str], *, is_sure: bool = False, is_cheapest: bool = False
+) -> list[Product]:
     """Give the products that most of these words name, in any of their languages; the best match first.
 
     Half of the words must fit, one when it `is_sure` that something for sale is meant.
+    Of what `is_cheapest` the least expensive come, of everything where nothing is named.
     """
-    wanted = {word: _stem(word) for word in map(_folded, words) if word.strip()}
-    if not wanted:
+    scored = _scored(words)
+    best = max((score for score, _ in scored), default=0)
+    wanted = len(_wanted(words))
+    if is_cheapest:
+        fitting = [one for score, one in scored if score == best and one.stock != 0]
+        return sorted(fitting, key=lambda one: one.price_minor)[:CHEAPEST_SHOWN]
+    if not best or (best * 2 < wanted and not is_sure):
         return []
+    return [one for score, one in scored if score == best][:NAMED_LIMIT]
+
+
+def own_word_of(words: Sequence[str]) -> Product | None:
+    """Give the one product whose own name has a word that no other has; None where none or several are named
+    so."""
+    wanted = {stem for stem in _wanted(words).values() if len(stem) >= OWN_WORD_CHARS}
+    owners: dict[str, set[int]] = {}
+    offered = products()
+    for one in offered:
+        for stem in {_stem(word) for word in _folded(_all_names(one)).split()} & wanted:
+            owners.setdefault(stem, set()).add(one.id)
+    ids = {next(iter(own)) for own in owners.values() if len(own) == 1}
+    return next((one for one in offered if one.id in ids), None) if len(ids) == 1 else None
+
+
+def is_whole_name(words: Sequence[str]) -> bool:
+    """Tell whether the words name a product and say nothing else."""
+    wanted = len(_wanted(words))
+    return wanted > 0 and any(score == wanted for score, _ in _scored(words))
+
+
+def _wanted(words: Sequence[str]) -> dict[str, str]:
+    return {word: _stem(word) for word in map(_folded, words) if word.strip()}
+
+
+def _scored(words: Sequence[str]) -> list[tuple[int, Product]]:
+    """Count for every product how many of the words name it or its category."""
+    wanted = _wanted(words)
     homes = {home.id: _all_names(home) for home in categories()}
     scored = []
     for candidate in products():
         told = f"{_all_names(candidate)} {homes.get(candidate.category_id, '')}"
         stems = {_stem(word) for word in _folded(told).split()}
         scored.append((sum(stem in stems for stem in wanted.values()), candidate))
-    best = max((score for score, _ in scored), default=0)
-    if not best or (best * 2 < len(wanted) and not is_sure):
-        return []
-    return [candidate for score, candidate in scored if score == best][:NAMED_LIMIT]
+    return scored
 
 
 def _all_names(thing: Category | Product) -> str:

@@ -5,16 +5,21 @@ Flow actions, the pipeline (for WhatsApp catalogue orders) and operators' pages 
 and never commit, and take no payment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+import history
 import providers.base
+from alerts import settle
+from config import Config
 from models import Order, OrderItem, Product, db
 from record_numbers import ORDER, number_of, read_number
+from shop import payments
 from shop.catalog import Shortage, product_by_sku
+from shop.holding import hold
 
 MAX_QUANTITY = 999
 MAX_LINES = 50
@@ -40,6 +45,10 @@ class OutOfStock(Exception):
 
 class OtherCurrency(Exception):
     """The cart holds things in another currency; one order has one."""
+
+
+class PriceChanged(Exception):
+    """Something costs another price than the cart shows; nobody is billed what she was not asked about."""
 
 
 class CartFull(Exception):
@@ -170,11 +179,12 @@ def fill_from_catalog(
     return CatalogOrder(cart_of(conversation_id), tuple(unknown), tuple(shortages), tuple(other_currency))
 
 
-def place(order: Order, *, now: datetime) -> Order:
-    """Turn a cart into an order: today's prices are fixed, the stock is taken, a number is given. Flushes.
+def place(order: Order, *, now: datetime, actor: str = "customer") -> Order:
+    """Turn a cart into an order: its prices are fixed, the stock is taken, a number is given. Flushes.
 
-    Raises EmptyCart, NotForSale (something was taken off sale meanwhile) or OutOfStock; then the caller
-    rolls back or goes on, nothing changed. Idempotent: an order that was placed is given back as it is.
+    Raises EmptyCart, NotForSale (something was taken off sale meanwhile), OutOfStock, OtherCurrency or
+    PriceChanged (see `reprice`); then the caller rolls back or goes on, nothing changed. Idempotent: an order
+    that was placed is given back as it is.
     """
     if order.status != "cart":
         return order
@@ -187,11 +197,14 @@ def place(order: Order, *, now: datetime) -> Order:
     shortages = [s for s in (_shortage(products[i.product_id], i.quantity) for i in order.items) if s]
     if shortages:
         raise OutOfStock(shortages)
+    if any(sold.currency != order.currency for sold in products.values()):
+        raise OtherCurrency
+    if any(item.price_minor != products[item.product_id].price_minor for item in order.items):
+        raise PriceChanged
     for item in order.items:
-        sold = products[item.product_id]
-        item.name, item.price_minor = sold.name, sold.price_minor
-        if sold.stock is not None:
-            sold.stock -= item.quantity
+        item.name = products[item.product_id].name
+    _take_stock(order, products)
+    history.note_change("order", order.id, before="", after="placed", actor=actor, now=now)
     order.status = "placed"
     order.placed_at = now
     order.cart_of_conversation_id = None
@@ -200,18 +213,68 @@ def place(order: Order, *, now: datetime) -> Order:
     return order
 
 
-def cancel(order: Order, *, now: datetime) -> bool:
+def reprice(cart: Order, *, now: datetime) -> list[Product]:
+    """Give an open cart today's prices; what is now sold in another currency goes out of it. Flushes.
+
+    Gives what went out. A cart that is emptied by it is gone.
+    """
+    products = _products_for_update(cart)
+    gone = [sold for sold in products.values() if sold.currency != cart.currency]
+    for item in list(cart.items):
+        sold = products[item.product_id]
+        if sold in gone:
+            cart.items.remove(item)
+            db.session.delete(item)
+        else:
+            item.price_minor = sold.price_minor
+    if cart.items:
+        _recount(cart, now)
+    else:
+        empty_cart(cart)
+    return gone
+
+
+def cancel(
+    order: Order, *, now: datetime, actor: str = "customer", operator_id: int | None = None, reason: str = ""
+) -> bool:
     """Cancel an unpaid order and give its stock back; False when it is paid, cancelled or a cart. Flushes.
 
-    Idempotent.
+    Idempotent. Its open payments stay, because money that comes late must still find its order; a task
+    closes their links.
     """
+    hold(order)
     if order.status != "placed" or order.payment_status == "paid":
         return False
+    history.note_change(
+        "order", order.id, before="placed", after="cancelled", actor=actor, now=now, operator_id=operator_id,
+        reason=reason,
+    )  # fmt: skip
+    settle(f"payment_claimed:{order.id}", now=now)
     for product in _products_for_update(order).values():
         if product.stock is not None:
             product.stock += sum(item.quantity for item in order.items if item.product_id == product.id)
     order.status = "cancelled"
     order.updated_at = now
+    db.session.flush()
+    payments.ask_at_once(order.id, now=now)
+    return True
+
+
+def take_up_again(order: Order, *, config: Config, now: datetime, operator_id: int) -> bool:
+    """Make a cancelled order, for which money came late, a paid one after all; its stock is taken again.
+
+    Flushes. False when it is not so. Raises OutOfStock; then nothing changed.
+    """
+    hold(order)
+    if order.status != "cancelled" or order.payment_status != "paid":
+        return False
+    products = _products_for_update(order)
+    shortages = [s for s in (_shortage(products[i.product_id], i.quantity) for i in order.items) if s]
+    if shortages:
+        raise OutOfStock(shortages)
+    if not payments.take_up_again(order, config=config, now=now, operator_id=operator_id):
+        return False
+    _take_stock(order, products)
     db.session.flush()
     return True
 
@@ -296,6 +359,13 @@ def _shortage(product: Product, wanted: int) -> Shortage | None:
     if product.stock is None or product.stock >= wanted:
         return None
     return Shortage(product.id, product.name, wanted, product.stock)
+
+
+def _take_stock(order: Order, products: Mapping[int, Product]) -> None:
+    for item in order.items:
+        sold = products[item.product_id]
+        if sold.stock is not None:
+            sold.stock -= item.quantity
 
 
 def _products_for_update(order: Order) -> dict[int, Product]:

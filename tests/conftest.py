@@ -33,6 +33,9 @@ import operators
 from app import create_app
 from config import VARIABLES, Config
 from models import db
+from tests import page_rows
+from tests.browsing import sign_in
+from tests.page_rows import ADMIN_EMAIL
 
 CONNECT_TIMEOUT_SECS = 3
 REDIS_DATABASES = range(1, 16)
@@ -315,3 +318,13 @@ def app(load_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def admin(app: Flask) -> FlaskClient:
+    """A browser in which an admin is signed in; an agent and a manager are there too."""
+    with app.app_context():
+        page_rows.people()
+    client = app.test_client()
+    sign_in(client, ADMIN_EMAIL)
+    return client

@@ -14,12 +14,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+import cashier
 import integrations
 import lanes
 import tasks
 from app import create_app
 from config import Config
-from models import Base, Conversation, Lane, Message, WebhookEvent, db
+from models import Base, Conversation, Lane, Message, Payment, PaymentEvent, Refund, WebhookEvent, db
 from pipeline import Desk
 from shop import programs
 from tests.fakes.graph import FakeGraph, SentMessage
@@ -85,11 +86,14 @@ class WalkedDesk:
             with self.app.app_context():
                 now = self.clock()
                 inbound, outbound = lanes.due_inbound(now), lanes.due_outbound(now)
+                errands = cashier.due(now)
                 db.session.rollback()
             for lane in inbound:
                 tasks.run_lane(lane)
             for conversation_id in outbound:
                 tasks.run_outbox.call_local(conversation_id)
+            for errand in errands:
+                tasks.run_errand.call_local(errand.kind, errand.row_id)
             if before == self._standing():
                 return
         raise AssertionError("the desk never comes to rest")
@@ -104,6 +108,13 @@ class WalkedDesk:
                 for row in (
                     *db.session.execute(sending.where(Message.send_due_at.is_not(None))),
                     *db.session.execute(pending.where(WebhookEvent.state == "pending")),
+                    *db.session.execute(
+                        select(
+                            PaymentEvent.id, PaymentEvent.state, PaymentEvent.due_at, PaymentEvent.attempts
+                        )
+                    ),
+                    *db.session.execute(select(Payment.id, Payment.status, Payment.due_at, Payment.ask_at)),
+                    *db.session.execute(select(Refund.id, Refund.status, Refund.due_at, Refund.attempts)),
                 )
             ]
             db.session.rollback()

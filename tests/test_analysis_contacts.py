@@ -72,3 +72,78 @@ def test_a_link_is_found_without_the_sentence_around_it(text: str, value: str) -
 
 def test_an_address_is_no_link() -> None:
     assert not _values("ana@loja.com.br", "url")
+
+
+@pytest.mark.parametrize(
+    "text", ["http://bad-.example.com", "http://_x.example.com", "http://shop.my_domain.com", "www.-x.com"]
+)
+def test_a_host_that_cannot_exist_is_no_link(text: str) -> None:
+    assert not [
+        one for one in read(text, now=datetime(2026, 11, 20, tzinfo=UTC)).entities if one.type == "url"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("juan (arroba) gmail (punto) com", "juan@gmail.com"),
+        ("ana.silva (arroba) loja (ponto) com (ponto) br", "ana.silva@loja.com.br"),
+        ("john[at]acme[dot]co[dot]uk", "john@acme.co.uk"),
+        ("jean chez orange point fr", "jean@orange.fr"),
+        ("jean (chez) orange.fr", "jean@orange.fr"),
+        ("hans Klammeraffe gmx Punkt de", "hans@gmx.de"),
+        ("info[at]firma[punkt]de", "info@firma.de"),
+        ("luca (chiocciola) libero.it", "luca@libero.it"),
+        ("tanakaアットマークgmailドットcom", "tanaka@gmail.com"),
+        ("kim골뱅이 네이버 닷컴", "kim@naver.com"),
+        ("ahmed آت جيميل دوت كوم", "ahmed@gmail.com"),
+        ("fulano @ gmail.com", "fulano@gmail.com"),
+    ],
+)
+def test_a_spelled_address_is_put_together(text: str, value: str) -> None:
+    assert _values(text, "email") == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["me segue no @loja.oficial", "je suis chez orange", "meet me at gmail", "look at this. com certeza"],
+)
+def test_a_name_elsewhere_is_no_address(text: str) -> None:
+    assert not _values(text, "email")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("看https://example.cn/a，谢谢", "https://example.cn/a"),
+        ("请打开https://shop.cn/item?id=12。谢谢", "https://shop.cn/item?id=12"),
+        ("http://abc.com/x很好", "http://abc.com/x"),
+        ("https://abc.com/上海！好", "https://abc.com/上海"),
+        ("https://zh.wikipedia.org/wiki/北京市", "https://zh.wikipedia.org/wiki/北京市"),
+        ("https://example.jp/aを見て", "https://example.jp/a"),
+        ("https://example.jp/を見て", "https://example.jp/"),
+        ("www.abc.co.jpです", "www.abc.co.jp"),
+        ("https://naver.me/abc입니다", "https://naver.me/abc"),
+        ("شوف https://example.com/a، شكرا", "https://example.com/a"),
+        ("see https://Example.com/Path, ok", "https://Example.com/Path"),
+    ],
+)
+def test_a_link_ends_where_another_script_goes_on(text: str, value: str) -> None:
+    assert _values(text, "url") == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "value"),
+    [
+        ("612 345 678", "ES", "+34612345678"),
+        ("0044 20 7946 0018", "BR", "+442079460018"),
+        ("5511987654321", "US", "+5511987654321"),
+        ("meu zap é 912 345 678", "BR", "912345678"),
+        ("06 12 34 56 78", "FR", "+33612345678"),
+        ("+44 (0)20 7946 0018", None, "+442079460018"),
+    ],
+)
+def test_a_phone_belongs_to_the_region_unless_it_names_its_country(
+    text: str, region: str | None, value: str
+) -> None:
+    assert _values(text, "phone", region) == [value]

@@ -102,3 +102,182 @@ def test_what_is_printed_in_a_locale_reads_back(day: date, locale: str, style: s
 def test_days_ahead_are_counted(count: int) -> None:
     found = read_dates(f"in {count} days", now=FRIDAY, language="en")
     assert found[0].day == FRIDAY.date() + timedelta(days=count)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "found", "value"),
+    [
+        ("de", "komme Freitag, den 18.12.2026", "Freitag, den 18.12.2026", "2026-12-18"),
+        ("en", "what about wednesday of this week", "wednesday of this week", "2026-11-18"),
+        ("es", "nos vemos dos semanas a partir de mañana", "dos semanas a partir de mañana", "2026-12-05"),
+        ("fr", "livrez trois jours après lundi", "trois jours après lundi", "2026-11-26"),
+        ("en", "pay 10 days from 12/04/2026", "10 days from 12/04/2026", "2026-12-14"),
+        ("pt", "sexta, 18/12 às 15h", "sexta, 18/12 às 15h", "2026-12-18T15:00:00+00:00"),
+        ("ko", "21일 월요일에 봐요", "21일 월요일", "2026-12-21"),
+        ("ar", "الثلاثاء الثاني من شهر مايو", "الثلاثاء الثاني من شهر مايو", "2027-05-11"),
+        ("de", "am 14.12 um 15 uhr", "14.12 um 15 uhr", "2026-12-14T15:00:00+00:00"),
+    ],
+)
+def test_neighbouring_days_are_one_day(language: str, text: str, found: str, value: str) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    days = [one for one in read(text, now=now, language=language).entities if one.type == "date"]
+    assert [(day.text, day.value) for day in days] == [(found, value)]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "no fim de semana", "2026-11-21"),
+        ("pt", "fim de semana que vem", "2026-11-28"),
+        ("pt", "final de semana", "2026-11-21"),
+        ("pt", "daqui a uns 10 dias", "2026-11-30"),
+        ("pt", "dia 5 do mês que vem", "2026-12-05"),
+        ("pt", "fim do mês que vem", "2026-12-31"),
+        ("pt", "até o fim da semana", "2026-11-22"),
+        ("pt", "daqui a meia hora", "2026-11-20T12:30:00+00:00"),
+        ("pt", "em 2h", "2026-11-20T14:00:00+00:00"),
+        ("pt", "sexta-feira 13", "2027-08-13"),
+        ("es", "pasado mañana", "2026-11-22"),
+        ("es", "este finde", "2026-11-21"),
+        ("es", "el 5 del mes que viene", "2026-12-05"),
+        ("es", "a fin de mes", "2026-11-30"),
+        ("es", "en media hora", "2026-11-20T12:30:00+00:00"),
+        ("es", "de aquí a tres días", "2026-11-23"),
+        ("en", "in a fortnight", "2026-12-04"),
+        ("en", "a week from today", "2026-11-27"),
+        ("en", "an hour ago", "2026-11-20T11:00:00+00:00"),
+        ("en", "end of next month", "2026-12-31"),
+        ("en", "by the end of the week", "2026-11-22"),
+        ("en", "the 5th of next month", "2026-12-05"),
+        ("fr", "le week-end prochain", "2026-11-28"),
+        ("fr", "dans une quinzaine de jours", "2026-12-05"),
+        ("fr", "fin du mois prochain", "2026-12-31"),
+        ("fr", "le 5 du mois prochain", "2026-12-05"),
+        ("de", "heute in einer Woche", "2026-11-27"),
+        ("de", "in 14 Tagen", "2026-12-04"),
+        ("de", "in einer halben Stunde", "2026-11-20T12:30:00+00:00"),
+        ("de", "Ende nächsten Monats", "2026-12-31"),
+        ("de", "Sa 14 Uhr", "2026-11-21T14:00:00+00:00"),
+        ("it", "nel fine settimana", "2026-11-21"),
+        ("it", "tra mezz'ora", "2026-11-20T12:30:00+00:00"),
+        ("it", "il 5 del mese prossimo", "2026-12-05"),
+        ("it", "fine del mese prossimo", "2026-12-31"),
+        ("ar", "بعد غد", "2026-11-22"),
+        ("ar", "بعد نصف ساعة", "2026-11-20T12:30:00+00:00"),
+        ("ar", "نهاية الشهر القادم", "2026-12-31"),
+        ("zh", "后天", "2026-11-22"),
+        ("zh", "下下周一", "2026-11-30"),
+        ("zh", "下个月底", "2026-12-31"),
+        ("zh", "半小时后", "2026-11-20T12:30:00+00:00"),
+        ("zh", "2027年3月5日", "2027-03-05"),
+        ("ja", "明後日", "2026-11-22"),
+        ("ja", "来週末", "2026-11-28"),
+        ("ja", "月末", "2026-11-30"),
+        ("ko", "모레", "2026-11-22"),
+        ("ko", "다음 주말", "2026-11-28"),
+        ("ko", "반 시간 뒤", "2026-11-20T12:30:00+00:00"),
+    ],
+)
+def test_what_is_said_of_days_to_come_is_counted(language: str, text: str, value: str) -> None:
+    found = read_dates(fold(text), now=FRIDAY, language=language)
+    assert [day.value(FRIDAY) for day in found] == [value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "às vezes compro uma vez por mês"),
+        ("pt", "preciso da segunda via do boleto"),
+        ("pt", "paguei a quinta parcela e falta a sexta parcela"),
+        ("pt", "quero ter um carro"),
+        ("pt", "sex shop"),
+        ("es", "he pasado por la tienda por la mañana"),
+        ("es", "sol y mar"),
+        ("en", "the sun is out, he sat down"),
+        ("en", "may I ask, it may rain"),
+        ("en", "a 24/7 shop, 2-3 pieces"),
+        ("fr", "la mer est belle, le jeu aussi"),
+        ("de", "guten Morgen, das ist so so"),
+        ("de", "so was, do it, mi casa"),
+        ("it", "il mar rosso, sole e mare"),
+        ("ar", "احد الزبائن"),
+        ("zh", "十一点以前，二十一块，五一五"),
+        ("ja", "一日中"),
+    ],
+)
+def test_words_that_sound_like_days_are_left_alone(language: str, text: str) -> None:
+    assert not read_dates(fold(text), now=FRIDAY, language=language)
+
+
+def test_hours_are_counted_through_a_change_of_the_clock() -> None:
+    before = datetime(2027, 3, 14, 1, 30, tzinfo=ZoneInfo("America/New_York"))
+    (found,) = read_dates("in 2 hours", now=before, language="en")
+    assert found.value(before) == "2027-03-14T04:30:00-04:00"
+
+
+def test_an_hour_that_the_clock_skips_is_the_one_that_it_shows() -> None:
+    before = datetime(2027, 3, 13, 12, tzinfo=ZoneInfo("America/New_York"))
+    (found,) = read_dates("tomorrow at 2:30am", now=before, language="en")
+    assert found.value(before) == "2027-03-14T03:30:00-04:00"
+
+
+def test_a_weekend_that_is_running_has_begun() -> None:
+    sunday = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert read_dates("this weekend", now=sunday, language="en")[0].day == date(2026, 11, 22)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "chega em até 5 dias úteis", "2026-11-27"),
+        ("es", "en 3 días hábiles", "2026-11-25"),
+        ("en", "within 10 business days", "2026-12-04"),
+        ("fr", "sous 2 jours ouvrés", "2026-11-24"),
+        ("de", "in 1 Werktag", "2026-11-23"),
+        ("it", "entro 5 giorni lavorativi", "2026-11-27"),
+        ("ar", "خلال 3 أيام عمل", "2026-11-25"),
+        ("zh", "3个工作日内", "2026-11-25"),
+        ("ja", "3営業日以内", "2026-11-25"),
+        ("ko", "3영업일 이내", "2026-11-25"),
+    ],
+)
+def test_working_days_leave_out_the_weekend(language: str, text: str, value: str) -> None:
+    assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]
+
+
+@given(st.dates(min_value=date(2026, 1, 1), max_value=date(2028, 1, 1)), st.integers(1, 30))
+def test_working_days_are_counted_one_by_one(start: date, count: int) -> None:
+    now = datetime(start.year, start.month, start.day, tzinfo=UTC)
+    day, left = start, count
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    assert read_dates(f"within {count} business days", now=now, language="en")[0].day == day
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "estou esperando desde segunda", "2026-11-16"),
+        ("pt", "comprei na terça e nada", "2026-11-17"),
+        ("pt", "já comprei, chega na terça?", "2026-11-24"),
+        ("pt", "pedi para sexta", "2026-11-27"),
+        ("es", "lo pagué el lunes", "2026-11-16"),
+        ("es", "paso el lunes", "2026-11-23"),
+        ("en", "I ordered on Sunday", "2026-11-15"),
+        ("en", "no reply since monday", "2026-11-16"),
+        ("en", "can I come on Sunday", "2026-11-22"),
+        ("en", "I ordered, will it arrive on Sunday", "2026-11-22"),
+        ("en", "I was wondering if sunday works", "2026-11-22"),
+        ("fr", "en panne depuis lundi", "2026-11-16"),
+        ("de", "am Montag bestellt", "2026-11-16"),
+        ("de", "wird es am Montag geliefert", "2026-11-23"),
+        ("it", "l'ho comprato lunedì", "2026-11-16"),
+        ("ar", "منذ الاثنين", "2026-11-16"),
+        ("zh", "周一买的鞋", "2026-11-16"),
+        ("ja", "月曜に買った靴", "2026-11-16"),
+        ("ko", "월요일에 주문한 신발", "2026-11-16"),
+    ],
+)
+def test_a_weekday_that_is_over_is_the_last_one(language: str, text: str, value: str) -> None:
+    assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]

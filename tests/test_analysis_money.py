@@ -47,6 +47,31 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
         ("三億五千万", "350000000"),
         ("이십만 원", "200000"),
         ("خمسين ألف دولار", "50000"),
+        ("150mil", "150000"),
+        ("R$150mil", "150000"),
+        ("300mil dolares", "300000"),
+        ("2milhões", "2000000"),
+        ("50mil e quinhentos", "50500"),
+        ("um quarto de milhão", "250000"),
+        ("um quarto de um milhão", "250000"),
+        ("três quartos de milhão", "750000"),
+        ("um milhão e um quarto", "1250000"),
+        ("dois milhões e três quartos", "2750000"),
+        ("un cuarto de millón", "250000"),
+        ("tres cuartos de un millón de dólares", "750000"),
+        ("millón y cuarto", "1250000"),
+        ("a quarter million", "250000"),
+        ("quarter of a million", "250000"),
+        ("a quarter of one million dollars", "250000"),
+        ("three-quarters of a million", "750000"),
+        ("3 quarters of a million", "750000"),
+        ("two and a quarter million", "2250000"),
+        ("a third of a million", "333333.33"),
+        ("3/4 de milhão", "750000"),
+        ("US$ 1/2 million", "500000"),
+        ("un quart de million", "250000"),
+        ("tre quarti di milione", "750000"),
+        ("eine Viertelmillion", "250000"),
     ],
 )
 def test_a_typed_sum_is_read(typed: str, amount: str) -> None:
@@ -64,6 +89,11 @@ def test_a_typed_sum_is_read(typed: str, amount: str) -> None:
         "R$ -100",
         "10%",
         "between 100k and 150k",
+        "250k-300k",
+        "250mil a 300mil",
+        "um quarto",
+        "three quarters",
+        "casa com três quartos",
         "5511999998888777766",
         "tenho 30 anos",
         "🙂",
@@ -120,3 +150,111 @@ def test_what_is_printed_in_a_locale_reads_back(amount: Decimal, place: tuple[st
 def test_a_sum_in_a_sentence_keeps_its_currency(text: str, region: str, amount: str, currency: str) -> None:
     found = [entity for entity in read(text, now=NOW, region=region).entities if entity.type == "money"]
     assert [entity.value for entity in found] == [{"amount": amount, "currency": currency}]
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "currency"),
+    [
+        ("300 mil dólares", "BR", "USD"),
+        ("tenho 50 dólares", "MX", "USD"),
+        ("$ 50", "BR", "BRL"),
+        ("$ 50", "MX", "MXN"),
+        ("20 dollars", "CA", "CAD"),
+        ("20 dollars", "BR", "USD"),
+    ],
+)
+def test_the_word_dollar_is_a_dollar_wherever_it_is_said(text: str, region: str, currency: str) -> None:
+    (found,) = read(text, now=datetime(2026, 11, 20, tzinfo=UTC), region=region).entities
+    assert isinstance(found.value, dict)
+    assert found.value["currency"] == currency
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "amount", "currency"),
+    [
+        ("50 conto", "BR", "50", "BRL"),
+        ("me empresta cinquenta pila", "BR", "50", "BRL"),
+        ("12 reais e 50", "BR", "12.50", "BRL"),
+        ("mil e duzentos reais", "BR", "1200", "BRL"),
+        ("custa um real", "BR", "1", "BRL"),
+        ("custa 3 mil e quinhentos", "BR", "3500", None),
+        ("custa só 50 cada", "BR", "50", None),
+        ("vendi por 2k", "BR", "2000", None),
+        ("1,5 mi", "BR", "1500000", None),
+        ("12 euros con 50", "ES", "12.50", "EUR"),
+        ("cuesta 200 pavos", "ES", "200", "EUR"),
+        ("son 20 lucas", "CL", "20000", "CLP"),
+        ("20 lucas", "CO", "20000", "COP"),
+        ("te doy 200 mangos", "AR", "200", "ARS"),
+        ("2 palos", "AR", "2000000", "ARS"),
+        ("200 varos", "MX", "200", "MXN"),
+        ("five hundred bucks", "US", "500", "USD"),
+        ("two grand", "GB", "2000", "GBP"),
+        ("it costs 2k", "US", "2000", None),
+        ("only $.99", "US", "0.99", "USD"),
+        ("two dollars fifty", "US", "2.50", "USD"),
+        ("12€50", "FR", "12.50", "EUR"),
+        ("ça coûte 12 euros 50", "FR", "12.50", "EUR"),
+        ("50 balles", "FR", "50", "EUR"),
+        ("zwölf Euro fünfzig", "DE", "12.50", "EUR"),
+        ("kostet 50 das Stück", "DE", "50", None),
+        ("dieci euro e cinquanta", "IT", "10.50", "EUR"),
+        ("duecento euro", "IT", "200", "EUR"),
+        ("٥٠ ريال", "SA", "50", "SAR"),
+        ("三块五", "CN", "3.50", "CNY"),
+        ("3块50", "CN", "3.50", "CNY"),
+        ("一万二千元", "CN", "12000", "CNY"),
+        ("人民币100", "CN", "100", "CNY"),
+        ("2件，价格500可以吗", "CN", "500", None),
+        ("3千円です", "JP", "3000", "JPY"),
+        ("만원이요", "KR", "10000", "KRW"),
+        ("5천원", "KR", "5000", "KRW"),
+        ("TRY 20", None, "20", "TRY"),
+    ],
+)
+def test_a_sum_is_read_as_people_say_it(
+    text: str, region: str | None, amount: str, currency: str | None
+) -> None:
+    found = [entity for entity in read(text, now=NOW, region=region).entities if entity.type == "money"]
+    assert [entity.value for entity in found] == [{"amount": amount, "currency": currency}]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "mil obrigados, cem por cento"),
+        ("pt", "3 mil pessoas por 300 mil km"),
+        ("pt", "conto com você, um conto de fadas"),
+        ("pt", "um real problema, uma pila de livros"),
+        ("pt", "paguei 2 vezes, pago em 3x"),
+        ("pt", "pagar 15/03 ou 20 de março"),
+        ("pt", "tamanho 42, quinhentas unidades"),
+        ("pt", "valor 12345678901"),
+        ("es", "mil gracias, mil veces"),
+        ("es", "eres un sol"),
+        ("es", "vale 3 por favor"),
+        ("es", "sale el 15 a las 20"),
+        ("en", "a thousand thanks, a million thanks"),
+        ("en", "I'll try 5 times, php 8, mad 2"),
+        ("en", "2 real friends, the grand opening"),
+        ("en", "10 pounds of meat"),
+        ("en", "for 2k people, worth 10 minutes"),
+        ("fr", "mille mercis, ils 20"),
+        ("de", "tausend Dank, für 3 Personen"),
+        ("it", "mille grazie, 3 mila persone"),
+        ("ar", "ألف شكر"),
+        ("zh", "一块去，15分钟，百分之十，8点15分"),
+        ("ja", "千葉、円高、合計5個"),
+        ("ko", "5만 명, 병원 3층"),
+    ],
+)
+def test_a_count_or_a_courtesy_is_no_sum(language: str, text: str) -> None:
+    found = read(text, now=NOW, language=language).entities
+    assert not [entity for entity in found if entity.type == "money"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "amount"), [("一万二", "12000"), ("三百五", "350"), ("两千零五", "2005"), ("三百五十", "350")]
+)
+def test_a_last_chinese_figure_is_a_tenth_of_its_scale(typed: str, amount: str) -> None:
+    assert read_amount(typed, language="zh") == Decimal(amount)

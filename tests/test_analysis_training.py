@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from analysis import Models, Pattern, read
-from analysis.classifier import Classifier
+from analysis.classifier import Classifier, modest
 from analysis.examples import Example
+from analysis.features import find_concepts, tokenize
 from analysis.train import LABELS, MODELS, score, shipped_examples, train, version
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -60,3 +61,14 @@ def test_a_model_is_scored_on_examples() -> None:
     examples = [Example("there is smoke and fire", "critical", "en"), Example("no rush at all", "low", "en")]
     measured = score(Classifier.from_bytes((MODELS / "urgency.bin").read_bytes()), "urgency", examples)
     assert (measured.examples, measured.accuracy) == (2, 1.0)
+
+
+def test_the_surest_claim_less_and_keep_their_order() -> None:
+    claims = [modest(share, above=0.7, slope=0.33) for share in (0.5, 0.7, 0.8, 1.0)]
+    assert claims[:2] == [0.5, 0.7]
+    assert 0.7 < claims[2] < claims[3] < 0.8
+
+
+@pytest.mark.parametrize("word", ["خوفكم", "وخوفهم", "خوفها", "خوف"])
+def test_an_arabic_feeling_is_known_with_its_pronoun(word: str) -> None:
+    assert "fear" in find_concepts(tokenize(word), ("ar",), "feelings")

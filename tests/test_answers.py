@@ -11,6 +11,7 @@ from answers import (
     asks_cheapest,
     asks_price,
     courtesy_of,
+    holds_number,
     is_cancel_word,
     is_menu_word,
     is_skip_word,
@@ -333,6 +334,25 @@ def test_today_is_the_customers_today():
     assert read_date("hoje", language="pt", now=late, time_zone="Not/AZone") == "2026-11-21"
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("2", 2), ("dois", 2), ("quero 2", 2), ("2 unidades", 2), ("two please", 2), ("me vê 3 por favor", 3),
+        ("quiero dos", 2), ("2 cursos", 2), ("I'd like 2 of those", 2), ("vou querer 2 então", 2),
+        ("fechar", 1),
+        ("só 1 mesmo", 1), ("ok, 2", 2), ("dame 4", 4), ("cierra", 1), ("checkout", 1),
+        ("me lo dejas en 20?", None), ("me lo dejas en 20", None), ("faz por 15?", None),
+        ("faz por 15", None),
+        ("can I have it for 10?", None), ("I'll give you 10", None), ("te doy 20", None), ("20 reais", None),
+        ("R$ 20", None), ("$20", None), ("2?", None), ("parcela em 2 vezes", None), ("chega em 2 dias", None),
+        ("my 2 kids would both love to learn that", None), ("deixa por 30 pra mim", None),
+        ("would you take 10", None), ("faz por dez", None), ("não quero 2", None), ("tira 1", None),
+    ],
+)  # fmt: skip
+def test_a_count_is_bare_and_no_bargain(text: str, count: int | None):
+    assert read_answer("number", text, language="pt", now=NOW, minimum=1, maximum=99) == count
+
+
 def test_numbers_keep_to_their_range():
     def read(text: str):
         return read_answer("number", text, language="pt", now=NOW, minimum=1, maximum=99)
@@ -471,3 +491,23 @@ def test_a_question_for_a_price_is_known():
 @pytest.mark.parametrize("language", ["pt", "es", "en"])
 def test_money_of_another_currency_is_not_taken(language: str, text: str, amount: int | None):
     assert read_answer("money", text, language=language, now=NOW, region="BR", currency="USD") == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "holds"),
+    [
+        ("1e6", "pt", True),
+        ("R$1M", "en", True),
+        ("duzentos mil", "pt", True),
+        ("doscientos mil", "es", True),
+        ("a quarter million", "en", True),
+        ("３００", "pt", True),
+        ("٣٠٠", "ar", True),
+        ("quanto custa um curso?", "pt", False),
+        ("¿tienes una oferta?", "es", False),
+        ("do you have an offer", "en", False),
+        ("", "en", False),
+    ],
+)
+def test_digits_and_number_words_are_noticed_and_articles_are_not(text: str, language: str, holds: bool):
+    assert holds_number(text, language) is holds

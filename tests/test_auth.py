@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 import auth
 import operators
+import vault
 from models import ApiKey, Operator, db, utc_now
 from operators import OperatorRefused
 from tests import page_rows
@@ -50,6 +51,27 @@ def test_signing_out_ends_the_session(client: FlaskClient) -> None:
     sign_in(client, ADMIN_EMAIL)
     assert post(client, "/logout", "/account").location == "/login"
     assert get(client, "/inbox").status_code == 302
+
+
+def test_a_session_that_was_signed_out_opens_nothing_any_more(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, ADMIN_EMAIL)
+    kept = client.get_cookie("balcao")
+    assert kept is not None
+    other = app.test_client()
+    sign_in(other, AGENT_EMAIL)
+    post(client, "/logout", "/account")
+    thief = app.test_client()
+    thief.set_cookie("balcao", kept.value)
+    assert get(thief, "/inbox").status_code == 302
+    assert get(other, "/inbox").status_code == 200, "another person's session lives on"
+    assert sign_in(client, ADMIN_EMAIL).status_code == 302
+
+
+def test_signing_out_without_a_session_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    elsewhere = app.test_client()
+    sign_in(elsewhere, ADMIN_EMAIL)
+    assert post(client, "/logout", "/login").location == "/login"
+    assert get(elsewhere, "/inbox").status_code == 200
 
 
 def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(client: FlaskClient) -> None:
@@ -172,6 +194,55 @@ def test_guessing_one_password_is_slowed_down(app: Flask) -> None:
 def test_guessing_from_one_address_is_slowed_down(app: Flask) -> None:
     codes = [_try(app, f"someone{n}@loja.com.br", "10.0.0.9") for n in range(22)]
     assert codes == [401] * 20 + [429] * 2
+
+
+def test_a_stranger_cannot_lock_a_person_out_of_her_own_device(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, ADMIN_EMAIL)
+    post(client, "/logout", "/account")
+    for n in range(8):
+        _try(app, ADMIN_EMAIL, f"10.0.0.{n}")
+    for n in range(20):
+        _try(app, f"someone{n}@loja.com.br", "127.0.0.1")
+    assert sign_in(app.test_client(), AGENT_EMAIL).status_code == 429, "her address is used up too"
+    assert sign_in(client, f" {ADMIN_EMAIL.upper()}").status_code == 302
+
+
+def test_a_known_device_guesses_no_more_often_than_a_stranger(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, ADMIN_EMAIL)
+    post(client, "/logout", "/account")
+    codes = [sign_in(client, ADMIN_EMAIL, "wrong").status_code for _ in range(8)]
+    assert codes == [401] * 6 + [429] * 2
+
+
+def test_a_device_is_known_for_the_one_who_signed_in_on_it(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, AGENT_EMAIL)
+    post(client, "/logout", "/account")
+    for n in range(6):
+        _try(app, ADMIN_EMAIL, f"10.0.0.{n}")
+    assert sign_in(client, ADMIN_EMAIL).status_code == 429
+
+
+@pytest.mark.parametrize("made_up", ["", "x", f"device {ADMIN_EMAIL} 1", "é", "gAAAAA" + "x" * 500])
+def test_a_made_up_device_is_unknown(app: Flask, client: FlaskClient, made_up: str) -> None:
+    client.set_cookie(auth.DEVICE_COOKIE, made_up)
+    for n in range(6):
+        _try(app, ADMIN_EMAIL, f"10.0.0.{n}")
+    assert sign_in(client, ADMIN_EMAIL).status_code == 429
+
+
+def test_a_credential_sealed_for_something_else_is_no_device(app: Flask, client: FlaskClient) -> None:
+    client.set_cookie(auth.DEVICE_COOKIE, vault.seal(ADMIN_EMAIL, app.config["BALCAO"].secret_key))
+    for n in range(6):
+        _try(app, ADMIN_EMAIL, f"10.0.0.{n}")
+    assert sign_in(client, ADMIN_EMAIL).status_code == 429
+
+
+def test_a_stranger_cannot_keep_a_person_from_changing_her_password(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, ADMIN_EMAIL)
+    for n in range(6):
+        _try(app, ADMIN_EMAIL, f"10.0.0.{n}")
+    new = {"new": "outra senha longa", "again": "outra senha longa"}
+    assert post(client, "/account", "/account", current=PASSWORD, **new).status_code == 303
 
 
 def test_a_throttled_answer_says_when_to_come_back(app: Flask, client: FlaskClient) -> None:

@@ -12,10 +12,15 @@ from sqlalchemy import func, select
 
 import cli
 import integrations
+import knowledge
+import lanes
+import tasks
 from app import create_app
 from crm.leads import LeadWish, record_lead
+from llm import trying
 from models import (
     ApiKey,
+    Article,
     Contact,
     ContactIdentity,
     Conversation,
@@ -28,7 +33,10 @@ from models import (
     WebhookEvent,
     Worker,
     db,
+    utc_now,
 )
+from tests.fakes.chat_models import KEY, MODEL, RudeChatModels
+from training import examples
 
 PHONE = "5581998765432"
 ROOT = Path(cli.__file__).parent
@@ -307,6 +315,31 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(desk):
     assert key not in (row.key_hash, row.prefix)
 
 
+def test_articles_are_imported_once(desk, tmp_path):
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "hours.md").write_text("# Hours\n\nNine to six.", encoding="utf-8")
+    (tmp_path / "faq.csv").write_text("pergunta,resposta\nTem PDF?,Tem.\n", encoding="utf-8")
+    assert said(run(desk, "import-articles", str(tmp_path))).strip() == "2 new, 0 changed, 0 as they were."
+    again = json.loads(said(run(desk, "import-articles", str(tmp_path), "--json")))
+    assert again == {"created": 0, "changed": 0, "unchanged": 2}
+    with desk.app_context():
+        assert {row.slug for row in db.session.query(Article)} == {"en/hours", "pt/faq/tem-pdf"}
+        assert knowledge.search("hours", "en")[0].text == "Nine to six."
+
+
+def test_articles_with_a_fault_are_refused_by_file_and_line(desk, tmp_path):
+    (tmp_path / "good.md").write_text("# Good\n\ntext", encoding="utf-8")
+    (tmp_path / "faq.csv").write_text("question,answer\n,x\n", encoding="utf-8")
+    result = run(desk, "import-articles", str(tmp_path), "--language", "es")
+    assert result.exit_code == 1
+    assert "faq.csv:2: the question is empty" in result.output
+    told = json.loads(run(desk, "import-articles", str(tmp_path), "--json").output)
+    assert [(p["file"], p["line"], p["code"]) for p in told["problems"]] == [("faq.csv", 2, "no_question")]
+    with desk.app_context():
+        assert db.session.query(Article).count() == 0
+    assert run(desk, "import-articles", str(tmp_path / "none.md")).exit_code == 2
+
+
 # --- check-setup --------------------------------------------------------------------------------------------
 
 
@@ -350,6 +383,72 @@ def test_a_number_whose_credentials_cannot_be_opened_fails(desk, conversation):
         db.session.commit()
     result = run(desk, "check-setup")
     assert re.search(r"^fail +number Loja .*SECRET_KEY", result.output, re.MULTILINE)
+
+
+def test_a_desk_in_production_is_told_to_name_the_address_that_twilio_signs(load_config):
+    environ = {
+        "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "TWILIO_AUTH_TOKEN": "t" * 32,
+        "TWILIO_PHONE_NUMBER": "+14155238886",
+        "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
+    }
+    application = create_app(load_config(APP_ENV="production", SECRET_KEY="k" * 32, **environ))
+    run(application, "init-db")
+    with application.app_context():
+        integrations.adopt_environment(application.config["BALCAO"])
+        db.session.commit()
+    result = run(application, "check-setup")
+    assert re.search(r"^fail +address .*PUBLIC_BASE_URL.*Twilio", result.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("hops", "level"), [("", "warn"), ("0", "warn"), ("1", "ok")])
+def test_check_setup_says_whether_a_proxy_is_believed(load_config, hops: str, level: str) -> None:
+    address = {"PUBLIC_BASE_URL": "https://desk.example.com", "PROXY_HOPS": hops}
+    application = create_app(load_config(APP_ENV="production", SECRET_KEY="k" * 32, **address))
+    run(application, "init-db")
+    result = run(application, "check-setup")
+    assert re.search(rf"^{level} +proxies .*PROXY_HOPS", result.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("command", "level", "words"),
+    [
+        ("fine", "ok", "answers"),
+        ("length", "ok", "answers"),
+        (401, "fail", "refused the key"),
+        (402, "fail", "no money left"),
+        (404, "fail", "Check AI_MODEL"),
+        (429, "warn", "Too many calls"),
+        (503, "warn", "overloaded"),
+        ("cut", "fail", "cannot be reached"),
+        ("html", "warn", "could not be used"),
+    ],
+)
+def test_a_model_is_asked_one_word_and_its_failure_explained(load_config, monkeypatch, command, level, words):
+    monkeypatch.setattr(trying, "FIRST_WAIT_SECS", 0.01)
+    with RudeChatModels("own") as service:
+        service.always = command
+        settings = {"AI_BASE_URL": service.url, "AI_API_KEY": KEY, "AI_MODEL": MODEL, "AI_PRICE_IN": "1"}
+        result = run(create_app(load_config(**settings, AI_PRICE_OUT="1")), "check-setup")
+        assert {asked.last for asked in service.seen} == {"ping"}
+    assert re.search(rf"^{level} +model +own:{MODEL}.*{words}", result.output, re.MULTILINE)
+    assert KEY not in result.output
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({}, "none set: free text is answered by fixed texts"),
+        ({"AI_API_KEY": KEY}, "set AI_PRICE_IN and AI_PRICE_OUT"),
+        ({"AI_API_KEY": KEY, "AI_DAILY_SPEND_CAP_USD": "0"}, "no model is known to be free"),
+        ({"ANTHROPIC_API_KEY": "k", "AI_TRANSCRIPTION_MODEL": "anthropic:x"}, "takes no recordings"),
+    ],
+)
+def test_what_is_missing_around_a_model_is_said(load_config, environ, words):
+    with RudeChatModels("own", key=None) as service:
+        address = {"AI_BASE_URL": service.url, "AI_MODEL": MODEL} if environ else {}
+        result = run(create_app(load_config(**address, **environ)), "check-setup")
+    assert re.search(rf"^(ok|warn) +model .*{words}", result.output, re.MULTILINE)
 
 
 # --- analyze ------------------------------------------------------------------------------------------------
@@ -433,3 +532,47 @@ def _event(payload, state, **given):
     return WebhookEvent(
         provider="meta", state=state, payload=payload.encode(), received_at=datetime.now(UTC), **given
     )
+
+
+def test_analyze_reads_with_the_desks_own_phrases_when_asked(desk):
+    line = "cadê o zorblat"
+    with desk.app_context():
+        examples.add_phrase("intent", "order_inquiry", "zorblat", now=utc_now())
+        db.session.commit()
+    own = json.loads(said(run(desk, "analyze", "--own", input=line)))
+    shipped = json.loads(said(run(desk, "analyze", input=line)))
+    assert (own["intent"], own["intent_confidence"]) == ("order_inquiry", 0.95)
+    assert shipped["intent_confidence"] != 0.95
+
+
+def test_analyze_needs_no_database_but_for_own_models(load_config):
+    application = create_app(load_config())
+    assert json.loads(said(run(application, "analyze", input="oi")))["language"] == "pt"
+    refused = run(application, "analyze", "--own", input="oi")
+    assert refused.exit_code == 1
+    assert "init-db" in refused.output
+
+
+# --- train --------------------------------------------------------------------------------------------------
+
+
+def test_train_says_that_there_is_nothing_to_learn(desk):
+    assert "the shipped models read" in said(run(desk, "train"))
+    assert json.loads(said(run(desk, "train", "--json"))) == []
+
+
+def test_train_shows_what_it_is_worth_before_and_after(desk):
+    with desk.app_context():
+        lines = [f"o zorblat {n} engoliu um osso" for n in range(10)]
+        examples.add_examples("urgency", "medium", "pt", lines, now=utc_now())
+        db.session.commit()
+    (learnt,) = json.loads(said(run(desk, "train", "--json")))
+    assert (learnt["task"], learnt["own_examples"], learnt["on_own"]["examples"]) == ("urgency", 10, 2)
+    shown = said(run(desk, "train"))
+    assert "right before" in shown
+    assert re.search(r"urgency +10 +\d+ +own lines +2 ", shown)
+    with desk.app_context():
+        lanes.claim(tasks.TRAINING_LANE, "another")
+    busy = run(desk, "train")
+    assert busy.exit_code == 1
+    assert "training at this moment" in busy.output

@@ -58,6 +58,7 @@ def test_every_alias_is_read_and_the_canonical_name_wins(variable: Variable, tmp
     samples = {
         "APP_ENV": ("testing", "development"),
         "PUBLIC_BASE_URL": ("https://a.example", "https://b.example"),
+        "WHATSAPP_PHONE_NUMBER_ID": ("1" * 15, "2" * 15),
     }
     first, second = samples.get(variable.name, ("a" * 20, "b" * 20))
     base = {"INSTANCE_DIR": str(tmp_path)}
@@ -121,10 +122,12 @@ def test_flask_names_of_the_environment_are_understood(
     assert settings.app_env == app_env
 
 
-def test_production_trusts_one_proxy_and_logs_json(tmp_path: Path) -> None:
+def test_no_proxy_is_trusted_unasked_and_production_logs_json(tmp_path: Path) -> None:
     settings = load({"INSTANCE_DIR": str(tmp_path), **PRODUCTION})
-    assert (settings.proxy_hops, settings.log_format) == (1, "json")
-    assert load({"INSTANCE_DIR": str(tmp_path), **PRODUCTION, "PROXY_HOPS": "0"}).proxy_hops == 0
+    assert (settings.proxy_hops, settings.log_format) == (0, "json")
+    for hint in ({"DYNO": "web.1"}, {"PORT": "8080"}):
+        assert load({"INSTANCE_DIR": str(tmp_path), **PRODUCTION, **hint}).proxy_hops == 0
+    assert load({"INSTANCE_DIR": str(tmp_path), **PRODUCTION, "PROXY_HOPS": "1"}).proxy_hops == 1
 
 
 def test_a_product_from_the_environment_opens_the_shop(load_config: Load) -> None:
@@ -142,6 +145,24 @@ def test_another_model_service_keeps_its_own_default_model(load_config: Load) ->
     assert load_config(AI_FALLBACK_MODELS="a, b").ai_fallback_models == ("a", "b")
 
 
+@pytest.mark.parametrize(
+    ("text", "amount"), [("0.075", "0.075"), ("$5", "5"), ("US$ 2.50", "2.50"), ("0", "0")]
+)
+def test_an_amount_of_dollars_is_exact(load_config: Load, text: str, amount: str) -> None:
+    assert load_config(AI_PRICE_IN=text).ai_price_in == Decimal(amount)
+
+
+@pytest.mark.parametrize("text", ["1,50", "-1", "R$ 2", "99999", "abc"])
+def test_what_is_no_amount_of_dollars_is_refused(load_config: Load, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"AI_PRICE_IN: .* \(example: 0.15\)"):
+        load_config(AI_PRICE_IN=text)
+
+
+def test_spending_has_a_cap_and_prices_are_unknown_by_default(load_config: Load) -> None:
+    settings = load_config()
+    assert (settings.ai_daily_spend_cap_usd, settings.ai_price_in) == (Decimal("1.00"), None)
+
+
 def test_credentials_turn_the_demo_off_unless_it_is_wished(load_config: Load) -> None:
     whatsapp = {"WHATSAPP_TOKEN": "t", "PHONE_NUMBER_ID": "1"}
     twilio = {
@@ -156,6 +177,13 @@ def test_credentials_turn_the_demo_off_unless_it_is_wished(load_config: Load) ->
     assert load_config(**whatsapp, DEMO="1").demo_mode
     assert not load_config(DEMO="0").demo_mode
     assert not load_config(WHATSAPP_TOKEN="t").has_credentials
+
+
+def test_the_webhook_secret_of_a_payment_service_may_be_two_while_it_changes(load_config: Load) -> None:
+    settings = load_config(STRIPE_SECRET_KEY="sk_test_1", STRIPE_WEBHOOK_SECRET="whsec_new, whsec_old")
+    assert settings.stripe_webhook_secret == ("whsec_new", "whsec_old")
+    assert "whsec" not in repr(settings)
+    assert "sk_test" not in repr(settings)
 
 
 # --- Databases ----------------------------------------------------------------------------------------------
@@ -281,6 +309,20 @@ def test_quiet_times_must_fit_each_other(tmp_path: Path) -> None:
     assert refusal(tmp_path, QUIET_SECS="9").startswith("QUIET_MAX_SECS: ")
 
 
+def test_a_short_secret_key_is_refused_everywhere(tmp_path: Path) -> None:
+    for environment in ("development", "testing", "production"):
+        told = refusal(tmp_path, APP_ENV=environment, SECRET_KEY="short")
+        assert told.startswith("SECRET_KEY: has fewer than 16 characters")
+        assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["+5511", "5511 99999", "106540352242922x", "١٢٣"])
+def test_a_number_id_is_digits_alone(tmp_path: Path, wrong: str) -> None:
+    told = refusal(tmp_path, WHATSAPP_PHONE_NUMBER_ID=wrong)
+    assert told.startswith("WHATSAPP_PHONE_NUMBER_ID: ")
+    assert len(told.splitlines()) == 1
+
+
 def test_a_database_in_memory_is_for_tests_only(tmp_path: Path) -> None:
     assert refusal(tmp_path, DATABASE_URL="sqlite://").startswith("DATABASE_URL: ")
 
@@ -293,6 +335,8 @@ def test_a_database_in_memory_is_for_tests_only(tmp_path: Path) -> None:
         ({"VERIFY_WEBHOOK": "false"}, ["VERIFY_WEBHOOK"]),
         ({"WHATSAPP_ACCESS_TOKEN": "t"}, ["WHATSAPP_APP_SECRET"]),
         ({"TWILIO_ACCOUNT_SID": "AC1"}, ["TWILIO_AUTH_TOKEN"]),
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, ["STRIPE_WEBHOOK_SECRET"]),
+        ({"MERCADOPAGO_ACCESS_TOKEN": "TEST-1"}, ["MERCADOPAGO_WEBHOOK_SECRET"]),
         (
             {"SECRET_KEY": "", "PHONE_NUMBER_ID": "1", "TWILIO_PHONE_NUMBER": "+5511999990000"},
             ["SECRET_KEY", "WHATSAPP_APP_SECRET", "TWILIO_AUTH_TOKEN"],

@@ -17,6 +17,7 @@ import tasks
 import whatsapp_service
 from app import create_app
 from config import Config
+from conversations import JoinedMeanwhile
 from integrations import Number
 from message_content import Text
 from models import (
@@ -350,7 +351,7 @@ def test_one_new_person_admitted_by_many_at_once_is_one_contact(any_app: Flask) 
                     conversations.admit(number(), person, now=NOW)
                     db.session.commit()
                     return
-                except (IntegrityError, OperationalError):
+                except (IntegrityError, OperationalError, JoinedMeanwhile):
                     db.session.rollback()
             refused.append(place)
 
@@ -359,6 +360,30 @@ def test_one_new_person_admitted_by_many_at_once_is_one_contact(any_app: Flask) 
     assert refused == []
     assert contact_count() == 1
     assert db.session.query(Conversation).count() == 1
+
+
+def test_two_that_join_the_same_pair_in_opposite_directions_leave_one(any_app: Flask) -> None:
+    """What both had read before either wrote: each takes its own contact for the one that stays."""
+    ids = [admit(Person(wa_id=CUSTOMER)).contact_id, admit(Person(bsuid=BSUID)).contact_id]
+    db.session.rollback()
+    both_looked, refused = threading.Barrier(2), []
+
+    def join(place: int) -> None:
+        with any_app.app_context():
+            own, other = (db.session.get_one(Contact, ids[side]) for side in (place, 1 - place))
+            if db.engine.dialect.name == "sqlite":
+                db.session.rollback()  # writers take turns there: nobody has looked before the other wrote
+            both_looked.wait()
+            try:
+                conversations.merge(own, other, now=NOW)
+                db.session.commit()
+            except (OperationalError, JoinedMeanwhile):
+                db.session.rollback()
+                refused.append(place)
+
+    run_together(join, 2)
+    assert len(refused) == 1
+    assert contact_count() == 1
 
 
 def test_messages_of_one_person_in_two_lanes_at_once_are_all_answered(

@@ -40,17 +40,12 @@ PAGES = (
     "/events",
     "/events?state=failed",
     "/account",
+    "/teaching",
+    "/teaching/examples",
+    "/teaching/examples?task=intent&label=complaint&language=pt&q=oi",
+    "/teaching/phrases",
 )
 QUERIES_MAX = 15
-
-
-@pytest.fixture
-def admin(app: Flask) -> FlaskClient:
-    with app.app_context():
-        page_rows.people()
-    client = app.test_client()
-    sign_in(client, ADMIN_EMAIL)
-    return client
 
 
 @pytest.fixture
@@ -197,7 +192,7 @@ def test_every_text_of_the_pages_is_translated() -> None:
 def _texts_of_pages() -> set[Any]:
     root = Path(config.__file__).parent
     found = {words for _line, words, _notes, _context in extract_from_file("python", root / "app.py")}
-    for folder in ("dashboard", "templates"):
+    for folder in ("admin", "dashboard", "templates"):
         methods = [("**.py", "python"), ("whatsapp/**", "ignore"), ("**.html", "jinja2")]
         for _file, _line, words, _notes, _context in extract_from_dir(root / folder, methods):
             found.add(words[0] if isinstance(words, tuple) else words)
@@ -465,6 +460,24 @@ def test_a_stored_file_is_a_download_and_cannot_leave_its_folder(
         db.session.get_one(StoredMedia, desk.media_id).path = "../balcao.db"
         db.session.commit()
     assert get(admin, f"/inbox/media/{desk.media_id}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a\nb", "x\r\ny.pdf", "ok\u007f.pdf", "\u202egpj.exe", "ã" * 250 + ".pdf", "\ud800.pdf", "\u2028", ""],
+)
+def test_no_name_of_a_file_breaks_its_download(
+    app: Flask, admin: FlaskClient, desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = app.config["BALCAO"].media_dir / "x"
+    folder.mkdir(parents=True)
+    (folder / "photo.jpg").write_bytes(b"abc")
+    # A half of a character cannot be stored at all; it stands for what an older row may hold.
+    monkeypatch.setattr(StoredMedia, "filename", name)
+    answer = get(admin, f"/inbox/media/{desk.media_id}")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename")
+    assert answer.headers["Content-Disposition"].isprintable()
 
 
 def _write(client: FlaskClient, conversation_id: int, body: str, client_token: str) -> Any:

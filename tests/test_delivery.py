@@ -13,6 +13,7 @@ from sqlalchemy import update
 import conversations
 import integrations
 import lanes
+import tasks
 import whatsapp_service
 from config import Config
 from message_content import Template, Text
@@ -445,6 +446,32 @@ def test_the_numbers_rate_is_kept_over_all_conversations(open_desk: Callable[...
     # The counter's second and the fake's may be a few milliseconds apart.
     assert max(by_second.values()) <= 6
     assert stamps[-1] - stamps[0] > 1.0
+
+
+def test_what_is_over_the_pairs_rate_is_put_off_and_nobody_else_waits(desk: WalkedDesk) -> None:
+    queue(desk, *(str(n) for n in range(tasks.PAIR_BURST + 2)))
+    queue(desk, "to another", wa_id=OTHER)
+    desk.work()
+    assert len(desk.graph.sent) == tasks.PAIR_BURST + 1
+    waiting, behind = desk.messages(Message.status == "queued")
+    assert (waiting.body, waiting.attempts, waiting.error_code) == (str(tasks.PAIR_BURST), 0, "")
+    assert 200 < wait_of(waiting, desk) <= tasks.PAIR_BURST * tasks.PAIR_SECS_PER_MESSAGE
+    assert behind.body == str(tasks.PAIR_BURST + 1)
+
+
+def test_a_message_that_was_put_off_leaves_when_its_pair_may_send(desk: WalkedDesk) -> None:
+    queue(desk, "one", "two")
+    waits = iter([0.0, 7.0, 0.0])
+    with desk.app.app_context():
+        rules = whatsapp_service.DeliveryRules(60, lanes.LEASE_SECS, lambda _: None, lambda _: next(waits))
+        due_at = whatsapp_service.deliver(1, "a test", rules, desk.clock)
+        assert due_at is not None
+        assert 6 < (due_at - desk.clock()).total_seconds() <= 7
+        assert [message.text for message in desk.graph.sent] == ["one"]
+        desk.clock.advance(7)
+        assert whatsapp_service.deliver(1, "a test", rules, desk.clock) is None
+    assert [message.text for message in desk.graph.sent] == ["one", "two"]
+    assert all(message.attempts == 1 for message in desk.outgoing())
 
 
 def deliver(desk: WalkedDesk, wait: Callable[[int], None] = lambda _: None) -> None:

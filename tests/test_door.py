@@ -1,6 +1,7 @@
 """The webhook door: what is refused, what is stored, and that it never breaks whatever comes."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from config import Config, ConfigError
 from config import load as load_settings
 from inbox import Inbox, InboxRow, InboxUnavailable
 from models import WebhookEvent, db
+from replay import replay_events
 from routes import MAX_BODY_BYTES
 from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import (
@@ -487,6 +489,37 @@ def test_twilio_signs_the_public_address_behind_a_proxy(load_config: Callable[..
         assert desk.states() == ["pending"]
 
 
+ELSEWHERE = TwilioWebhooks(public_url="https://elsewhere.example.com")
+CLAIMED = {"X-Forwarded-Host": "elsewhere.example.com", "X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "code"),
+    [
+        ("0", CLAIMED, 403),
+        ("1", CLAIMED, 200),
+        ("1", {name: f"{value}, localhost" for name, value in CLAIMED.items()}, 403),
+        ("2", CLAIMED, 403),
+        ("0", {"Forwarded": "host=elsewhere.example.com;proto=https"}, 403),
+    ],
+    ids=["no proxy", "our proxy", "said to our proxy", "one proxy of two", "another header"],
+)
+def test_only_proxies_of_ours_say_which_address_was_called(
+    load_config: Callable[..., Config], hops: str, forwarded: dict[str, str], code: int
+) -> None:
+    config = load_config(APP_ENV="production", SECRET_KEY="k" * 32, PROXY_HOPS=hops, **TWILIO)
+    with FakeGraph() as graph, walked_desk(config, graph) as desk:
+        webhook = ELSEWHERE.text("oi")
+        assert desk.post(webhook._replace(headers={**webhook.headers, **forwarded})) == code
+
+
+def test_what_proxies_say_does_not_matter_when_the_address_is_set(load_config: Callable[..., Config]) -> None:
+    config = load_config(PUBLIC_BASE_URL="https://desk.example.com", PROXY_HOPS="1", **TWILIO)
+    with FakeGraph() as graph, walked_desk(config, graph) as desk:
+        webhook = ELSEWHERE.text("oi")
+        assert desk.post(webhook._replace(headers={**webhook.headers, **CLAIMED})) == 403
+
+
 def test_twilio_gets_empty_twiml(load_config: Callable[..., Config]) -> None:
     with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
         webhook = TwilioWebhooks().text("oi", EmptyField="")
@@ -512,6 +545,82 @@ def test_a_twilio_status_is_taken_with_the_query_of_its_callback(load_config: Ca
         assert desk.post(TwilioWebhooks().status("SM" + "0" * 32, "delivered", url=url)) == 200
         (event,) = desk.events()
         assert (event.kind, event.lane) == ("status", "receipts")
+
+
+SHIFTED = {
+    "a field's end is taken into the account": {"AccountSid": "AC0123456789abcdef0123456789abcdefApiVersion"},
+    "another account": {"AccountSid": "AC" + "9" * 32},
+    "no account": {"AccountSid": ""},
+    "a field's end is taken into the message's id": {"MessageSid": "SM" + "0" * 32 + "NumMedia0"},
+    "an id of another kind": {"MessageSid": "CA" + "0" * 32},
+    "an id that is too short": {"MessageSid": "SM" + "0" * 31},
+    "an id in other digits": {"MessageSid": "SM" + "\u0661" * 32},
+}
+
+
+@pytest.mark.parametrize("fields", SHIFTED.values(), ids=SHIFTED)
+def test_a_signed_form_of_no_true_account_or_id_is_kept_as_unknown(
+    load_config: Callable[..., Config], fields: dict[str, str]
+) -> None:
+    with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
+        assert desk.post(TwilioWebhooks().text("oi", **fields)) == 200
+        assert desk.states() == ["unknown"]
+        with desk.app.app_context():
+            assert replay_events().adopted == 0, "nor is it taken later"
+
+
+def test_boundaries_moved_under_one_signature_bring_no_second_message(
+    load_config: Callable[..., Config],
+) -> None:
+    with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
+        webhook = TwilioWebhooks().text("oi")
+        assert desk.post(webhook) == 200
+        moved = re.sub(rb"(&MessageSid=SM\w{32})(.*)&MessageType=text", rb"\1MessageTypetext\2", webhook.body)
+        assert moved != webhook.body
+        assert desk.post(webhook._replace(body=moved)) == 200, "the signature is the same"
+        assert sorted(desk.states()) == ["pending", "unknown"]
+
+
+SERVICE = "MG" + "0" * 32
+
+
+def add_service(desk: WalkedDesk) -> None:
+    with desk.app.app_context():
+        integrations.adopt_environment(desk.app.config["BALCAO"])
+        own = integrations.numbers()[0].account
+        integrations.create(
+            provider="twilio",
+            number_id=SERVICE,
+            name="Service",
+            business_id=own.business_id,
+            app_secret=own.app_secret,
+        )
+        db.session.commit()
+
+
+def test_a_number_behind_a_messaging_service_is_known_by_the_service(
+    load_config: Callable[..., Config],
+) -> None:
+    config = load_config(**TWILIO | {"TWILIO_PHONE_NUMBER": "+15005550006"})
+    with FakeGraph() as graph, walked_desk(config, graph) as desk:
+        add_service(desk)
+        sent = TwilioWebhooks().status("SM" + "0" * 32, "delivered", MessagingServiceSid=SERVICE)
+        assert desk.post(TwilioWebhooks().text("oi", MessagingServiceSid=SERVICE)) == 200
+        assert desk.post(sent) == 200
+        assert desk.post(TwilioWebhooks().text("oi", MessagingServiceSid="MG" + "9" * 32)) == 200
+        assert desk.post(TwilioWebhooks().text("oi")) == 200
+        assert desk.states() == ["pending", "pending", "unknown", "unknown"]
+
+
+def test_a_number_of_its_own_comes_before_its_messaging_service(load_config: Callable[..., Config]) -> None:
+    with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
+        add_service(desk)
+        assert desk.post(TwilioWebhooks().text("oi", MessagingServiceSid=SERVICE)) == 200
+        (event,) = desk.events()
+        with desk.app.app_context():
+            number = integrations.number(event.integration_id or 0)
+        assert number is not None
+        assert number.account.number_id == TWILIO["TWILIO_PHONE_NUMBER"]
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"%%%=%zz&&&==", b"a=" + b"b" * 10_000])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from flask import current_app
@@ -22,7 +23,8 @@ from models import (
     Ticket,
     db,
 )
-from shop import orders, programs
+from shop import orders, payments, programs
+from tests.paying import make_order, told
 from tests.records import NOW, make_conversation, make_product
 
 
@@ -221,6 +223,35 @@ def test_checking_out_names_what_ran_out(ctx):
     assert apply("checkout", {}, ctx).outcome == "out_of_stock"
 
 
+def test_checking_out_at_another_price_asks_again(ctx):
+    product = make_product()
+    apply("add_to_cart", {"product_id": product.id, "quantity": 1}, ctx)
+    product.price_minor = 12_345
+    changed = apply("checkout", {}, ctx)
+    assert (changed.outcome, changed.facts["total_text"]) == ("changed", "R$ 123,45")
+    assert apply("checkout", {}, ctx).outcome == "created"
+
+
+def test_checking_out_leaves_out_what_is_sold_in_another_currency(ctx):
+    product = make_product()
+    apply("add_to_cart", {"product_id": product.id, "quantity": 1}, ctx)
+    product.currency = "USD"
+    left_out = apply("checkout", {}, ctx)
+    assert (left_out.outcome, left_out.facts["product"]["name"]) == ("left_out", product.name)
+    assert apply("checkout", {}, ctx).outcome == "empty"
+
+
+def test_goods_that_left_a_moment_ago_are_not_said_to_leave_again(ctx):
+    order = make_order(delivery_kind="text", delivery_text="https://curso.example")
+    order.total_minor = 0
+    assert payments.give(order, config=ctx.config, now=NOW)
+    told_before = len(told(order.conversation_id))
+    assert apply("send_goods_again", {}, ctx).outcome == "just_sent"
+    assert len(told(order.conversation_id)) == told_before
+    later = replace(ctx, now=NOW + timedelta(minutes=3))
+    assert apply("send_goods_again", {}, later).outcome == "sent"
+
+
 def test_orders_and_payments_are_told_in_the_customers_language(ctx):
     assert apply("order_status", {"number": None}, ctx).outcome == "none"
     product = make_product()
@@ -231,6 +262,18 @@ def test_orders_and_payments_are_told_in_the_customers_language(ctx):
     assert apply("order_status", {"number": f"pedido {number}"}, ctx).facts["orders"] == [row]
     assert apply("payment_status", {"number": None}, ctx).facts["orders"][0]["status_text"] == "em aberto"
     assert apply("order_status", {"number": "P-99999"}, ctx).outcome == "none"
+
+
+def test_tickets_are_told_in_the_customers_language_to_their_owner_alone(ctx):
+    assert apply("ticket_status", {"number": None}, ctx).outcome == "none"
+    opened = apply("open_ticket", {"subject": "Login", "description": "Não entra"}, ctx).facts["ticket"]
+    row = {"number": opened["number"], "subject": "Login", "status_text": "aberto"}
+    assert apply("ticket_status", {"number": None}, ctx).facts["tickets"] == [row]
+    assert apply("ticket_status", {"number": f"chamado {opened['number']}"}, ctx).facts["tickets"] == [row]
+    assert apply("ticket_status", {"number": "T-99999"}, ctx).outcome == "none"
+    stranger = context(make_conversation("34600111222", "Luis"))
+    assert apply("ticket_status", {"number": opened["number"]}, stranger).outcome == "none"
+    assert apply("ticket_status", {"number": None}, stranger).outcome == "none"
 
 
 def test_a_strangers_order_is_not_told(ctx):

@@ -13,11 +13,11 @@ def desk(language: str = "pt", **options) -> Customer:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_menu_greets_by_name_and_has_seven_ways(language: str):
+def test_the_menu_greets_by_name_and_has_eight_ways(language: str):
     turn = desk(language).says("oi")
     assert "Carla" in words_of(turn)
     assert "Loja da Ana" in words_of(turn)
-    assert [choice.key for choice in menu_of(turn).choices] == list("1234567")
+    assert [choice.key for choice in menu_of(turn).choices] == list("12345678")
 
 
 def test_the_menu_greets_strangers_too():
@@ -63,12 +63,38 @@ def test_no_order_found_offers_a_person(language: str, key: str, action: str):
     customer = desk(language, outcomes={action: "none"})
     turn = customer.says("oi", key)
     assert [c.id.rpartition(":")[2] for c in menu_of(turn).choices] == ["person", "menu"]
-    assert customer.presses(turn, "person").applies[0].name == "hand_over"
+    done = customer.presses(turn, "person")
+    assert [call.name for call in done.applies] == ["follow_up", "hand_over"]
+    assert done.applies[0].args["kind"] == action.replace("status", "inquiry")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("words", ["8", "meu chamado", "¿Cómo va mi ticket?", "How is my ticket?"])
+def test_the_state_of_a_ticket_is_told(language: str, words: str):
+    customer = desk(language)
+    turn = customer.says("oi", words)
+    assert customer.asked[-1].name == "ticket_status"
+    assert "*T-7*: aberto\nNão consigo entrar" in words_of(turn)
+    assert turn.applies == ()
+    assert customer.says("ok").step == "menu"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_has_no_ticket_may_open_one(language: str):
+    customer = desk(language, outcomes={"ticket_status": "none"})
+    assert customer.presses(customer.says("oi", "8"), "yes").step == "ticket_subject"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_appointment_is_wished_in_the_customers_words(language: str):
-    turn = desk(language).says("oi", "5", "Consultoria", "amanhã às 15h")
+    customer = desk(language)
+    turn = customer.says("oi", "5", "Consultoria")
+    assert [choice.title for choice in menu_of(turn).choices][:2] == [
+        "seg. 23/11, 09:00",
+        "seg. 23/11, 10:00",
+    ]
+    customer.presses(turn, "other_day")
+    turn = customer.presses(customer.says("amanhã às 15h"), "person")
     assert turn.applies[0].args == {"wish": "amanhã às 15h", "topic": "Consultoria", "day": None}
     assert "A-9" in words_of(turn)
     assert "amanhã às 15h" in words_of(turn)
@@ -77,14 +103,17 @@ def test_an_appointment_is_wished_in_the_customers_words(language: str):
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("score", ["1", "2", "3", "4", "5"])
 def test_feedback_is_a_score_and_words(language: str, score: str):
-    turn = desk(language).says("oi", "6", score, "Gostei muito")
-    assert turn.applies[0].args == {"score": int(score), "text": "Gostei muito"}
+    customer = desk(language)
+    turn = customer.says("oi", "6", score, "Gostei muito")
+    assert [call.args for call in turn.applies] == [{"score": None, "text": "Gostei muito"}]
+    scores = [call.args["score"] for call in customer.asked if call.name == "record_feedback"]
+    assert scores == [int(score), None]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_feedback_needs_no_words(language: str):
     turn = desk(language).says("oi", "6", "5", SKIP[language])
-    assert turn.applies[0].args == {"score": 5, "text": None}
+    assert turn.applies[0].args == {"score": None, "text": None}
 
 
 def test_feedback_may_be_a_single_emoji():

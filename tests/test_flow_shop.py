@@ -62,7 +62,8 @@ def test_a_product_is_bought(language: str):
     assert customer.presses(added, "checkout").step == "confirm"
     done = customer.says("1")
     assert done.is_done
-    assert [(c.name, c.facts["order"]["number"]) for c in done.applies] == [("checkout", "P-1001")]
+    applied = [(call.name, call.facts["order"]["number"]) for call in done.applies]
+    assert applied == [("checkout", "P-1001"), ("start_payment", "P-1001")]
     assert "P-1001" in words_of(done)
     assert "R$ 194,00" in words_of(done)
 
@@ -74,6 +75,58 @@ def test_the_order_says_that_payment_details_follow_from_the_shop(language: str,
     customer = shop(language)
     customer.says("oi", "2")
     assert word in words_of(customer.says("1", "1"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_question_names_the_total_and_is_asked_again_when_it_changed(language: str):
+    customer = shop(language, outcomes={"checkout": "changed"})
+    assert "R$ 194,00" in words_of(customer.says("oi", "2", "1"))
+    asked = customer.says("1")
+    assert (asked.step, "R$ 250,00" in words_of(asked), "R$ 194,00" in words_of(asked)) == (
+        "confirm",
+        True,
+        False,
+    )
+    customer.outcomes = {}
+    assert "P-1001" in words_of(customer.says("1"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_pix_code_stands_alone_in_its_message_to_be_copied(language: str):
+    customer = Customer("shop", language, {"start_payment": "pix"}, step="confirm")
+    turn = customer.says("1")
+    picture, code, menu = turn.say[1:]
+    assert (picture.KIND, picture.file_id) == ("media", 3)
+    assert "P-1001" in picture.caption
+    assert code.body.startswith("00020126")
+    assert [choice.id for choice in menu.choices] == [
+        f"shop/paying:{one}" for one in ("paid", "other", "cancel")
+    ]
+
+
+def test_of_several_ways_to_pay_one_is_chosen():
+    customer = Customer("shop", "pt", {"start_payment": "choose"}, step="confirm")
+    menu = menu_of(customer.says("1"))
+    assert [choice.title for choice in menu.choices] == ["Pix", "Cartão", "Cancelar pedido"]
+    customer.outcomes = {"start_payment": "link"}
+    assert "https://pay.example/1" in words_of(customer.says("cartão"))
+    assert customer.asked[-1].args == {"method": "stripe"}
+
+
+@pytest.mark.parametrize(
+    ("said", "action"),
+    [
+        ("paguei", "claim_payment"),
+        ("já paguei", "claim_payment"),
+        ("outra forma", "start_payment"),
+        ("3", None),
+    ],
+)
+def test_who_is_paying_says_so_or_turns_away(said: str, action: str | None):
+    customer = Customer("shop", "pt", step="paying")
+    customer.says(said)
+    assert (customer.asked[-1].name if customer.asked else None) == action
+    assert action or customer.step == "cancel_ask"
 
 
 @pytest.mark.parametrize("text", ["0", "100", "-", "muitos", "1 ou 2", "", "2,5 e 3"])
@@ -125,6 +178,7 @@ def test_a_product_that_is_gone_leads_back_to_the_categories():
         ({"order_status": "none"}, ["oi", "3"], "orders.none"),
         ({"checkout": "empty"}, ["oi", "2", "1", "1"], "checkout.empty"),
         ({"checkout": "out_of_stock"}, ["oi", "2", "1", "1"], "cart.found"),
+        ({"checkout": "left_out"}, ["oi", "2", "1", "1"], "cart.found"),
         ({"empty_cart": "empty"}, ["oi", "2", "3"], "empty.empty"),
         ({}, ["oi", "2", "3"], "empty.ok"),
     ],

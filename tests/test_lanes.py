@@ -15,6 +15,7 @@ import pipeline
 import tasks
 from app import create_app
 from config import Config
+from consulting import Means
 from lanes import Lease, LeaseLost
 from models import Alert, Lane, MenuSession, Turn, db
 from tests.fakes.graph import FakeGraph
@@ -258,10 +259,10 @@ def poisoned(desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch) -> WalkedDesk:
     """A desk on which a message with the word poison breaks the turn."""
     gather = answering.gather
 
-    def explode(config: Config, thread: Any, understood: Any, now: Any) -> Any:
+    def explode(means: Means, thread: Any, understood: Any, now: Any) -> Any:
         if "poison" in understood.text:
             raise RuntimeError("poison")
-        return gather(config, thread, understood, now)
+        return gather(means, thread, understood, now)
 
     monkeypatch.setattr(answering, "gather", explode)
     return desk

@@ -1073,3 +1073,25 @@ def test_the_providers_are_found_by_name():
     assert provider("meta") is provider_meta
     with pytest.raises(KeyError):
         provider("fax")
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("comprovante.pdf", "comprovante.pdf"),
+        ("a\nb", "a b"),
+        ("x\r\ny.pdf", "x y.pdf"),
+        ("ok\u007f.pdf", "ok.pdf"),
+        ("\u202egpj.exe", "gpj.exe"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("C:\\temp\\a.txt", "C:_temp_a.txt"),
+        ("ã" * 300 + ".pdf", "ã" * 116 + ".pdf"),
+        ("x" * 300, "x" * 120),
+        ("a." + "b" * 300, "a." + "b" * 118),
+        ("\ud800\u2028...", ""),
+        (None, ""),
+        (7, "7"),
+    ],
+)
+def test_a_file_name_is_one_short_line(name: object, kept: str) -> None:
+    assert loose.file_name(name) == kept

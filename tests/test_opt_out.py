@@ -86,12 +86,36 @@ def test_a_marketing_refusal_at_the_provider_does_not_silence_answers(desk: Walk
 
 
 @pytest.mark.parametrize(
-    "word", ["stop", "STOP!", "sair", "pare.", "baja", "désabonner", "退订", "수신 거부", "توقف"]
-)
-def test_opt_out_words_are_known_in_many_languages(word: str) -> None:
+    "word",
+    [
+        "stop", "STOP!", "Unsubscribe me", "please stop", "sair", "pare.", "Não quero mais receber mensagens",
+        "descadastre", "baja", "Quiero darme de baja", "no más mensajes", "désabonner", "Arrêtez!",
+        "me désinscrire", "Stopp", "abmelden", "Keine Nachrichten mehr!",
+        "disiscrivimi", "Annulla iscrizione",
+        "basta messaggi", "توقف", "إلغاء الاشتراك", "أوقف", "退订", "取消訂閱", "停止发送",
+        "ストップ", "配信停止。", "退会",
+        "수신 거부", "구독취소", "그만 보내세요!",
+    ],
+)  # fmt: skip
+def test_opt_out_words_are_known_in_ten_languages(word: str) -> None:
     assert triage.is_opt_out_word(word)
 
 
-@pytest.mark.parametrize("word", ["", "stop it now please", "parada", "para quando?", "saída"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "START", "opt in", "voltar", "Quero receber mensagens", "alta", "suscribirme", "reprendre",
+        "s'abonner",
+        "anmelden", "iscrivimi", "اشتراك", "订阅", "重新訂閱", "再開", "配信再開", "수신동의", "다시 시작",
+    ],
+)  # fmt: skip
+def test_opt_in_words_are_known_in_ten_languages(word: str) -> None:
+    assert triage.is_opt_in_word(word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["", "stop it now please", "parada", "para quando?", "saída", "cancelar", "cancel", "end", "ストップ高"],
+)
 def test_other_words_are_no_opt_out(word: str) -> None:
     assert not triage.is_opt_out_word(word)

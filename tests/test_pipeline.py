@@ -8,10 +8,13 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy.exc import OperationalError
 
+import conversations
 import tasks
 from config import Config
 from models import Contact, ContactIdentity, Message, Order, StoredMedia, Turn, WebhookEvent
+from statements import MARIADB_DEADLOCK
 from tests.fakes.graph import FakeGraph
 from tests.fakes.twilio import FakeTwilio
 from tests.fakes.webhooks import CUSTOMER, REFERRAL, TwilioWebhooks
@@ -272,3 +275,39 @@ def test_an_id_longer_than_any_column_is_answered_all_the_same(
         with walked_desk(config, graph) as desk:
             assert len(desk.says("hello", message_id="wamid." + "L" * 400, username="u" * 400)) == 1
             assert "failed" not in desk.states()
+
+
+# --- what the database takes back ---------------------------------------------------------------------------
+
+
+def test_a_turn_that_a_deadlock_ended_is_taken_again_at_once(
+    desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit = conversations.admit
+    ended: list[bool] = []
+
+    def admit_at_the_second_try(*arguments: Any, **named: Any) -> Any:
+        if not ended:
+            ended.append(True)
+            raise OperationalError("UPDATE", {}, Exception(MARIADB_DEADLOCK, "Deadlock found"))
+        return admit(*arguments, **named)
+
+    monkeypatch.setattr(conversations, "admit", admit_at_the_second_try)
+    (sent,) = desk.says("hello")
+    assert (sent.to, ended) == (CUSTOMER, [True])
+    assert desk.states() == ["done"]
+
+
+def test_a_database_that_is_away_leaves_the_row_pending(
+    desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_away(*_arguments: Any, **_named: Any) -> Any:
+        raise OperationalError("UPDATE", {}, Exception("server closed the connection"))
+
+    with monkeypatch.context() as away:
+        away.setattr(conversations, "admit", go_away)
+        assert desk.post(desk.meta.text("hello")) == 200
+        (key,) = {event.lane for event in desk.events() if event.lane}
+        with pytest.raises(OperationalError):
+            tasks.run_lane(key)
+    assert desk.states() == ["pending"]

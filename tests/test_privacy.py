@@ -17,6 +17,7 @@ from models import (
     Lane,
     MenuSession,
     Message,
+    ModelCall,
     StoredMedia,
     Turn,
     WebhookEvent,
@@ -119,6 +120,20 @@ def test_a_file_that_somebody_else_sent_too_stays(ana):
     db.session.query(StoredMedia).update({"path": "ab/same.jpg"})
     assert privacy.delete_person(privacy.find_people(ANA)).media_paths == ()
     assert privacy.delete_person(privacy.find_people(LUIS)).media_paths == ("ab/same.jpg",)
+
+
+def test_what_the_model_cost_stays_without_the_person(ana):
+    turn = Turn(conversation_id=ana.id, responder="ai", reason="question")
+    db.session.add(turn)
+    db.session.flush()
+    db.session.add(
+        ModelCall(conversation_id=ana.id, turn_id=turn.id, purpose="reply", model="m", outcome="ok",
+                  cost_microusd=70, created_at=NOW)
+    )  # fmt: skip
+    db.session.flush()
+    privacy.delete_person(privacy.find_people(ANA))
+    kept = db.session.query(ModelCall).one()
+    assert (kept.conversation_id, kept.turn_id, kept.cost_microusd) == (None, None, 70)
 
 
 def test_a_merged_contact_goes_with_its_survivor(ana):

@@ -37,7 +37,7 @@ def desk(load_config: Callable[..., Config], twilio: FakeTwilio) -> Iterator[Wal
 
 def reconcile(desk: WalkedDesk) -> None:
     with desk.app.app_context():
-        tasks._reconcile_twilio(timedelta(hours=1))
+        tasks.reconcile_numbers(timedelta(hours=1))
     desk.work()
 
 
@@ -83,7 +83,29 @@ def test_a_number_in_twiml_mode_answers_inside_the_webhook(
         answer = desk.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
         assert answer.mimetype == "text/xml"
         assert "Welcome to Nexora Investments" in answer.get_data(as_text=True)
-        again = desk.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
-        assert "Nexora" not in again.get_data(as_text=True)
         assert twilio.sent == []
         assert [m.status for m in desk.messages()] == [None, "sent"]
+
+
+def test_a_repeat_in_twiml_mode_carries_the_same_answer_while_it_is_fresh(
+    load_config: Callable[..., Config], twilio: FakeTwilio
+) -> None:
+    config = load_config(TWILIO_API_BASE_URL=twilio.url, TWILIO_REPLY_MODE="twiml", **TWILIO)
+    with walked_desk(config, None) as desk:  # type: ignore[arg-type]
+        webhook = TwilioWebhooks().text("hello")
+
+        def post() -> str:
+            answer = desk.client.post(webhook.path, data=webhook.body, headers=webhook.headers)
+            assert answer.status_code == 200
+            return answer.get_data(as_text=True)
+
+        first = post()
+        assert "Welcome to Nexora Investments" in first
+        assert (post(), post()) == (first, first)
+        assert [(m.direction, m.resent_count) for m in desk.messages()] == [("in", 0), ("out", 2)]
+        desk.change(Message, Message.direction == "in", created_at=utc_now() - timedelta(minutes=6))
+        assert "Nexora" not in post()
+        desk.change(Message, Message.direction == "in", created_at=utc_now())
+        desk.change(Message, Message.direction == "out", external_id="SM1")
+        assert "Nexora" not in post(), "it went by API"
+        assert twilio.sent == []

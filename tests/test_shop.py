@@ -143,10 +143,9 @@ def test_taking_the_last_line_out_ends_the_cart(conversation):
 # --- orders -------------------------------------------------------------------------------------------------
 
 
-def test_placing_fixes_todays_prices_takes_stock_and_gives_a_number(conversation):
-    product = make_product(stock=5)
+def test_placing_fixes_the_prices_takes_stock_and_gives_a_number(conversation):
+    product = make_product(stock=5, price_minor=10_000)
     cart = add(conversation, product, 2)
-    product.price_minor = 10_000
     order = orders.place(cart, now=NOW)
     product.price_minor = 1
     db.session.flush()
@@ -168,6 +167,31 @@ def test_placing_checks_the_stock_again(conversation):
     product.stock, product.is_active = 2, False
     with pytest.raises(orders.NotForSale):
         orders.place(cart, now=NOW)
+
+
+def test_a_price_that_nobody_was_shown_is_not_billed(conversation):
+    product = make_product(stock=5)
+    cart = add(conversation, product, 2)
+    product.price_minor = 10_000
+    with pytest.raises(orders.PriceChanged):
+        orders.place(cart, now=NOW)
+    assert (cart.status, cart.total_minor, product.stock) == ("cart", 19_400, 5)
+    assert orders.reprice(cart, now=NOW) == []
+    assert orders.place(cart, now=NOW).total_minor == 20_000
+
+
+def test_what_is_sold_in_another_currency_now_goes_out_of_the_cart(conversation):
+    stays, goes = make_product("a"), make_product("b")
+    cart = add(conversation, stays)
+    add(conversation, goes)
+    goes.currency = "USD"
+    with pytest.raises(orders.OtherCurrency):
+        orders.place(cart, now=NOW)
+    assert orders.reprice(cart, now=NOW) == [goes]
+    assert ([item.product_id for item in cart.items], cart.total_minor) == ([stays.id], stays.price_minor)
+    stays.currency = "USD"
+    orders.reprice(cart, now=NOW)
+    assert orders.cart_of(conversation.id) is None
 
 
 def test_two_buyers_cannot_both_have_the_last_one(conversation):

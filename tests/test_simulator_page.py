@@ -15,6 +15,7 @@ from pytest_httpserver import HTTPServer
 from sqlalchemy import select, update
 from werkzeug import Request, Response
 
+import ai_service
 import conversations
 import integrations
 import lanes
@@ -31,6 +32,7 @@ from models import Conversation, Integration, Message, Operator, WebhookEvent, W
 from providers import provider
 from providers.base import InboundMessage, SignedRequest
 from tests.records import make_conversation, make_product
+from triage import Situation, decide
 
 SECRET = "a-simulated-secret"
 ANA = {"name": "Ana Souza", "wa_id": "5511900000123", "bsuid": "BR.1234567890123456", "hides_phone": False}
@@ -261,6 +263,15 @@ def test_a_new_customer_has_the_wished_name(desk: Desk) -> None:
     assert answer.json["customer"]["wa_id"].startswith("81")
 
 
+@pytest.mark.parametrize("path", ["/simulator/customers", "/simulator/act"])
+@pytest.mark.parametrize("body", ["[" * 3000 + "]" * 3000, '{"a":' * 3000 + "1" + "}" * 3000, "{", "[]"])
+def test_what_is_no_object_is_refused_in_words(desk: Desk, path: str, body: str) -> None:
+    headers = {"X-CSRFToken": desk.token, "Content-Type": "application/json"}
+    answer = desk.client.post(path, base_url=desk.base_url, data=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.get_json()["error"]["code"] == "bad_json"
+
+
 def test_a_customer_of_nowhere_is_refused(desk: Desk) -> None:
     assert desk.post("/simulator/customers", {"country": "XX"}).status_code == 400
 
@@ -334,6 +345,20 @@ def test_disorder_posts_the_second_message_first(desk: Desk, shape: str) -> None
     assert [event.text for event in posted] == [second, first]
     if shape == "meta":  # Twilio gives messages no time
         assert posted[1].sent_at < posted[0].sent_at
+
+
+@pytest.mark.parametrize("language", list(page.SAMPLE_TEXTS))
+def test_texts_out_of_order_wait_for_one_another_at_an_open_menu(language: str) -> None:
+    for text in page.SAMPLE_TEXTS[language]["disorder"]:
+        found = ai_service.understand(text, now=utc_now(), region="BR", language=language)
+        asked = Situation(
+            text=text,
+            awaits="choice",
+            intent=found.intent,
+            intent_confidence=found.intent_confidence,
+            entry_flow="desk",
+        )
+        assert decide(asked).waits_for_more, text
 
 
 def test_an_order_names_products_of_the_shop(desk: Desk) -> None:

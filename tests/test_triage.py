@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import answers
 from triage import MEDIA_KINDS, SPOKEN_KINDS, Decision, Situation, decide
 from vocabulary import RESPONDERS
 
@@ -45,8 +46,9 @@ RULES = [
     ({"kind": "welcome"}, "menu", None),
     ({"text": "Comprar"}, "shop", None),
     ({"text": "catálogo"}, "shop", None),
-    ({"text": "win money", **SPAM}, "nobody", None),
-    ({"text": "win money", **SPAM, "is_first_contact": True}, "nobody", None),
+    ({"text": "win money fast at home", **SPAM}, "nobody", None),
+    ({"text": "Repassem", **SPAM}, "ai", None),  # too short to be an advert
+    ({"text": "win money fast at home", **SPAM, "is_first_contact": True}, "nobody", None),
     ({"text": "hm", "awaits": "choice"}, "menu", None),
     ({"text": "quero saber do curso", "awaits": "choice", **LEAD}, "ai", None),
     ({"text": "hm", "is_first_contact": True}, "menu", None),
@@ -91,6 +93,42 @@ def test_a_clear_intent_leaves_a_question_that_it_cannot_answer(awaits: str) -> 
     assert decide(Situation(is_answer=False, **about)).entry == "order_inquiry"
     assert decide(Situation(is_answer=True, **about)).responder == "menu"
     assert decide(Situation(is_answer=False, **{**about, "intent_confidence": 0.5})).responder == "menu"
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence"),
+    [
+        ("R$ 1 milhão", 0.6),
+        ("algo entre 100 e 200", 0.95),
+        ("cerca de duzentos mil reais", 0.95),
+        ("unos doscientos mil pesos", 0.95),
+        ("about two hundred thousand", 0.95),
+        ("1e6", 0.95),
+        ("R$1M", 0.95),
+        ("quanto custa?", 0.95),
+        ("¿cuánto cuesta?", 0.95),
+        ("how much", 0.95),
+        ("where is my order", 0.79),
+    ],
+)
+def test_an_open_question_is_left_only_for_a_clear_sentence_without_a_number(
+    text: str, confidence: float
+) -> None:
+    about: dict[str, Any] = {"intent": "order_inquiry", "intent_confidence": confidence, "entry_flow": "desk"}
+    holds_number = any(answers.holds_number(text, language) for language in ("pt", "es", "en"))
+    for awaits in ("number", "money", "date"):
+        asked = Situation(text=text, awaits=awaits, is_answer=False, holds_number=holds_number, **about)
+        assert decide(asked) == Decision("menu", f"answers the question for {awaits}")
+
+
+def test_a_number_in_a_sentence_is_no_email_and_no_country() -> None:
+    about: dict[str, Any] = {
+        "text": "where is my order 1042",
+        "holds_number": True,
+        **ORDER,
+    }
+    assert decide(Situation(awaits="email", is_answer=False, **about)).entry == "order_inquiry"
+    assert decide(Situation(awaits="country", is_answer=False, **about)).entry == "order_inquiry"
 
 
 @pytest.mark.parametrize("awaits", ["text", "free", "name"])

@@ -103,7 +103,8 @@ WALKS = {
         ("comprar", "Quantas unidades"),
         ("cadê meu pedido?", "pedidos seus"), ("curso de violão", "Curso de Violão"), ("1", "Quantas"),
         ("2", "R$ 194,00"), ("fechar pedido", "registrar"), ("sim", "registrado!"), ("valeu", "Por nada"),
-        ("cadê meu pedido?", "aguardando pagamento"), ("paguei ontem e não recebi", "em aberto"),
+        ("cadê meu pedido?", "aguardando pagamento"),
+        ("paguei ontem e não recebi", "ainda não foi confirmado"),
         ("quero falar com uma pessoa", "Combinado!"),
     ],
     ("shop", "es"): [
@@ -120,15 +121,17 @@ WALKS = {
         ("oi", "atendimento"), ("meu curso não abre, a tela fica preta", "Abro um chamado"),
         ("sim", "aberto!"),
         ("tchau", "Até logo"), ("cadê meu pedido?", "Não encontrei pedidos"), ("2", "Como posso ajudar?"),
-        ("Quero agendar para sexta às 15h", "Sobre o que"),
-        ("Consultoria", "Quero agendar para sexta às 15h"),
+        ("Quero agendar para sexta às 15h", "horários estão livres"),
+        ("amanhã de manhã", "horários estão livres"), ("1", "Marcado!"),
+        ("agendar", "Você tem o horário"), ("2", "foi cancelado"), ("menu", "atendimento"),
         ("6", "De 1 a 5"), ("5", "porquê"), ("pular", "Anotado!"), ("atendente", "Combinado!"),
     ],
     ("desk", "es"): [
         ("hola", "atención"), ("2", "Cuéntanos"), ("El curso llegó incompleto", "Tu reclamo"),
         ("ok", "Perfecto"),
         ("dónde está mi pedido", "No encontré pedidos"), ("2", "¿En qué puedo ayudarte?"), ("5", "Agendemos"),
-        ("Consultoría", "Qué día"), ("mañana a las 10", "mañana a las 10 ("),
+        ("Consultoría", "horarios están libres"), ("otro día", "Qué día"),
+        ("el lunes a las 10", "horarios están libres"), ("1", "¡Agendado!"),
         ("quiero hablar con una persona", "De acuerdo"),
     ],
     ("desk", "en"): [
@@ -170,7 +173,7 @@ def test_after_an_opt_out_thanks_and_calls_for_a_person_get_nothing(desk: Walked
 def test_a_digit_after_a_reply_in_words_means_what_that_reply_offered(desk: WalkedDesk) -> None:
     desk.change(Integration, start_flow="desk")
     desk.says("hello")
-    (reply,) = desk.says("what are your opening hours?")
+    (reply,) = desk.says("do you sell wedding cakes?")
     assert list(reply.choices) == ["desk/@menu", "desk/@person"]
     (person,) = desk.says("2")
     assert "Someone from our team" in person.text

@@ -8,11 +8,15 @@ import pytest
 from flask import Flask, session
 from sqlalchemy import select
 
+import integrations
 import triage
 from dashboard import wording
+from dashboard.breach_wording import breach_words
 from dashboard.languages import SESSION_KEY
-from models import Alert, Conversation, Message, WebhookEvent, db, utc_now
+from models import Alert, Conversation, Integration, Message, WebhookEvent, db, utc_now
 from providers import meta_errors, twilio_errors
+from providers.base import Health
+from replies.breaches import SENTENCES
 from tests import page_rows
 from tests.browsing import get, sign_in
 from tests.page_rows import ADMIN_EMAIL
@@ -88,6 +92,14 @@ def test_codes_in_the_table_are_codes_of_a_provider(spanish: None) -> None:
     assert set(wording._provider_errors()) <= known
 
 
+def test_every_breach_is_said_in_the_page_language(spanish: None) -> None:
+    told = {code: breach_words(code) for code in SENTENCES}
+    assert all(words.endswith(".") and words != code for code, words in told.items())
+    assert told["guarantee"] == "Prometió una garantía o un resultado que la tienda no indica."
+    assert len(set(told.values())) == len(told)
+    assert breach_words("of an older version") == "of an older version"
+
+
 @pytest.fixture
 def desk(app: Flask) -> page_rows.Desk:
     with app.app_context():
@@ -134,3 +146,51 @@ def test_an_unknown_event_names_the_number_and_the_topic(app: Flask, desk: page_
     assert "<code>account_update</code>" in page
     assert "+14155238886 está conectado" in page
     assert "Não menciona nenhum número nosso." in page
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (
+            Health(
+                True,
+                "+55 11 4004-2000 Loja: connected, quality red.",
+                code="meta_number",
+                facts={"number": "+55 11", "name": "Loja", "status": "connected", "quality": "red"},
+            ),
+            "+55 11 Loja: conectado, calidad baja",
+        ),
+        (
+            Health(True, "x", code="twilio_account", facts={"name": "Ana", "status": "suspended"}),
+            "Cuenta de Twilio Ana: suspendida",
+        ),
+        (
+            Health(True, "x", code="meta_number", facts={"status": "new word", "quality": "green"}),
+            " : new word, calidad buena",
+        ),
+        (Health(True, "x", code="simulated"), "Número simulado: siempre disponible, no llega a nadie"),
+        (Health(False, "x", code="190"), "El proveedor no acepta nuestras credenciales."),
+        (Health(False, "x", code="http_418"), "El proveedor rechazó la solicitud (HTTP 418)."),
+        (Health(False, "x", code="cut"), "La conexión se cortó antes de que el proveedor respondiera."),
+        (Health(False, "Nobody knows 777.", code="777"), "Nobody knows 777."),
+        (Health(True, "An older sentence."), "An older sentence."),
+        (
+            Health(True, "y" * 300, code="meta_number", facts={"name": "n" * 300}),
+            "y" * 255,
+        ),
+    ],
+)
+def test_the_health_of_a_number_is_said_in_the_page_language(app: Flask, health: Health, words: str) -> None:
+    with app.test_request_context():
+        session[SESSION_KEY] = "es"
+        row = Integration(provider="simulator", shape="meta", name="Loja", number_id="111")
+        db.session.add(row)
+        db.session.flush()
+        integrations.record_health(row.id, health, now=utc_now())
+        assert wording.health_words(row.health_summary).startswith(words)
+        db.session.rollback()
+
+
+@pytest.mark.parametrize("stored", ["", "[]", "7", '{"code": 7}', "{"])
+def test_any_stored_health_is_shown(spanish: None, stored: str) -> None:
+    assert isinstance(wording.health_words(stored), str)

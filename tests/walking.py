@@ -74,12 +74,56 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
         "total_text": "R$ 194,00",
     },
+    ("remove_from_cart", "ok"): {
+        "product": PRODUCT,
+        "lines": [{"name": "Curso de Violão", "quantity": 1, "total_text": "R$ 97,00"}],
+        "total_text": "R$ 97,00",
+    },
+    ("remove_from_cart", "emptied"): {"product": PRODUCT},
+    ("remove_from_cart", "which"): {
+        "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
+        "total_text": "R$ 194,00",
+    },
     ("checkout", "created"): {"order": ORDERS[0]},
     ("checkout", "out_of_stock"): {"product": PRODUCT},
+    ("checkout", "changed"): {"total_text": "R$ 250,00"},
+    ("checkout", "left_out"): {"product": PRODUCT},
+    **{("start_payment", outcome): {"order": ORDERS[0]} for outcome in ("awaited", "by_hand", "free")},
+    ("start_payment", "choose"): {
+        "order": ORDERS[0],
+        "methods": [{"id": "pix", "name": "Pix"}, {"id": "stripe", "name": "Cartão"}],
+    },
+    ("start_payment", "pix"): {"order": ORDERS[0], "code": "00020126" + "x" * 160, "picture": 3},
+    ("start_payment", "link"): {"order": ORDERS[0], "link": "https://pay.example/1"},
+    ("start_payment", "manual"): {"order": ORDERS[0], "instructions": "Banco 123, conta 45-6"},
+    **{("claim_payment", outcome): {"order": ORDERS[0]} for outcome in ("claimed", "paid")},
+    **{
+        ("send_goods_again", outcome): {"order": ORDERS[0]}
+        for outcome in ("sent", "just_sent", "waiting", "unpaid")
+    },
+    **{("cancel_order", outcome): {"order": ORDERS[0]} for outcome in ("cancelled", "paid")},
+    ("request_refund", "created"): {"order": ORDERS[0], "ticket": {"number": "T-7"}},
     ("order_status", "found"): {"orders": ORDERS},
     ("payment_status", "found"): {"orders": ORDERS},
+    ("ticket_status", "found"): {
+        "tickets": [{"number": "T-7", "subject": "Não consigo entrar", "status_text": "aberto"}]
+    },
     ("open_ticket", "created"): {"ticket": {"number": "T-7"}},
+    ("add_to_ticket", "added"): {"ticket": {"number": "T-7", "subject": "Não consigo entrar"}},
+    ("accept_solution", "closed"): {"complaint": {"number": "R-8"}},
+    ("reject_solution", "reopened"): {"complaint": {"number": "R-8"}},
     ("open_complaint", "created"): {"complaint": {"number": "R-8"}},
+    ("upcoming_appointment", "found"): {
+        "appointment": {"number": "A-9", "when_text": "segunda-feira", "topic": "Consultoria"}
+    },
+    ("free_slots", "found"): {
+        "slots": [
+            {"id": "20261123T1200Z", "name": "seg. 23/11, 09:00"},
+            {"id": "x", "name": "seg. 23/11, 10:00"},
+        ]
+    },
+    ("book_appointment", "booked"): {"appointment": {"number": "A-9", "when_text": "segunda-feira, 23"}},
+    ("cancel_appointment", "cancelled"): {"appointment": {"number": "A-9"}},
     ("request_appointment", "created"): {"appointment": {"number": "A-9"}},
 }
 # How an action ends when a test does not say.
@@ -97,12 +141,27 @@ USUAL_OUTCOMES = {
     "add_to_cart": "ok",
     "show_cart": "found",
     "empty_cart": "ok",
+    "remove_from_cart": "ok",
     "checkout": "created",
+    "start_payment": "by_hand",
+    "claim_payment": "claimed",
+    "send_goods_again": "sent",
+    "cancel_order": "cancelled",
+    "request_refund": "created",
     "order_status": "found",
     "payment_status": "found",
+    "ticket_status": "found",
     "open_ticket": "created",
+    "add_to_ticket": "none",
+    "accept_solution": "closed",
+    "reject_solution": "reopened",
+    "follow_up": "created",
     "open_complaint": "created",
     "request_appointment": "created",
+    "upcoming_appointment": "none",
+    "free_slots": "found",
+    "book_appointment": "booked",
+    "cancel_appointment": "cancelled",
     "record_feedback": "created",
     "hand_over": "done",
 }

@@ -16,8 +16,14 @@
 
   function swap(parsed) {
     const wasAtBottom = isAtBottom();
-    const open = new Set([...thread().querySelectorAll("details[open]")].map((d) => d.closest("li").id));
+    const open = [...thread().querySelectorAll("details[open]")].map(
+      (d) => `#${d.closest("li").id} details.${[...d.classList].join(".")}`,
+    );
     const scrollTop = thread().scrollTop;
+    const chosen = [...thread().querySelectorAll(".reading select")].filter(
+      (select) => select === document.activeElement || !select.selectedOptions[0].defaultSelected,
+    );
+    const focused = chosen.find((select) => select === document.activeElement)?.id;
     for (const fresh of parsed.querySelectorAll("[data-live]")) {
       const old = document.getElementById(fresh.id);
       const isSame = fresh.dataset.state ? fresh.dataset.state === old.dataset.state : fresh.innerHTML === old.innerHTML;
@@ -26,7 +32,9 @@
       old.replaceWith(fresh);
       if (hadFocus && fresh.id === "thread") fresh.focus({ preventScroll: true });
     }
-    for (const id of open) document.querySelector(`#${id} details`)?.setAttribute("open", "");
+    for (const one of open) document.querySelector(one)?.setAttribute("open", "");
+    for (const { id, value } of chosen) if (document.getElementById(id)) document.getElementById(id).value = value;
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     if (wasAtBottom) toBottom(); else thread().scrollTop = scrollTop;
     growWithText();
   }

@@ -29,7 +29,7 @@ from tests.fakes.webhooks import BUSINESS_ACCOUNT_ID, MetaWebhooks, Webhook
 from tests.real_door import META
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECS = 40.0
+START_SECS = 90.0
 POST_TRIES = 150
 POST_PAUSE_SECS = 0.2
 END_SECS = 10.0

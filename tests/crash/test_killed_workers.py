@@ -29,7 +29,7 @@ from tests.crash.test_many_workers import expected_answers
 WORDS = ("hello", "1", "menu", "4")
 LEASE_SECS = "3"
 HASTE = {"UNCERTAIN_RESEND_SECS": "8", "SEND_TIMEOUT_SECS": "1", "WORKER_THREADS": "4"}
-REST_SECS = 60
+REST_SECS = 180
 
 pytestmark = pytest.mark.slow
 
@@ -82,12 +82,12 @@ def start_worker(desk: Site, number: int) -> None:
     """Start a worker and wait for its heartbeat: one that is killed before it works proves nothing."""
     before = desk.worker_count()
     desk.start(f"worker-{number}", "-m", "tests.crash.hasty", LEASE_SECS, "worker")
-    desk.wait_until(lambda: desk.worker_count() > before, 40)
+    desk.wait_until(lambda: desk.worker_count() > before, 90)
 
 
 def start_all_in_one(desk: Site) -> None:
     desk.start("desk", "-m", "tests.crash.hasty", LEASE_SECS)
-    desk.wait_until(desk.answers, 40)
+    desk.wait_until(desk.answers, 90)
 
 
 def make_graph_slow(graph_url: str) -> None:

@@ -17,7 +17,7 @@ from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk, message
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 860}
 LIVE_WITHIN_MS = 6000
-PAGES = ("/", "/inbox", "/leads", "/tickets", "/orders", "/events", "/account", "/simulator")
+PAGES = ("/", "/inbox", "/leads", "/tickets", "/orders", "/events", "/account", "/simulator", "/knowledge")
 
 
 @dataclass

@@ -16,9 +16,9 @@ from sqlalchemy import select
 from waitress.server import create_server
 
 import config as settings
+import desk_worker
 import integrations
 import operators
-import tasks
 from app import create_app
 from models import Message, db
 
@@ -60,7 +60,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             "twilio": _number("twilio", "+15550000003", "es"),
         }
         db.session.commit()
-    worker = tasks.DeskWorker(2)
+    worker = desk_worker.DeskWorker(2)
     server = create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
     thread = threading.Thread(target=server.run, daemon=True)
     worker.start()

@@ -23,7 +23,7 @@ KINDS = (
     "reversed_receipts",  # read before delivered before sent
 )
 FATES = ("failed_later", "no_receipts", "double_receipts", "reversed_receipts")
-TARGETS = ("send", "read", "media", "list", "any")
+TARGETS = ("send", "read", "media", "list", "create", "fetch", "cancel", "refund", "any")
 
 
 @dataclass(slots=True)

@@ -42,7 +42,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. `after` holds the answer until that future is done; `cut` closes the line instead."""
+    """What goes back. `after` holds the answer until that future is done; `cut` closes the line instead.
+
+    `cut_at` closes it after so many bytes; `drip_secs` sends byte after byte, so far apart.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -51,6 +54,8 @@ class Answer:
     delay_secs: float = 0.0
     after: "Future[Any] | None" = None
     cut: bool = False
+    cut_at: int | None = None
+    drip_secs: float = 0.0
 
     def to_bytes(self) -> bytes:
         lines = [
@@ -225,6 +230,21 @@ class _Connection(asyncio.Protocol):
         if answer.cut:
             self._transport.abort()
             return
-        self._transport.write(answer.to_bytes())
-        if then_close:
+        content = answer.to_bytes()[: answer.cut_at]
+        if answer.drip_secs:
+            self._is_waiting = True
+            self._drip(content, answer.drip_secs)
+            return
+        self._transport.write(content)
+        if then_close or answer.cut_at is not None:
             self._transport.close()
+
+    def _drip(self, content: bytes, gap_secs: float) -> None:
+        if self._transport is None:
+            return
+        self._transport.write(content[:1])
+        if len(content) > 1:
+            self._loop.call_later(gap_secs, self._drip, content[1:], gap_secs)
+        else:
+            self._is_waiting = False
+            self._drain()

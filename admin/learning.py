@@ -1,0 +1,356 @@
+"""How the desk learns to sell: what it has seen, what that is worth, and the wheel in people's hands."""
+
+from collections.abc import Iterator, Mapping
+from random import randrange
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal, format_percent
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+import rehearsal
+import tasks
+from auth import current_config
+from dashboard import wording
+from dashboard.arguments import row_id
+from dashboard.templating import language_word
+from learning import figures, log, steering, vowpal
+from learning.figures import GROUPS, STATES, Report, Wanted
+from learning.rules import SteeringRefused
+from learning.segments import of_segment
+from models import Contact, Operator, db, utc_now
+from rehearsal import DRIFTS, Plan, RehearsalRefused
+from rehearsal.booking import CUSTOMERS_AT_MOST, DAYS_AT_MOST
+from vocabulary import STRATEGIES
+
+PAGE_SIZE: Final = 50
+SHOWN_CHANGES: Final = 20
+
+bp = Blueprint("learning", __name__)
+
+
+@bp.get("/learning")
+def learning() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.post("/learning/steer")
+def steer() -> ResponseReturnValue:
+    """Do what one of the page's buttons says, for the reason that was written."""
+    form = request.form
+    try:
+        steering.steer(
+            form.get("action", ""),
+            strategy=form.get("strategy", ""),
+            reason=form.get("reason", ""),
+            now=utc_now(),
+            operator_id=current_user.id,
+        )
+    except SteeringRefused as refused:
+        db.session.rollback()
+        flash(_refusal(refused), "danger")
+        return _page(), 422
+    db.session.commit()
+    flash(_("Done. The reason is kept below."), "success")
+    return redirect(url_for("learning.learning"), 303)
+
+
+@bp.post("/learning/rehearse")
+def rehearse() -> ResponseReturnValue:
+    """Let simulated customers come; a worker plays them."""
+    form = request.form
+    drift = next((one for one in DRIFTS if one == form.get("drift")), DRIFTS[0])
+    plan = Plan(
+        form.get("customers", 0, type=int), form.get("days", 0, type=int), drift, seed=randrange(2**31)
+    )
+    try:
+        booked = rehearsal.book(plan, now=utc_now(), operator_id=current_user.id)
+    except RehearsalRefused as refused:
+        db.session.rollback()
+        flash(_no_rehearsal(refused), "danger")
+        return _page(), 422
+    db.session.commit()
+    if not tasks.ask_for_rehearsal(booked.id):
+        flash(_("No worker could be told. Try again in a moment."), "danger")
+        return _page(), 503
+    flash(_("They are on their way. This page shows how far they are."), "success")
+    return redirect(url_for("learning.learning") + "#rehearsal", 303)
+
+
+@bp.get("/learning/decisions")
+def decisions() -> ResponseReturnValue:
+    """List the conversations behind a number of the page."""
+    chosen = _filter()
+    before = request.args.get("before", type=row_id)
+    rows = figures.list_decisions(Wanted(**chosen), now=utc_now(), before=before, limit=PAGE_SIZE + 1)
+    shown = rows[:PAGE_SIZE]
+    return render_template(
+        "admin/learning_decisions.html",
+        rows=shown,
+        outcomes=figures.outcomes_of([row.id for row in shown]),
+        contacts=_contacts([row.contact_id for row in shown]),
+        next_before=shown[-1].id if len(rows) > PAGE_SIZE else None,
+        chosen=chosen,
+        title=_title(chosen),
+        query=urlencode(chosen),
+        **_words(),
+    )
+
+
+@bp.get("/learning/log.csv")
+def download() -> ResponseReturnValue:
+    """Give the whole log, a decision a line."""
+    return _file(log.csv_lines(), "text/csv", "decisions.csv")
+
+
+@bp.get("/learning/log.vw")
+def download_vw() -> ResponseReturnValue:
+    """Give the closed decisions that were drawn, as Vowpal Wabbit learns from them."""
+    return _file(vowpal.vw_lines(now=utc_now()), "text/plain", "decisions.vw")
+
+
+def _file(lines: Iterator[str], mimetype: str, name: str) -> Response:
+    return Response(
+        stream_with_context(lines),
+        mimetype=mimetype,
+        headers={"Content-Disposition": f"attachment; filename={name}"},
+    )
+
+
+# --- what the pages show ------------------------------------------------------------------------------------
+
+
+def _page() -> str:
+    told = figures.report(current_config(), now=utc_now())
+    changes = steering.list_changes(SHOWN_CHANGES)
+    return render_template(
+        "admin/learning.html",
+        told=told,
+        belief=_belief(told),
+        changes=changes,
+        operators=_operators([change.operator_id for change in changes]),
+        form=request.form,
+        strategies=STRATEGIES,
+        few=figures.FEW,
+        rehearsal=_rehearsal(),
+        window_days=current_config().learning_attribution_days,
+        **_words(),
+    )
+
+
+def _belief(told: Report) -> str:
+    """Say in one sentence how far the figures may be believed."""
+    closed, needed, uplift = told.closed, told.needed, told.uplift
+    if closed < needed or uplift.low is None or uplift.high is None:
+        return str(
+            _(
+                "%(closed)s of about %(needed)s closed conversations are needed before this can be believed.",
+                closed=format_decimal(closed),
+                needed=format_decimal(max(needed, closed)),
+            )
+        )
+    bounds = {"low": points(uplift.low), "high": points(uplift.high)}
+    if uplift.low > 0:
+        return str(_("It sells better than chance: %(low)s to %(high)s percentage points more.", **bounds))
+    if uplift.high < 0:
+        return str(_("It sells worse than chance: %(low)s to %(high)s percentage points.", **bounds))
+    return str(
+        _("No difference to chance can be seen: it lies between %(low)s and %(high)s points.", **bounds)
+    )
+
+
+def _rehearsal() -> Mapping[str, object]:
+    """Give what the form of simulated customers shows; nothing where real ones may write."""
+    if not rehearsal.is_possible():
+        return {}
+    last = rehearsal.latest()
+    drifts = {
+        "none": _("stay as they are"),
+        "abrupt": _("change at once, half way"),
+        "slow": _("change slowly"),
+    }
+    return {
+        "last": last,
+        "is_open": rehearsal.is_open(last, utc_now()),
+        "drifts": drifts,
+        "customers_most": CUSTOMERS_AT_MOST,
+        "days_most": DAYS_AT_MOST,
+    }
+
+
+def _no_rehearsal(refused: RehearsalRefused) -> str:
+    words = {
+        "real_number": _("A real number is connected: simulated customers are for a desk without one."),
+        "nothing_for_sale": _("The shop has nothing for sale: add a product first."),
+        "under_way": _("Simulated customers are on their way already."),
+        "too_many": _(
+            "Write how many, from 1 to %(most)d, and over how many days, from 1 to %(days)d.",
+            most=CUSTOMERS_AT_MOST,
+            days=DAYS_AT_MOST,
+        ),
+    }
+    return str(words[refused.code])
+
+
+def percent(value: float) -> str:
+    return str(format_percent(value, "0.0 %"))
+
+
+def points(value: float) -> str:
+    """Give a difference of shares in percentage points, with its sign."""
+    return str(format_decimal(value * 100, "+0.0;-0.0"))
+
+
+def _words() -> dict[str, object]:
+    return {
+        "percent": percent,
+        "points": points,
+        "strategy_words": _strategy_words(),
+        "policy_words": _policy_words(),
+        "outcome_words": _outcome_words(),
+        "action_words": _action_words(),
+        "segment_words": _segment_words(),
+        "value_words": value_words,
+    }
+
+
+def _strategy_words() -> Mapping[str, str]:
+    return {
+        "consultivo": _("Advising"),
+        "escassez": _("Scarcity"),
+        "emocional": _("Emotional"),
+        "racional": _("Factual"),
+    }
+
+
+def _policy_words() -> Mapping[str, str]:
+    return {
+        "epsilon_greedy": _("epsilon-greedy"),
+        "literal": _("epsilon-greedy, literal"),
+        "thompson": _("Thompson sampling"),
+        "uniform": _("all alike"),
+        "holdout": _("hold-out"),
+        "by_hand": _("chosen by a person"),
+    }
+
+
+def _segment_words() -> Mapping[str, str]:
+    return {
+        "niche": _("Niche"),
+        "language": _("Language"),
+        "buying_signal": _("Buying signal"),
+        "visit": _("New or returning"),
+    }
+
+
+def value_words(name: str, value: str) -> str:
+    """Say what the customers of a segment have in common."""
+    words: Mapping[str, str] = {
+        "visit=new": _("new customers"),
+        "visit=returning": _("have bought before"),
+        "niche=none": _("no product named"),
+        "buying_signal=none": _("no clear signal"),
+    }
+    known = words.get(f"{name}={value}")
+    if known is not None or name == "niche":
+        return str(known or value)
+    return str(language_word(value) if name == "language" else wording.reading_word(value))
+
+
+def _outcome_words() -> Mapping[str, str]:
+    return {
+        "sale": _("sale"),
+        "refund": _("refund"),
+        "expired": _("no sale in time"),
+        "refusal": _("refused"),
+        "opt_out": _("opted out"),
+        "complaint": _("complained"),
+        "hand_over": _("handed over to a person"),
+    }
+
+
+def _action_words() -> Mapping[str, str]:
+    return {
+        "pause": _("Pause"),
+        "resume": _("Resume"),
+        "pin": _("Always use"),
+        "unpin": _("Choose freely"),
+        "renew": _("New version"),
+        "freeze": _("Freeze"),
+        "thaw": _("Learn on"),
+        "switch_off": _("Switch off"),
+        "switch_on": _("Switch on"),
+        "reset": _("Forget all"),
+    }
+
+
+def _title(chosen: Mapping[str, str]) -> str:
+    """Say which conversations are listed."""
+    state_words = {
+        "open": _("still open"),
+        "matured": _("closed conversations"),
+        "sold": _("with a sale"),
+        "matured_sold": _("closed with a sale"),
+    }
+    group_words = {
+        "policy": _("chosen by the policy"),
+        "holdout": _("hold-out"),
+        "manual": _("chosen by a person"),
+    }
+    words = [
+        _strategy_words().get(chosen.get("strategy", "")),
+        state_words.get(chosen.get("state", "")) or _outcome_words().get(chosen.get("state", "")),
+        group_words.get(chosen.get("group", "")),
+        _segment_title(chosen.get("segment", "")),
+    ]
+    return ", ".join(str(word) for word in words if word) or str(_("all conversations"))
+
+
+def _segment_title(key: str) -> str:
+    name, _sign, value = key.partition("=")
+    return f"{_segment_words()[name]}: {value_words(name, value)}" if value else ""
+
+
+def _refusal(refused: SteeringRefused) -> str:
+    words = {
+        "no_reason": _("Write the reason first."),
+        "unknown_strategy": _("Choose a strategy first."),
+        "last_arm": _("One strategy must be left to sell with."),
+        "is_paused": _("A paused strategy cannot always be used. Resume it first."),
+    }
+    return str(words.get(refused.code) or _("The request was refused."))
+
+
+def _filter() -> dict[str, str]:
+    """Read the filter from the address; what is not in a closed list counts as not given."""
+    lists = {"strategy": STRATEGIES, "state": STATES, "group": GROUPS}
+    given = {name: request.args.get(name, "") for name in lists}
+    chosen = {name: value for name, value in given.items() if value in lists[name]}
+    segment = request.args.get("segment", "")
+    return chosen | ({"segment": segment} if of_segment(segment) is not None else {})
+
+
+def _contacts(ids: list[int | None]) -> dict[int, Contact]:
+    rows = db.session.scalars(
+        select(Contact).where(Contact.id.in_(ids)).options(selectinload(Contact.identities))
+    )
+    return {row.id: row for row in rows}
+
+
+def _operators(ids: list[int | None]) -> dict[int, str]:
+    rows = db.session.scalars(select(Operator).where(Operator.id.in_(ids)))
+    return {row.id: row.name for row in rows}

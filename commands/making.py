@@ -1,0 +1,79 @@
+"""How a command is made: an application context around it, expected failures as one line, JSON or a table."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Final, NoReturn
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from config import Config
+from conversations import OutsideServiceWindow
+from operators import OperatorRefused
+from training.refusals import TeachingRefused
+
+Command = Callable[..., Any]
+
+COMMANDS: Final[list[click.Command]] = []
+as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
+without_asking = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def command(name: str) -> Callable[[Command], click.Command]:
+    """Make a click command inside an application context whose expected failures are one line."""
+
+    def wrap(function: Command) -> click.Command:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except SQLAlchemyError as error:
+                refuse(database_words(error))
+            except (OperatorRefused, OutsideServiceWindow, TeachingRefused) as error:
+                refuse(str(error))
+
+        made = click.command(name)(with_appcontext(run))
+        COMMANDS.append(made)
+        return made
+
+    return wrap
+
+
+def refuse(words: str) -> NoReturn:
+    click.echo(f"Error: {words}", err=True)
+    raise SystemExit(1)
+
+
+def database_words(error: SQLAlchemyError) -> str:
+    """Give the first line of what the database said, and what to do about the two usual cases."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    line = next(iter(str(cause).strip().splitlines()), type(error).__name__)[:200]
+    if any(
+        words in line.lower()
+        for words in ("no such table", "does not exist", "doesn't exist", "no such column")
+    ):
+        return f"the database is not prepared ({line}); run: python cli.py init-db"
+    return f"the database: {line}"
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+def settings() -> Config:
+    return current_app.config["BALCAO"]  # type: ignore[no-any-return]
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def table(rows: Iterable[Sequence[object]], header: Sequence[str]) -> None:
+    lines = [tuple(header), *(tuple("" if cell is None else str(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,0 +1,60 @@
+"""To consult a model on behalf of a conversation: which may be asked now, and what each call cost.
+
+`writing`, `hearing` and `assisting` go through here. No transaction is open when a model is asked; each call
+is written down and committed at once, because its cost stands whatever becomes of the turn.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from random import Random
+
+import model_calls
+from ai_service import Assistant, Call
+from config import Config
+from models import db, reading
+
+
+def _nothing_to_keep() -> None:
+    """Do nothing: outside a turn there is no lease, and nobody who waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """With what an answer is made: the settings, the models if any are set, the turn's lease, and the dice.
+
+    `keep_lease` is called before the network is asked; it commits, and raises LeaseLost. `show_typing` tells
+    the customer that an answer is on its way; best effort.
+    """
+
+    config: Config
+    assistant: Assistant | None = None
+    keep_lease: Callable[[], None] = _nothing_to_keep
+    rng: Random = field(default_factory=Random)
+    show_typing: Callable[[], None] = _nothing_to_keep
+
+
+def assistant(means: Means, now: datetime) -> Assistant | None:
+    """Give who may be asked now: all models below the day's cap, only free ones above it, or nobody."""
+    if means.assistant is None:
+        return None
+    with reading():
+        models = model_calls.affordable(means.assistant.models, means.config, now=now)
+        db.session.rollback()
+    if models is None:
+        return None
+    means.show_typing()  # a model takes seconds; nothing is open here
+    means.keep_lease()
+    return replace(means.assistant, models=models)
+
+
+def keep(calls: Iterable[Call], means: Means, *, conversation_id: int, now: datetime) -> list[int]:
+    """Write calls down and commit; gives their ids."""
+    rows = [
+        model_calls.record(
+            call.result, purpose=call.purpose, config=means.config, now=now, conversation_id=conversation_id
+        )
+        for call in calls
+    ]
+    db.session.commit()
+    return [row.id for row in rows]

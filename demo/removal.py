@@ -1,0 +1,109 @@
+"""The demo goes: its numbers with everybody who wrote to them, what was learnt from them, its goods and
+articles. `remove_demo` is `demo`'s; here is what it takes apart. Flushes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import delete, func, select, update
+
+import integrations
+import knowledge
+import privacy
+from models import (
+    Category,
+    Contact,
+    Conversation,
+    Decision,
+    Integration,
+    LicenceKey,
+    OrderItem,
+    Outcome,
+    PaymentSettings,
+    PolicyState,
+    Product,
+    Rehearsal,
+    Sale,
+    WebhookEvent,
+    db,
+)
+from shop import till
+from statements import changed_rows
+
+# A deletion looks for every name of every person in every raw webhook: a few hundred names at a time.
+PEOPLE_PER_DELETE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What `remove_demo` took away; `media_paths` are files that the caller removes after its commit."""
+
+    numbers: int
+    products: int
+    contacts: int
+    messages: int
+    media_paths: tuple[str, ...] = ()
+
+
+def remove(number_ids: Sequence[int]) -> Removed:
+    """Delete these simulated numbers and everything that came through them, and what is marked as demo.
+
+    A product that a real order holds is only taken off sale. Idempotent.
+    """
+    wrote = select(Conversation.contact_id).where(Conversation.integration_id.in_(number_ids))
+    changed_rows(delete(WebhookEvent).where(WebhookEvent.integration_id.in_(number_ids)))
+    changed_rows(delete(Sale).where(Sale.is_demo, Sale.contact_id.in_(wrote)))
+    deleted = [
+        privacy.delete_person(people)
+        for people in _chunks(
+            db.session.scalars(select(Contact).where(Contact.id.in_(wrote)).order_by(Contact.id)).all()
+        )
+    ]
+    _forget_decisions()
+    products = _remove_products()
+    knowledge.remove_demo_articles()
+    changed_rows(delete(PaymentSettings).where(PaymentSettings.pix_key == till.DEMO_PIX_KEY))
+    changed_rows(delete(Rehearsal))
+    changed_rows(delete(Integration).where(Integration.id.in_(number_ids)))
+    db.session.flush()
+    db.session.expire_all()
+    integrations.forget()
+    return Removed(
+        len(number_ids),
+        products,
+        sum(one.contacts for one in deleted),
+        sum(one.messages for one in deleted),
+        tuple(path for one in deleted for path in one.media_paths),
+    )
+
+
+def _chunks(people: Sequence[Contact]) -> Iterable[Sequence[Contact]]:
+    ids = [person.id for person in people]
+    for start in range(0, len(ids), PEOPLE_PER_DELETE):
+        yield db.session.scalars(
+            select(Contact).where(Contact.id.in_(ids[start : start + PEOPLE_PER_DELETE]))
+        ).all()
+
+
+def _forget_decisions() -> None:
+    """Delete what deleted simulated people taught: unlike a customer's, it says nothing of this shop."""
+    gone = (Decision.is_demo, Decision.contact_id.is_(None))
+    changed_rows(delete(Outcome).where(Outcome.decision_id.in_(select(Decision.id).where(*gone))))
+    changed_rows(delete(Decision).where(*gone))
+    if db.session.scalar(select(Decision.id).limit(1)) is None:
+        untouched = delete(PolicyState).where(PolicyState.is_frozen.is_(False), PolicyState.is_off.is_(False))
+        changed_rows(untouched)
+
+
+def _remove_products() -> int:
+    is_held = select(OrderItem.id).where(OrderItem.product_id == Product.id).exists()
+    changed_rows(update(Product).where(Product.is_demo, is_held).values(is_active=False))
+    free = list(db.session.scalars(select(Product.id).where(Product.is_demo, ~is_held)))
+    homes = list(db.session.scalars(select(Product.category_id).where(Product.is_demo).distinct()))
+    changed_rows(delete(LicenceKey).where(LicenceKey.product_id.in_(free)))
+    changed_rows(delete(Product).where(Product.id.in_(free)))
+    for home in homes:
+        if not db.session.scalar(select(func.count(Product.id)).where(Product.category_id == home)):
+            changed_rows(delete(Category).where(Category.id == home))
+    return len(free)

@@ -1,0 +1,331 @@
+"""What a flow sets in motion for people: leads, tickets, complaints, appointments, feedback, a hand-over.
+
+`flow_actions` takes ACTIONS over into its closed list and says what an action may do. Decides no step, sends
+nothing, commits nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import analysis
+import learning
+import texts
+import working_hours
+from action_terms import (
+    FAILED,
+    NONE,
+    Action,
+    ActionContext,
+    ActionResult,
+    Args,
+    alert,
+    contact_of,
+    conversation_of,
+    found,
+    phone_of,
+    text_arg,
+    whole_arg,
+)
+from crm import (
+    appointments,
+    complaints,
+    feedback,
+    follow_ups,
+    hand_overs,
+    hours,
+    lead_scores,
+    leads,
+    slots,
+    teams,
+    tickets,
+)
+from crm.numbered import CUSTOMER
+from models import Appointment
+
+SHOWN_TICKETS: Final = 3
+KNOWN_LEADS: Final = 5
+ISO_DAY_CHARS: Final = 10
+REASON_MAX_CHARS: Final = 120
+
+
+def _known_lead(_args: Args, ctx: ActionContext) -> ActionResult:
+    for lead in leads.newest_leads(KNOWN_LEADS, contact_id=ctx.contact_id):
+        if lead.name and lead.email:
+            return ActionResult("found", {"lead": {"name": lead.name, "email": lead.email}})
+    return ActionResult(NONE)
+
+
+def _create_lead(args: Args, ctx: ActionContext) -> ActionResult:
+    contact = contact_of(ctx)
+    recorded = leads.record_lead(
+        contact,
+        leads.LeadWish(
+            name=text_arg(args, "name") or contact.name,
+            phone=phone_of(contact),
+            email=text_arg(args, "email"),
+            interest=text_arg(args, "interest"),
+            budget_usd=whole_arg(args, "budget"),
+            country=text_arg(args, "country"),
+        ),
+        now=ctx.now,
+        conversation_id=ctx.conversation_id,
+        message_id=ctx.message_id,
+        source=text_arg(args, "source") or ctx.flow,
+    )
+    lead = recorded.lead
+    if recorded.is_new:
+        teams.assign(lead, teams.SALES)
+    lead_scores.score_lead(lead, now=ctx.now)
+    about = f" ({lead.interest})" if lead.interest else ""
+    alert("lead", f"lead:{lead.id}", f"New lead: {lead.name or lead.phone or 'no name'}{about}", ctx)
+    return ActionResult("created")
+
+
+def _open_ticket(args: Args, ctx: ActionContext) -> ActionResult:
+    ticket = tickets.open_ticket(
+        ctx.contact_id,
+        text_arg(args, "description"),
+        now=ctx.now,
+        subject=text_arg(args, "subject"),
+        priority=ctx.priority,
+        conversation_id=ctx.conversation_id,
+        message_id=ctx.message_id,
+    )
+    if ticket.due_at is None:
+        teams.assign(ticket, teams.SUPPORT)
+        ticket.due_at = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+    return ActionResult("created", {"ticket": {"number": ticket.number}})
+
+
+def _add_to_ticket(_args: Args, ctx: ActionContext) -> ActionResult:
+    ticket = tickets.open_recent(ctx.conversation_id, ctx.now)
+    if ticket is None or ctx.message_id is None:
+        return ActionResult(NONE)
+    tickets.add_words(ticket, ctx.message_id, now=ctx.now)
+    return ActionResult("added", {"ticket": {"number": ticket.number, "subject": ticket.subject}})
+
+
+def _ticket_status(args: Args, ctx: ActionContext) -> ActionResult:
+    written = text_arg(args, "number")
+    if written:
+        wanted = tickets.ticket_of(ctx.contact_id, written)
+        shown = [wanted] if wanted is not None else []
+    else:
+        shown = tickets.newest_tickets(SHOWN_TICKETS, contact_id=ctx.contact_id)
+    return found(
+        "tickets",
+        [
+            {
+                "number": ticket.number,
+                "subject": ticket.subject,
+                "status_text": texts.text("ticket_status_word", ctx.language, status=ticket.status),
+            }
+            for ticket in shown
+        ],
+    )
+
+
+def _open_complaint(args: Args, ctx: ActionContext) -> ActionResult:
+    complaint = complaints.open_complaint(
+        ctx.contact_id,
+        text_arg(args, "description"),
+        now=ctx.now,
+        conversation_id=ctx.conversation_id,
+        message_id=ctx.message_id,
+    )
+    if complaint.due_at is None:
+        teams.assign(complaint, teams.ESCALATION)
+        complaint.due_at = _due(ctx, complaint.team_id, complaints.ANSWERED_WITHIN)
+    learning.note(ctx.conversation_id, "complaint", now=ctx.now)
+    alert(
+        "complaint",
+        f"complaint:{complaint.number}",
+        f"Complaint {complaint.number}: a manager should look",
+        ctx,
+    )
+    return ActionResult("created", {"complaint": {"number": complaint.number}})
+
+
+def _accept_solution(_args: Args, ctx: ActionContext) -> ActionResult:
+    complaint = complaints.awaiting_word(ctx.conversation_id)
+    if complaint is None:
+        return ActionResult(NONE)
+    complaints.accept(complaint, now=ctx.now)
+    feedback.note_request(complaint, now=ctx.now)
+    return ActionResult("closed", {"complaint": {"number": complaint.number}})
+
+
+def _reject_solution(_args: Args, ctx: ActionContext) -> ActionResult:
+    complaint = complaints.awaiting_word(ctx.conversation_id)
+    if complaint is None:
+        return ActionResult(NONE)
+    complaints.reject(complaint, now=ctx.now)
+    teams.assign(complaint, teams.ESCALATION)
+    complaint.due_at = _due(ctx, complaint.team_id, complaints.ANSWERED_WITHIN)
+    number = complaint.number
+    alert("complaint", f"complaint:{number}", f"Complaint {number} is not solved: a manager should look", ctx)
+    return ActionResult("reopened", {"complaint": {"number": number}})
+
+
+def _follow_up(args: Args, ctx: ActionContext) -> ActionResult:
+    kind = text_arg(args, "kind")
+    if kind not in follow_ups.KINDS:
+        return ActionResult(FAILED)
+    row, is_new = follow_ups.open_follow_up(
+        ctx.contact_id,
+        kind,
+        now=ctx.now,
+        words=text_arg(args, "words"),
+        conversation_id=ctx.conversation_id,
+        message_id=ctx.message_id,
+    )
+    if is_new:
+        teams.assign(row, teams.FINANCE if kind == "payment_inquiry" else teams.SUPPORT)
+        row.due_at = _due(ctx, row.team_id, follow_ups.DONE_WITHIN)
+    return ActionResult("created")
+
+
+def _due(ctx: ActionContext, team_id: int | None, working: timedelta) -> datetime:
+    return working_hours.due_time(hours.hours_of(ctx.config, team_id), ctx.now, working)
+
+
+def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
+    wish = text_arg(args, "wish")
+    day = text_arg(args, "day") or _day_in(wish, ctx)
+    appointment = appointments.request_appointment(
+        ctx.contact_id,
+        now=ctx.now,
+        topic=text_arg(args, "topic"),
+        wish=f"{wish} ({day})" if day and day not in wish else wish,
+        conversation_id=ctx.conversation_id,
+        message_id=ctx.message_id,
+    )
+    teams.assign(appointment, teams.SCHEDULING)
+    alert(
+        "appointment",
+        f"appointment:{appointment.number}",
+        f"Appointment {appointment.number} waits for a time: {appointment.wish}",
+        ctx,
+    )
+    facts = {"number": appointment.number, "day_text": texts.day_text(day, ctx.language)}
+    return ActionResult("created", {"appointment": facts})
+
+
+def _upcoming_appointment(_args: Args, ctx: ActionContext) -> ActionResult:
+    row = appointments.upcoming(ctx.contact_id, ctx.now)
+    return ActionResult(NONE) if row is None else ActionResult("found", {"appointment": _booked(row, ctx)})
+
+
+def _free_slots(args: Args, ctx: ActionContext) -> ActionResult:
+    wish = _moment_in(text_arg(args, "wish"), ctx)
+    free = slots.free_slots(ctx.config, slots.place(), now=ctx.now, wish=wish)
+    return found(
+        "slots",
+        [
+            {
+                "id": slots.slot_id(at),
+                "name": texts.slot_text(at.astimezone(ctx.config.zone), ctx.language),
+            }
+            for at in free
+        ],
+    )
+
+
+def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
+    starts_at = slots.read_slot_id(text_arg(args, "slot"))
+    if starts_at is None:
+        return ActionResult("taken")
+    moved = appointments.upcoming(ctx.contact_id, ctx.now) if text_arg(args, "moving") else None
+    try:
+        if moved is not None:
+            appointments.move(ctx.config, moved, starts_at, now=ctx.now)
+            return ActionResult("booked", {"appointment": _booked(moved, ctx)})
+        row = appointments.book(
+            ctx.config,
+            ctx.contact_id,
+            starts_at,
+            now=ctx.now,
+            topic=text_arg(args, "topic"),
+            conversation_id=ctx.conversation_id,
+            message_id=ctx.message_id,
+        )
+    except appointments.SlotTaken:
+        return ActionResult("taken")
+    return ActionResult("booked", {"appointment": _booked(row, ctx)})
+
+
+def _cancel_appointment(_args: Args, ctx: ActionContext) -> ActionResult:
+    row = appointments.upcoming(ctx.contact_id, ctx.now)
+    if row is None:
+        return ActionResult(NONE)
+    facts = {"appointment": _booked(row, ctx)}
+    appointments.set_status(row, "cancelled", now=ctx.now, by=CUSTOMER)
+    return ActionResult("cancelled", facts)
+
+
+def _booked(row: Appointment, ctx: ActionContext) -> dict[str, str]:
+    at = row.starts_at.astimezone(ctx.config.zone) if row.starts_at else None
+    when = texts.moment_text(at, ctx.language) if at else ""
+    return {"number": row.number or "", "when_text": when, "topic": row.topic}
+
+
+def _moment_in(wish: str, ctx: ActionContext) -> str:
+    """Give the one day or time that a wish names, in ISO; nothing when there is none, or several."""
+    read = analysis.read(wish, now=ctx.now.astimezone(ctx.config.zone), language=ctx.language)
+    moments = {str(entity.value) for entity in read.entities if entity.type == "date"}
+    return moments.pop() if len(moments) == 1 else ""
+
+
+def _day_in(wish: str, ctx: ActionContext) -> str:
+    """Give the one day that a wish names, as ISO date: "tomorrow" is soon another day."""
+    local_now = ctx.now.astimezone(ZoneInfo(ctx.config.time_zone))
+    reading = analysis.read(wish, now=local_now, language=ctx.language)
+    days = {str(entity.value)[:ISO_DAY_CHARS] for entity in reading.entities if entity.type == "date"}
+    return days.pop() if len(days) == 1 else ""
+
+
+def _record_feedback(args: Args, ctx: ActionContext) -> ActionResult:
+    score, said = whole_arg(args, "score"), text_arg(args, "text")
+    if score is not None and not feedback.LOWEST_SCORE <= score <= feedback.HIGHEST_SCORE:
+        score = None
+    if not said and feedback.just_scored(ctx.conversation_id, ctx.now) is not None:
+        return ActionResult("created")  # the score stands; its reason was left out
+    if score is None and not said:
+        return ActionResult(FAILED)
+    feedback.record_feedback(
+        ctx.contact_id,
+        now=ctx.now,
+        score=score,
+        text=said,
+        conversation_id=ctx.conversation_id,
+    )
+    return ActionResult("created")
+
+
+def _hand_over(args: Args, ctx: ActionContext) -> ActionResult:
+    reason = text_arg(args, "reason").replace("_", " ")[:REASON_MAX_CHARS]
+    duty = text_arg(args, "team") or teams.SUPPORT
+    hand_overs.hand_over(conversation_of(ctx), duty, now=ctx.now, reason=reason)
+    return ActionResult("done")
+
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "known_lead": Action(reads=_known_lead),
+    "create_lead": Action(writes=_create_lead),
+    "open_ticket": Action(writes=_open_ticket),
+    "add_to_ticket": Action(writes=_add_to_ticket),
+    "ticket_status": Action(reads=_ticket_status),
+    "open_complaint": Action(writes=_open_complaint),
+    "accept_solution": Action(writes=_accept_solution),
+    "reject_solution": Action(writes=_reject_solution),
+    "follow_up": Action(writes=_follow_up),
+    "request_appointment": Action(writes=_request_appointment),
+    "upcoming_appointment": Action(reads=_upcoming_appointment),
+    "free_slots": Action(reads=_free_slots),
+    "book_appointment": Action(writes=_book_appointment),
+    "cancel_appointment": Action(writes=_cancel_appointment),
+    "record_feedback": Action(writes=_record_feedback),
+    "hand_over": Action(writes=_hand_over),
+}

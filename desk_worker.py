@@ -1,0 +1,91 @@
+"""One process's worker: Huey's threads, the sweeper that finds what no wake-up named, and the heartbeat.
+
+`main` starts it, beside the web server or alone. What the threads do stands in `tasks`.
+"""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from huey.consumer import Consumer
+from sqlalchemy import update
+
+import ai_service
+import lanes
+import tasks
+from models import Worker, db
+from statements import changed_rows
+
+log = structlog.get_logger()
+
+SWEEP_EVERY_SECS: Final = 2.0
+HEARTBEAT_EVERY_SECS: Final = 10.0
+QUEUE_POLL_SECS: Final = 0.05
+RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
+
+
+class EmbeddedConsumer(Consumer):
+    """Huey's consumer with threads; the signals of the process belong to `main`."""
+
+    def _set_signal_handlers(self) -> None:
+        """Leave the handlers alone: threads cannot set them, and main has its own."""
+
+
+class DeskWorker:
+    """One process's worker: Huey's threads and the sweeper."""
+
+    def __init__(self, threads: int) -> None:
+        self._consumer = EmbeddedConsumer(
+            tasks.huey,
+            workers=threads,
+            initial_delay=QUEUE_POLL_SECS,
+            max_delay=QUEUE_POLL_SECS,
+            check_worker_health=False,
+        )
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._consumer.start()
+        self._sweeper.start()
+        threading.Thread(target=_begin_work, name="beginning", daemon=True).start()
+
+    def stop(self) -> None:
+        """Finish the running tasks and end; what is queued waits for the next start."""
+        self._stopping.set()
+        self._consumer.stop(graceful=True)
+        self._sweeper.join(timeout=SWEEP_EVERY_SECS * 2)
+
+    def _sweep_until_stopped(self) -> None:
+        next_beat = 0.0
+        waited = 0.0
+        while not self._stopping.is_set():
+            try:
+                with tasks.in_app():
+                    if waited >= next_beat:
+                        _beat()
+                        next_beat = waited + HEARTBEAT_EVERY_SECS
+                    if lanes.claim("job:sweep", tasks.HOLDER, SWEEP_EVERY_SECS * 0.9) is not None:
+                        tasks.sweep()
+            except Exception as error:
+                log.warning("sweep_failed", error=type(error).__name__)
+            self._stopping.wait(SWEEP_EVERY_SECS)
+            waited += SWEEP_EVERY_SECS
+
+
+def _begin_work() -> None:
+    """Load what the first customer should not wait for, and ask Twilio what came while nobody listened."""
+    ai_service.warm_up(datetime.now(UTC))
+    with tasks.once("reconcile_at_start", every_secs=60) as is_mine:
+        if is_mine:
+            tasks.reconcile_numbers(RECONCILE_BACK_AT_START)
+
+
+def _beat() -> None:
+    """Tell the web process that this worker lives."""
+    now = datetime.now(UTC)
+    beat = update(Worker).where(Worker.name == tasks.HOLDER).values(seen_at=now)
+    if changed_rows(beat) == 0:
+        db.session.add(Worker(name=tasks.HOLDER, started_at=now, seen_at=now))
+    db.session.commit()

@@ -1,0 +1,216 @@
+"""What a reply to one customer may state, gathered before it is written: products, order, links, knowledge.
+
+`writing` calls `ground` and `talk_so_far` before a reply, `assisting` before it helps an operator. Short
+reads in a transaction of their own; writes nothing and words nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+
+import answers
+import knowledge
+import texts
+from config import Config
+from conversations import Thread
+from integrations import Number
+from models import InvestmentProgram, Message, Niche, Order, Product, Turn, db, reading
+from replies import prompts
+from replies.facts import Facts, LineFacts, Link, OrderFacts, Passage, ProductFacts
+from shop import catalog, delivery, orders, programs
+
+SHOWN_PRODUCTS: Final = 6
+SHOWN_PROGRAMS: Final = 3
+SHOWN_PASSAGES: Final = 3
+# A question about paying that shares this much with an article is answered by it better than by a shrug.
+NEAR_SCORE: Final = 0.4
+TALK_MESSAGES: Final = 10
+TALK_CHARS: Final = 600
+# Programmes are told as passages; their ids must not be taken for those of articles.
+PROGRAM_IDS_FROM: Final = 1_000_000_000
+NEXORA: Final = "nexora"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What may be said, what clearly answers the words, and what was said last.
+
+    `clear` is the passage that answers by itself, `near` the best one where the subject is known;
+    `product_ids` go by sku; `is_named` tells that the first product is the one meant, not merely the shop's
+    first; `said` is the last fixed variant.
+    """
+
+    facts: Facts
+    clear: Passage | None = None
+    near: Passage | None = None
+    product_ids: Mapping[str, int] = field(default_factory=dict)
+    is_named: bool = False
+    niche: str = ""
+    attribution_days: int | None = None  # of the product that is meant, where it has its own
+    said: str = ""
+
+
+def ground(
+    config: Config,
+    thread: Thread,
+    number: Number,
+    words: str,
+    *,
+    language: str,
+    now: datetime,
+    product_id: int | None = None,
+    sells_products: bool = True,
+) -> Ground:
+    """Gather what may be said to `thread`'s customer about `words`; `product_id`: what was talked of last."""
+    with reading():
+        named = _named(words, product_id) if sells_products else []
+        products = named or (catalog.products()[:SHOWN_PRODUCTS] if sells_products else [])
+        found = knowledge.search(words, language, SHOWN_PASSAGES, integration_id=number.id)
+        sought = answers.search_words(words)
+        is_shown = product_id is not None and not sought  # "what does it include?"
+        is_product = sells_products and (is_shown or catalog.is_whole_name(sought))
+        passages = [Passage(one.passage_id, one.title, one.text) for one in found]
+        gathered = Ground(
+            Facts(
+                business_name=number.name,
+                today=now.astimezone(config.zone).date(),
+                products=tuple(
+                    _product_facts(one, texts.text_language(language), config, now) for one in products
+                ),
+                order=_order(thread),
+                links=_links(config),
+                phones=(number.display_phone,) if number.display_phone else (),
+                passages=(*passages, *_programs(number, words)),
+                first_name=next(iter(thread.name.split()), ""),
+                is_focused=len(named) == 1,
+            ),
+            clear=passages[0] if found and found[0].is_clear and not is_product else None,
+            near=passages[0] if found and found[0].score >= NEAR_SCORE else None,
+            product_ids={one.sku: one.id for one in products},
+            is_named=bool(named),
+            niche=_niche(named),
+            attribution_days=named[0].attribution_days if named else None,
+            said=_last_variant(thread.conversation_id),
+        )
+        db.session.rollback()
+    return gathered
+
+
+def talk_so_far(
+    conversation_id: int, *, before: int | None = None, limit: int = TALK_MESSAGES
+) -> tuple[prompts.Turn, ...]:
+    """Give a conversation's last messages in order, shortened; `before` ends it before that message."""
+    shown = (
+        select(Message.direction, Message.body)
+        .where(Message.conversation_id == conversation_id, Message.body != "", Message.is_revoked.is_(False))
+        .order_by(Message.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        shown = shown.where(Message.id < before)
+    with reading():
+        rows = db.session.execute(shown).all()
+        db.session.rollback()
+    return tuple(
+        prompts.Turn("customer" if row.direction == "in" else "desk", row.body[:TALK_CHARS])
+        for row in rows[::-1]
+    )
+
+
+def _named(words: str, product_id: int | None) -> list[Product]:
+    """Give the products that the words name, else the one talked of last."""
+    named = catalog.named_products(answers.search_words(words), is_sure=answers.asks_price(words))
+    # A word that one product alone has says more than what was talked of before.
+    own = None if named else catalog.own_word_of(answers.naming_words(words))
+    current = catalog.product(product_id) if product_id is not None else None
+    meant = own or current
+    return named[:SHOWN_PRODUCTS] or ([meant] if meant else [])
+
+
+def _niche(named: Sequence[Product]) -> str:
+    """Name the niche of what the talk is about, else its category: strategies sell differently in each."""
+    if not named:
+        return "none"
+    niche = db.session.get(Niche, named[0].niche_id) if named[0].niche_id is not None else None
+    home = niche or catalog.category(named[0].category_id)
+    return home.name if home is not None else "none"
+
+
+def _product_facts(product: Product, language: str, config: Config, now: datetime) -> ProductFacts:
+    ends = product.offer_ends_at if product.offer_ends_at and product.offer_ends_at > now else None
+    return ProductFacts(
+        sku=product.sku,
+        name=catalog.shown_name(product, language),
+        price_minor=product.price_minor,
+        currency=product.currency,
+        stock=product.stock,
+        # What ends at midnight ends with the day before.
+        offer_ends=(ends - timedelta(microseconds=1)).astimezone(config.zone).date() if ends else None,
+        description=catalog.shown_description(product, language),
+        benefits=catalog.shown_benefits(product, language),
+    )
+
+
+def _last_variant(conversation_id: int) -> str:
+    """Name the fixed text that the last turn said, if it said one."""
+    last = select(Turn.trace).where(Turn.conversation_id == conversation_id).order_by(Turn.id.desc()).limit(1)
+    trace = db.session.execute(last).scalar()
+    return str(trace.get("reply", {}).get("variant", "")) if isinstance(trace, dict) else ""
+
+
+def _order(thread: Thread) -> OrderFacts | None:
+    """Give the open cart, else the last order."""
+    cart = orders.cart_of(thread.conversation_id)
+    found = cart or next(iter(orders.orders_of(thread.contact_id, limit=1)), None)
+    return None if found is None else _order_facts(found)
+
+
+def _order_facts(order: Order) -> OrderFacts:
+    return OrderFacts(
+        currency=order.currency,
+        lines=tuple(
+            LineFacts(
+                sku=str(item.product_id), name=item.name, quantity=item.quantity, price_minor=item.price_minor
+            )
+            for item in order.items
+        ),
+        total_minor=order.total_minor,
+        number=order.number,
+        is_paid=order.payment_status == "paid",
+        is_cancelled=order.status == "cancelled",
+        is_delivered=order.status == "paid" and _is_delivered(order),
+    )
+
+
+def _is_delivered(order: Order) -> bool:
+    rows = delivery.deliveries_of(order.id)
+    return bool(rows) and all(row.status == "sent" for row in rows)
+
+
+def _links(config: Config) -> tuple[Link, ...]:
+    links = (Link("booking", config.booking_url), Link("brochure", config.brochure_url))
+    return tuple(link for link in links if link.url)
+
+
+def _programs(number: Number, words: str) -> Iterator[Passage]:
+    """Tell the programmes of a number that sells them, in the words that they were entered with."""
+    if number.start_flow != NEXORA:
+        return
+    named = programs.named_programs(
+        answers.search_words(words),
+        countries=frozenset(filter(None, map(answers.read_country, answers.search_phrases(words)))),
+        country_of=answers.read_country,
+        is_cheapest=answers.asks_cheapest(words),
+        limit=SHOWN_PROGRAMS,
+    )
+    for program in named:
+        yield Passage(PROGRAM_IDS_FROM + program.id, program.name, _program_text(program))
+
+
+def _program_text(program: InvestmentProgram) -> str:
+    minimum = catalog.price_text(program.minimum_investment * 100, "USD", "en")
+    told = (program.description, f"Minimum investment: {minimum}.", program.processing_time, program.link)
+    return " ".join(part for part in told if part)

@@ -1,0 +1,39 @@
+"""Keeps the bandit: which strategy a sales episode gets, what came of it, and what that teaches.
+
+The log (`decisions`, `outcomes`) is the truth; the policy's state is worked out of it and can be rebuilt at
+any time. `writing` draws and the pipeline keeps a decision, the shop credits sales, `tasks` closes what has
+matured, the learning page steers. Every verb flushes and none commits.
+"""
+
+from learning.absorbing import Absorbed, rebuild
+from learning.closing import close_decisions
+from learning.credit import credit_sale, note, reverse_sale
+from learning.episodes import Chosen, Drawn, choose_by_hand, draw, keep
+from learning.rules import (
+    ATTRIBUTION_WINDOW,
+    CALM_STRATEGIES,
+    FALLBACK,
+    HARMS,
+    SteeringRefused,
+    is_held_out,
+)
+
+__all__ = [
+    "ATTRIBUTION_WINDOW",
+    "CALM_STRATEGIES",
+    "FALLBACK",
+    "HARMS",
+    "Absorbed",
+    "Chosen",
+    "Drawn",
+    "SteeringRefused",
+    "choose_by_hand",
+    "close_decisions",
+    "credit_sale",
+    "draw",
+    "is_held_out",
+    "keep",
+    "note",
+    "rebuild",
+    "reverse_sale",
+]

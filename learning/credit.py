@@ -1,0 +1,95 @@
+"""What came of a decision: sales, refunds, refusals and harm, each noted once as a row. Flushes."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from learning.rules import HARMS, REFUND, REFUSAL, SALE
+from models import Decision, Order, Outcome, db
+from statements import insert_or_ignore
+
+NOTED: Final = (REFUSAL, *HARMS)
+
+
+def credit_sale(order_id: int, *, now: datetime) -> int | None:
+    """Credit a paid order to the decision of its conversation in whose window it was ordered. Flushes.
+
+    When it was paid does not matter: a late payment corrects what was learnt meanwhile. Gives the decision's
+    id; None when no decision led to it. Idempotent.
+    """
+    sale = _sale_of(order_id)
+    if sale is not None:
+        return int(sale.decision_id)
+    order = db.session.get(Order, order_id)
+    if order is None:
+        return None
+    ordered_at = order.placed_at or order.created_at
+    decision_id = db.session.scalar(
+        select(Decision.id)
+        .where(
+            Decision.conversation_id == order.conversation_id,
+            Decision.created_at <= ordered_at,
+            Decision.closes_at > ordered_at,
+        )
+        .order_by(Decision.id.desc())
+        .limit(1)
+    )
+    if decision_id is not None:
+        _add(decision_id, SALE, now, order_id, order.total_minor, order.currency)
+    return decision_id
+
+
+def reverse_sale(order_id: int, *, now: datetime) -> int | None:
+    """Take the credit of a refunded order back. Gives the decision's id; None when none was credited.
+
+    Flushes. Idempotent.
+    """
+    sale = _sale_of(order_id)
+    if sale is None:
+        return None
+    _add(sale.decision_id, REFUND, now, order_id, sale.value_minor, sale.currency)
+    return int(sale.decision_id)
+
+
+def note(conversation_id: int, kind: str, *, now: datetime) -> int | None:
+    """Note a refusal or a harm on the conversation's open episode, once. Flushes.
+
+    Harm is watched, never learnt from. Gives the decision's id; None when no episode is open.
+    """
+    if kind not in NOTED:
+        raise ValueError(f"nothing to note: {kind!r}")
+    decision_id = db.session.scalar(
+        select(Decision.id)
+        .where(Decision.conversation_id == conversation_id, Decision.closes_at > now)
+        .order_by(Decision.id.desc())
+        .limit(1)
+    )
+    if decision_id is not None:
+        _add(decision_id, kind, now)
+    return decision_id
+
+
+def _sale_of(order_id: int) -> Any | None:
+    """Find an order's credit. SQLite may give a deleted order's id again, so the conversation must agree."""
+    return db.session.execute(
+        select(Outcome.decision_id, Outcome.value_minor, Outcome.currency)
+        .join(Decision, Decision.id == Outcome.decision_id)
+        .join(Order, Order.conversation_id == Decision.conversation_id)
+        .where(Order.id == order_id, Outcome.order_id == order_id, Outcome.kind == SALE)
+    ).first()
+
+
+def _add(
+    decision_id: int, kind: str, now: datetime, order_id: int = 0, value_minor: int = 0, currency: str = ""
+) -> None:
+    db.session.execute(
+        insert_or_ignore(Outcome).values(
+            decision_id=decision_id,
+            kind=kind,
+            order_id=order_id,
+            value_minor=value_minor,
+            currency=currency,
+            at=now,
+        )
+    )

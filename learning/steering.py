@@ -1,0 +1,110 @@
+"""What people decide about the learning: pause, pin, freeze, reset, switch off; each with a reason and a row.
+
+The learning page calls these. Flushes, never commits.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+
+from learning.absorbing import state_row
+from learning.policies import standings
+from learning.rules import STATE_ID, SteeringRefused
+from models import Arm, Decision, LearningChange, PolicyState, db
+from statements import changed_rows, insert_or_ignore
+from vocabulary import STRATEGIES
+
+REASON_MAX_CHARS: Final = 255
+OF_AN_ARM: Final = ("pause", "resume", "pin", "unpin", "renew")
+SWITCHES: Final[Mapping[str, Mapping[str, bool]]] = {
+    "freeze": {"is_frozen": True},
+    "thaw": {"is_frozen": False},
+    "switch_off": {"is_off": True},
+    "switch_on": {"is_off": False},
+}
+OF_ALL: Final = (*SWITCHES, "reset")
+
+
+def steer(
+    action: str, *, reason: str, now: datetime, operator_id: int | None = None, strategy: str = ""
+) -> LearningChange:
+    """Do what an admin decided, and keep who, when and why. Flushes.
+
+    Raises SteeringRefused: unknown_action, unknown_strategy, no_reason, last_arm (someone must sell),
+    is_paused (cannot be pinned).
+    """
+    reason = " ".join(reason.replace("\x00", "").split())[:REASON_MAX_CHARS]
+    if action not in OF_AN_ARM + OF_ALL:
+        raise SteeringRefused("unknown_action")
+    if not reason:
+        raise SteeringRefused("no_reason")
+    row = state_row(now=now)
+    if action in OF_AN_ARM:
+        _change_arm(action, strategy, reason, now)
+    else:
+        strategy = ""
+        _change_all(action)
+    change = LearningChange(action=action, strategy=strategy, reason=reason, operator_id=operator_id, at=now)
+    db.session.add(change)
+    # The new version makes every process read arms and row again.
+    moved = update(PolicyState).where(PolicyState.id == STATE_ID)
+    changed_rows(moved.values(version=PolicyState.version + 1, updated_at=now))
+    db.session.flush()
+    db.session.expire(row)
+    return change
+
+
+def list_changes(limit: int) -> Sequence[LearningChange]:
+    """Give what people decided, the newest first."""
+    return db.session.scalars(select(LearningChange).order_by(LearningChange.id.desc()).limit(limit)).all()
+
+
+def _change_all(action: str) -> None:
+    values: dict[str, Any] = dict(SWITCHES.get(action, {}))
+    if action == "reset":
+        last_id = db.session.scalar(select(func.max(Decision.id))) or 0
+        values = {"settled": None, "live": None, "absorbed": None, "forgets_until_id": last_id}
+    changed_rows(update(PolicyState).where(PolicyState.id == STATE_ID).values(**values))
+
+
+def _change_arm(action: str, strategy: str, reason: str, now: datetime) -> None:
+    if strategy not in STRATEGIES:
+        raise SteeringRefused("unknown_strategy")
+    standing = next(arm for arm in standings() if arm.strategy == strategy)
+    if action == "renew":
+        db.session.add(Arm(strategy=strategy, version=standing.version + 1, reason=reason, **_both(now)))
+        db.session.flush()
+        return
+    arm = _row_of(strategy, standing.version, now)
+    if action == "pause":
+        if all(other.is_paused or other.strategy == strategy for other in standings()):
+            raise SteeringRefused("last_arm")
+        arm.is_paused, arm.is_pinned = True, False
+    elif action == "resume":
+        arm.is_paused = False
+    elif action == "pin":
+        if arm.is_paused:
+            raise SteeringRefused("is_paused")
+        changed_rows(update(Arm).where(Arm.is_pinned).values(is_pinned=False))
+        arm.is_pinned = True
+    else:
+        arm.is_pinned = False
+    arm.reason, arm.changed_at = reason, now
+    db.session.flush()
+
+
+def _row_of(strategy: str, version: int, now: datetime) -> Arm:
+    """Give an arm's row, made when nobody has touched it."""
+    values = {"strategy": strategy, "version": version, "is_paused": False, "is_pinned": False, "reason": ""}
+    db.session.execute(insert_or_ignore(Arm).values(**values, **_both(now)))
+    return db.session.scalars(
+        select(Arm)
+        .where(Arm.strategy == strategy, Arm.version == version)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def _both(now: datetime) -> dict[str, datetime]:
+    return {"created_at": now, "changed_at": now}

@@ -1,0 +1,268 @@
+"""The learning page and its commands: they render, steer with a reason, and lead to every conversation."""
+
+import csv
+import random
+import re
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import learning
+import rehearsal
+from dashboard.languages import HTML_LANGUAGES
+from learning import policies
+from models import (
+    Conversation,
+    Decision,
+    Integration,
+    LearningChange,
+    Order,
+    PolicyState,
+    Rehearsal,
+    db,
+    utc_now,
+)
+from tests import page_rows
+from tests.browsing import get, post, sign_in
+from tests.page_rows import AGENT_EMAIL, EVIL
+from tests.records import make_product
+
+PAGE = "/learning"
+LIST = "/learning/decisions"
+OLD = timedelta(days=8)
+
+
+@pytest.fixture
+def filled(app: Flask) -> int:
+    """Add closed and open decisions, a sale, a harm and a person's choice; gives one conversation's id."""
+    config = app.config["BALCAO"]
+    with app.app_context():
+        number = Integration(provider="simulator", shape="meta", name="Loja", number_id="111")
+        db.session.add(number)
+        db.session.flush()
+        for turn in range(30):
+            thread = page_rows.conversation(number, f"Cliente {turn} {EVIL}", f"55119876500{turn:02}")
+            now = utc_now() - (OLD if turn < 20 else timedelta(hours=1))
+            drawn = learning.draw(
+                thread.id,
+                thread.contact_id,
+                context={"language": "pt"},
+                facts_allow_scarcity=True,
+                is_upset=False,
+                config=config,
+                now=now,
+                rng=random.Random(turn),
+            )
+            learning.keep(drawn)
+            if turn in (3, 25):
+                _sell(thread, now)
+            if turn == 7:
+                learning.note(thread.id, "opt_out", now=now)
+        learning.choose_by_hand(
+            thread.id, thread.contact_id, "racional", context={}, config=config, now=utc_now()
+        )
+        learning.close_decisions(config, now=utc_now())
+        db.session.commit()
+        return thread.id
+
+
+def _sell(thread: Conversation, now) -> None:
+    order = Order(
+        contact_id=thread.contact_id,
+        conversation_id=thread.id,
+        status="paid",
+        total_minor=9700,
+        placed_at=now,
+    )
+    db.session.add(order)
+    db.session.flush()
+    learning.credit_sale(order.id, now=now)
+
+
+@pytest.mark.parametrize("language", ["pt", "es", "en"])
+def test_every_page_renders_empty_and_filled_and_escaped(
+    admin: FlaskClient, language: str, request: pytest.FixtureRequest
+) -> None:
+    post(admin, "/language", "/account", language=language)
+    for filled in (False, True):
+        if filled:
+            request.getfixturevalue("filled")
+        for path in (PAGE, LIST, f"{LIST}?strategy=racional&state=open&group=policy"):
+            answer = get(admin, path)
+            assert answer.status_code == 200, path
+            assert f'<html lang="{HTML_LANGUAGES[language]}"' in answer.text
+            assert EVIL not in answer.text, path
+            assert not re.search(r"<style|<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=\"", answer.text), path
+
+
+def test_agents_may_not_open_it(app: Flask, admin: FlaskClient) -> None:
+    agent = app.test_client()
+    sign_in(agent, AGENT_EMAIL)
+    for path in (PAGE, LIST, f"{PAGE}/log.csv"):
+        assert get(agent, path).status_code == 403
+    assert PAGE not in get(agent, "/inbox").text
+    assert f'href="{PAGE}"' in get(admin, "/inbox").text
+
+
+def test_the_first_sentence_says_how_far_it_may_be_believed(admin: FlaskClient, filled: int) -> None:
+    text = get(admin, PAGE).text
+    assert re.search(r'class="belief">Faltam dados: 20 de cerca de [23]\.000 conversas encerradas', text)
+    assert "ainda não há dados" in text
+    post(admin, "/language", "/account", language="en")
+    assert re.search(r"20 of about [23],000 closed conversations are needed", get(admin, PAGE).text)
+
+
+def test_every_number_leads_to_as_many_conversations(admin: FlaskClient, filled: int) -> None:
+    links = re.findall(r'<a href="(/learning/decisions\?[^"]*)">(\d+)</a>', get(admin, PAGE).text)
+    assert len(links) > 10
+    for path, number in links:
+        page = get(admin, path.replace("&amp;", "&")).text
+        assert page.count('class="record-title"') == int(number), path
+
+
+def test_a_list_names_the_conversation_and_what_came_of_it(admin: FlaskClient, filled: int) -> None:
+    assert re.search(rf'href="/[a-z/]+/{filled}"', get(admin, f"{LIST}?group=manual").text)
+    sold = get(admin, f"{LIST}?state=sold").text
+    assert sold.count("R$\xa097,00") == 2
+    assert "não quer mensagens" in get(admin, f"{LIST}?state=opt_out").text
+
+
+def test_odd_addresses_are_no_errors(admin: FlaskClient, filled: int) -> None:
+    everything = get(admin, LIST).text.count('class="record-title"')
+    for query in ("strategy=x", "state=%00", "group=1", "before=-1", "before=x", "before=9" + 30 * "9"):
+        answer = get(admin, f"{LIST}?{query}")
+        assert answer.status_code == 200
+        assert answer.text.count('class="record-title"') == everything == 31
+    assert get(admin, f"{LIST}?before=2").text.count('class="record-title"') == 1
+
+
+def test_steering_needs_a_reason_and_keeps_who_when_and_why(app: Flask, admin: FlaskClient) -> None:
+    form = {"action": "pause", "strategy": "emocional"}
+    refused = post(admin, f"{PAGE}/steer", PAGE, **form, reason="  ")
+    assert refused.status_code == 422
+    assert "Escreva primeiro o motivo." in refused.text
+    assert post(admin, f"{PAGE}/steer", PAGE, **form, reason=f"queixas {EVIL}").status_code == 303
+    page = get(admin, PAGE).text
+    assert "Pausar: Emocional" in page
+    assert "queixas &lt;script&gt;" in page
+    with app.app_context():
+        change = db.session.query(LearningChange).one()
+        assert (change.action, change.strategy, change.operator_id) == ("pause", "emocional", 1)
+        assert [arm.strategy for arm in policies.standings() if arm.is_paused] == ["emocional"]
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ("freeze", "Congelado"),
+        ("switch_off", "Desligado: todos"),
+        ("reset", "Esquecer tudo"),
+        ("pin", "sempre usada"),
+    ],
+)
+def test_each_button_shows_what_it_did(admin: FlaskClient, filled: int, action: str, said: str) -> None:
+    post(admin, f"{PAGE}/steer", PAGE, action=action, strategy="racional", reason="teste")
+    assert said in get(admin, PAGE).text.split("</h1>")[1]
+
+
+@pytest.mark.parametrize(
+    "form", [{"action": "pause"}, {"action": "x", "strategy": "racional"}, {"action": "pin", "strategy": "y"}]
+)
+def test_odd_forms_are_refused(app: Flask, admin: FlaskClient, form: dict[str, str]) -> None:
+    assert post(admin, f"{PAGE}/steer", PAGE, **form, reason="x").status_code == 422
+    with app.app_context():
+        assert db.session.query(PolicyState).count() == 0
+
+
+def test_a_form_without_the_token_changes_nothing(app: Flask, admin: FlaskClient) -> None:
+    assert admin.post(f"{PAGE}/steer", data={"action": "reset", "reason": "x"}).status_code == 400
+    with app.app_context():
+        assert db.session.query(LearningChange).count() == 0
+
+
+def test_the_log_is_downloaded_as_csv(app: Flask, admin: FlaskClient, filled: int) -> None:
+    answer = get(admin, f"{PAGE}/log.csv")
+    assert answer.mimetype == "text/csv"
+    rows = list(csv.DictReader(StringIO(answer.text)))
+    with app.app_context():
+        assert len(rows) == db.session.query(Decision).count() == 31
+    assert sum(int(row["sales"]) for row in rows) == 2
+
+
+def test_commands_export_the_log_and_rebuild_the_state(app: Flask, filled: int) -> None:
+    runner = app.test_cli_runner()
+    exported = runner.invoke(args=["export-learning"])
+    assert exported.exit_code == 0
+    assert len(list(csv.DictReader(StringIO(exported.output)))) == 31
+    with app.app_context():
+        before = db.session.query(PolicyState).one().settled
+    assert runner.invoke(args=["rebuild-learning"]).output == "Rebuilt.\n"
+    with app.app_context():
+        assert db.session.query(PolicyState).one().settled == before
+
+
+def test_customers_of_a_kind_lead_to_their_conversations(admin: FlaskClient, filled: int) -> None:
+    post(admin, "/language", "/account", language="en")
+    page = get(admin, PAGE).text
+    assert "Closed with a sale, by customer" in page
+    assert 'segment=language%3Dpt"' in page or "segment=language%3Dpt&amp;" in page
+    listed = get(admin, f"{LIST}?segment=language%3Dpt&state=matured&group=drawn").text
+    assert "Language: Portuguese" in listed
+    assert listed.count('class="record-title"') == 20
+    for odd in ("language%3Den", "niche%3D%25"):
+        assert "record-title" not in get(admin, f"{LIST}?segment={odd}").text
+    assert get(admin, f"{LIST}?segment=password%3Dx").text.count('class="record-title"') == 31
+
+
+def test_the_log_comes_as_vowpal_wabbit_reads_it(app: Flask, admin: FlaskClient, filled: int) -> None:
+    text = get(admin, f"{PAGE}/log.vw").text
+    examples = [example.splitlines() for example in text.strip().split("\n\n")]
+    assert len(examples) == 20  # neither what is open nor a person's choice
+    for shared, *arms in examples:
+        assert shared == "shared |c language=pt"
+        labels = [arm.partition("|")[0].strip() for arm in arms]
+        assert sum(bool(label) for label in labels) == 1
+        cost, probability = next(label for label in labels if label).split(":")[1:]
+        assert cost in ("-1", "0")
+        assert 0 < float(probability) <= 1
+    assert sum("0:-1:" in "".join(example) for example in examples) == 1
+    assert app.test_cli_runner().invoke(args=["learning", "export", "--format", "vw"]).output == text
+
+
+def test_simulated_customers_come_at_the_press_of_a_button(app: Flask, admin: FlaskClient) -> None:
+    wish = {"customers": "3", "days": "5", "drift": "slow"}
+    assert "Clientes simulados" in get(admin, PAGE).text
+    assert post(admin, f"{PAGE}/rehearse", PAGE, **wish).status_code == 422  # nothing is for sale
+    with app.app_context():
+        make_product()
+        db.session.commit()
+    for odd in ({"customers": "0"}, {"days": "9999"}, {"customers": "x"}):
+        assert post(admin, f"{PAGE}/rehearse", PAGE, **wish | odd).status_code == 422
+    assert post(admin, f"{PAGE}/rehearse", PAGE, **wish).status_code == 303
+    assert "<progress" in get(admin, PAGE).text
+    assert post(admin, f"{PAGE}/rehearse", PAGE, **wish).status_code == 422  # they are on their way
+    with app.app_context():
+        booked = db.session.query(Rehearsal).one()
+        assert (booked.state, booked.customers, booked.drift) == ("waiting", 3, "slow")
+        booked_id = booked.id
+        for is_mine in (True, False):
+            assert rehearsal.play_booked(booked_id, app.config["BALCAO"], now=utc_now()) is is_mine
+    assert "3 de 3 clientes simulados" in get(admin, PAGE).text
+
+
+def test_where_a_real_number_is_nobody_is_simulated(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        make_product()
+        db.session.add(Integration(provider="meta", name="Ours", number_id="1"))
+        db.session.commit()
+    assert "/learning/rehearse" not in get(admin, PAGE).text
+    assert post(admin, f"{PAGE}/rehearse", "/account", customers="3", days="5").status_code == 422
+
+
+def test_agents_let_nobody_come(app: Flask, admin: FlaskClient) -> None:
+    agent = app.test_client()
+    sign_in(agent, AGENT_EMAIL)
+    assert post(agent, f"{PAGE}/rehearse", "/account", customers="3", days="5").status_code == 403

@@ -1,0 +1,288 @@
+"""The lives of an order, through the real door and the order's page, in each language: paid with Pix, paid by
+hand, cancelled, paid back, waiting for a key, paid twice, paid wrongly."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import unasked
+from models import (
+    Alert,
+    Conversation,
+    Delivery,
+    Integration,
+    LicenceKey,
+    Order,
+    Payment,
+    Product,
+    Sale,
+    StateChange,
+    Ticket,
+    db,
+)
+from shop import delivery, payments, pix
+from tests.browsing import get, post, sign_in
+from tests.fakes.graph import FakeGraph
+from tests.page_rows import ADMIN_EMAIL, AGENT_EMAIL, people
+from tests.paying import PIX
+from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.records import make_product
+
+LANGUAGES = ("pt", "es", "en")
+GOODS = "https://curso.example/entrar"
+NAMES = {"en": "Guitar Course", "es": "Curso de Guitarra"}
+BUY = {
+    "pt": ("quanto custa o curso de violão?", "comprar", "2", "fechar pedido", "sim"),
+    "es": ("cuánto cuesta el curso de guitarra?", "comprar", "2", "finalizar pedido", "sí"),
+    "en": ("how much is the guitar course?", "buy", "2", "checkout", "yes"),
+}
+PAID = {"pt": "já paguei", "es": "ya pagué", "en": "I've paid"}
+CHECKED = {"pt": "conferir o pagamento", "es": "verifique el pago", "en": "check the payment"}
+CONFIRMED = {"pt": "Pagamento confirmado", "es": "Pago confirmado", "en": "Payment confirmed"}
+AGAIN = {"pt": "não recebi o produto", "es": "no me llegó el curso", "en": "I haven't received it"}
+SENT_AGAIN = {"pt": "mais uma vez", "es": "otra vez", "en": "once more"}
+CANCEL = {"pt": "quero cancelar meu pedido", "es": "quiero cancelar mi pedido", "en": "cancel my order"}
+MISTAKE = {"pt": "comprei por engano", "es": "lo compré por error", "en": "I bought it by mistake"}
+REFUND = {"pt": "quero meu dinheiro de volta", "es": "quiero un reembolso", "en": "I want a refund"}
+
+
+@pytest.fixture
+def open_desk(load_config) -> Iterator:
+    opened = []
+
+    def open_(**environ: str) -> WalkedDesk:
+        graph = FakeGraph().start()
+        walk = walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META, **environ), graph)
+        desk = walk.__enter__()
+        opened.append((walk, graph))
+        with desk.app.app_context():
+            people()
+        sign_in(desk.client, ADMIN_EMAIL)
+        return desk
+
+    yield open_
+    for walk, graph in opened:
+        walk.__exit__(None, None, None)
+        graph.stop()
+
+
+def sell(desk: WalkedDesk, language: str, **goods: Any) -> Order:
+    """Have a customer buy two courses; gives the order."""
+    desk.change(Integration, start_flow="shop", language=language)
+    with desk.app.app_context():
+        make_product(
+            name="Curso de Violão", names=NAMES, **{"delivery_kind": "text", "delivery_text": GOODS, **goods}
+        )
+        db.session.commit()
+    desk.says({"pt": "oi", "es": "hola", "en": "hello"}[language])
+    for words in BUY[language]:
+        desk.says(words)
+    return newest(desk)
+
+
+def newest(desk: WalkedDesk) -> Order:
+    order: Order = desk.rows(Order)[-1]
+    return order
+
+
+def mark_paid(desk: WalkedDesk, order: Order, amount: str) -> str:
+    """Press *Mark paid* on the order's page; gives what the page then says."""
+    page = f"/orders/{order.id}"
+    answer = post(desk.client, f"{page}/paid", page, amount=amount)
+    assert answer.status_code == 303
+    desk.work()
+    return get(desk.client, page).text
+
+
+def said(desk: WalkedDesk) -> str:
+    return "\n".join(texts_of(desk.graph.sent))
+
+
+def kinds(desk: WalkedDesk) -> set[str]:
+    return {alert.kind for alert in desk.rows(Alert, Alert.open_topic.is_not(None))}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bought_with_pix_claimed_confirmed_and_received(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    assert order.total_minor == 19400
+    picture, code, _menu = desk.graph.sent[-3:]
+    assert (picture.type, pix.read_code(code.text).amount_minor) == ("image", 19400)
+    assert CHECKED[language] in "\n".join(texts_of(desk.says(PAID[language])))
+    assert "payment_claimed" in kinds(desk)
+    page = mark_paid(desk, order, "194,00")
+    assert "O pedido está pago" in page
+    assert CONFIRMED[language] in said(desk)
+    assert desk.graph.sent[-1].text.count(GOODS) == 1
+    assert (newest(desk).status, len(desk.rows(Sale))) == ("paid", 1)
+    assert "payment_claimed" not in kinds(desk)
+    desk.clock.advance(600)
+    assert SENT_AGAIN[language] in "\n".join(texts_of(desk.says(AGAIN[language])))
+    assert said(desk).count(GOODS) == 2
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_paid_by_hand_with_the_shops_own_words(open_desk, language: str) -> None:
+    desk = open_desk(MANUAL_PAYMENT_TEXT="Banco 123, conta 4567-8")
+    order = sell(desk, language)
+    assert "conta 4567-8" in said(desk)
+    mark_paid(desk, order, "R$ 194,00")
+    assert (newest(desk).status, desk.rows(Payment)[0].confirmed_by_id) == ("paid", 1)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_cancelled_by_the_customer_and_the_stock_is_back(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    sell(desk, language, stock=5)
+    assert desk.rows(Product)[0].stock == 3
+    desk.says(CANCEL[language])
+    desk.says("1")
+    assert (newest(desk).status, desk.rows(Product)[0].stock) == ("cancelled", 5)
+    steps = desk.rows(StateChange, StateChange.record == "order")
+    assert [(step.after, step.actor) for step in steps] == [("placed", "customer"), ("cancelled", "customer")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_paid_back_after_the_customer_asked_for_it(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    mark_paid(desk, order, "194")
+    desk.says(REFUND[language])
+    desk.says(
+        {"pt": "comprei por engano", "es": "lo compré por error", "en": "I bought it by mistake"}[language]
+    )
+    assert len(desk.rows(Ticket)) == 1
+    assert "refund_wanted" in kinds(desk)
+    (payment,) = desk.rows(Payment)
+    page = f"/orders/{order.id}"
+    key = re.findall(r'name="key" value="([^"]+)"', get(desk.client, page).text)[0]
+    for _ in range(2):
+        post(
+            desk.client,
+            f"{page}/payments/{payment.id}/refund",
+            page,
+            key=key,
+            amount="194,00",
+            reason="engano",
+        )
+    desk.work()
+    assert (newest(desk).status, newest(desk).payment_status) == ("refunded", "refunded")
+    assert desk.rows(Sale)[0].reversed_at is not None
+    assert [row.status for row in desk.rows(Delivery)] == ["revoked"]
+
+
+def test_a_paid_order_waits_for_a_key_and_gets_it_when_there_is_one(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt", delivery_kind="key", delivery_text="")
+    page = mark_paid(desk, order, "194,00")
+    assert "falta uma chave" in page
+    assert "no_keys" in kinds(desk)
+    assert [row.status for row in desk.rows(Delivery)] == ["pending", "pending"]
+    with desk.app.app_context():
+        delivery.add_keys(desk.rows(Product)[0].id, ["AAAA-1", "AAAA-2", "AAAA-3"], now=desk.clock())
+        db.session.commit()
+    bring(desk)
+    assert "AAAA-1" in said(desk)
+    assert "AAAA-2" in said(desk)
+    assert "AAAA-3" not in said(desk)
+    assert "no_keys" not in kinds(desk)
+    assert [key.delivery_id is not None for key in desk.rows(LicenceKey)] == [True, True, False]
+
+
+def test_goods_wait_for_a_customer_who_cannot_be_written_to(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt")
+    desk.clock.advance(25 * 3600)
+    with desk.app.app_context():
+        confirm_later(desk, order)
+    assert "undelivered" in kinds(desk)
+    assert GOODS not in said(desk)
+    bring(desk)
+    assert GOODS not in said(desk)
+    desk.change(Conversation, last_inbound_at=desk.clock())
+    bring(desk)
+    assert said(desk).count(GOODS) == 1
+    assert "undelivered" not in kinds(desk)
+
+
+def test_two_clicks_and_a_wrong_sum(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt")
+    assert "Nada foi lançado" in mark_paid(desk, order, "193,99")
+    assert (newest(desk).status, "payment_mismatch" in kinds(desk)) == ("placed", True)
+    assert "Escreva o valor" in mark_paid(desk, order, "muito")
+    assert "O pedido está pago" in mark_paid(desk, order, "194,00")
+    assert post(desk.client, f"/orders/{order.id}/paid", "/account", amount="194,00").status_code == 303
+    desk.work()
+    assert said(desk).count(GOODS) == 1
+    assert (len(desk.rows(Sale)), len(desk.rows(Delivery))) == (1, 1)
+
+
+def test_a_receipt_is_tied_to_the_order_that_waits(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt")
+    answer = desk.hears(
+        desk.meta.media(
+            "image", desk.graph.add_media(b"\xff\xd8\xff" + b"0" * 64, "image/jpeg"), "image/jpeg"
+        )
+    )
+    assert "comprovante" in "\n".join(texts_of(answer))
+    (payment,) = desk.rows(Payment)
+    assert payment.receipt_message_id is not None
+    assert newest(desk).payment_status == "claimed"
+    assert "media" not in kinds(desk)
+    assert "Comprovante do cliente" in get(desk.client, f"/orders/{order.id}").text
+
+
+def test_with_nothing_set_up_people_are_told_and_can_mark_it_paid(open_desk) -> None:
+    desk = open_desk()
+    order = sell(desk, "pt")
+    assert "dados para pagamento" in said(desk)
+    assert "order_placed" in kinds(desk)
+    assert f"/orders/{order.id}" in get(desk.client, "/").text
+    mark_paid(desk, order, "194,00")
+    assert newest(desk).status == "paid"
+
+
+def test_an_agent_looks_and_moves_no_money(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt")
+    client = desk.app.test_client()
+    sign_in(client, AGENT_EMAIL)
+    page = f"/orders/{order.id}"
+    assert "Marcar como pago" not in get(client, page).text
+    for action in ("paid", "cancel", "take-up"):
+        assert post(client, f"{page}/{action}", "/account", amount="194").status_code == 403
+    assert newest(desk).status == "placed"
+    assert get(client, "/orders/99").status_code == 404
+
+
+def bring(desk: WalkedDesk) -> None:
+    """Do what the minute's task does, and deliver."""
+    with desk.app.app_context():
+        unasked.bring_goods(desk.app.config["BALCAO"], desk.clock())
+    desk.work()
+
+
+def confirm_later(desk: WalkedDesk, order: Order) -> None:
+    payment = payments.payments_of(order.id)[-1]
+    payments.confirm(
+        payment,
+        amount_minor=19400,
+        currency="BRL",
+        actor="operator",
+        config=desk.app.config["BALCAO"],
+        now=desk.clock(),
+    )
+    db.session.commit()
+
+
+def test_who_has_ordered_nothing_means_something_else_by_these_words(open_desk) -> None:
+    desk = open_desk(**PIX)
+    desk.change(Integration, start_flow="desk", language="pt")
+    desk.says("oi")
+    answer = "\n".join(texts_of(desk.says("não recebi o e-mail de vocês")))
+    assert "pedido seu em aberto" not in answer

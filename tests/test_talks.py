@@ -1,0 +1,384 @@
+"""Whole conversations without a model, as customers hold them: what must come back, and what must not.
+
+The demo's shop and its articles stand behind every talk. A line is what the customer writes, words that the
+answer holds, and words that it does not.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+import demo
+import knowledge
+from config import Config
+from models import Integration, OrderItem, db
+from tests.fakes.chat_models import FakeChatModels
+from tests.fakes.graph import FakeGraph
+from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+
+Line = tuple[str, str, str]
+
+NOT_LOST = "entendi"  # what is said when nothing was understood
+TALKS: dict[tuple[str, str, str], list[Line]] = {
+    ("shop", "pt", "buys in so many words"): [
+        ("oi, tudo bem?", "Boas-vindas", ""),
+        ("vcs tem curso de fotografia?", "R$ 197,00", "certificado de conclusão"),
+        ("gostei, me vê 2", "2 × *Fotografia com celular*", "De 1 a 5"),
+        ("fecha", "registrar o seu pedido", "segunda a sexta"),
+        ("sim", "registrado!", ""),
+        ("valeu!!", "Por nada", ""),
+    ],
+    ("shop", "es", "buys in so many words"): [
+        ("hola buenas tardes", "bienvenida", ""),
+        ("¿tienen curso de fotografía?", "R$ 197,00", ""),
+        ("me lo llevo", "Cuántas unidades", "entendí"),
+        ("1", "1 × *Fotos con el móvil*", ""),
+        ("listo, cierra el pedido", "Registro tu pedido", ""),
+        ("sí", "registrado", ""),
+    ],
+    ("shop", "en", "buys in so many words"): [
+        ("hi there", "Welcome", ""),
+        ("do you have a photography course?", "R$197.00", ""),
+        ("I'll take two", "2 × *Phone Photography*", "understood"),
+        ("yes", "Shall I place your order?", ""),
+        ("yes", "placed!", ""),
+    ],
+    ("shop", "pt", "agrees to what a reply offers"): [
+        ("Quanto custa a mentoria?", "R$ 450,00", ""),
+        ("tem desconto?", "não tenho nenhum desconto", "Boa pergunta"),
+        ("pode ser", "Quantas unidades de *Mentoria em grupo*", NOT_LOST),
+        ("quanto ta o kit redes sociais?", "R$ 79,00", "Envie só um número"),
+    ],
+    ("shop", "pt", "asks before saying hello"): [
+        ("vcs abrem sábado?", "segunda a sexta", "Boas-vindas"),
+        ("qual o prazo de entrega?", "digital", "pedidos seus"),
+        ("aceita paypal?", "cartão de crédito", "Não encontrei pedidos"),
+        ("cadê meu pedido?", "pedidos seus", ""),
+    ],
+    ("shop", "es", "asks before saying hello"): [
+        ("¿abren los domingos?", "lunes a viernes", "bienvenida"),
+        ("¿cuánto tarda la entrega?", "digital", "pedidos tuyos"),
+        ("¿aceptan paypal?", "tarjeta de crédito", "No encontré pedidos"),
+    ],
+    ("shop", "en", "asks before saying hello"): [
+        ("are you open on sunday?", "Monday to Friday", "Welcome"),
+        ("how long does delivery take?", "digital", "can't find any orders"),
+        ("do you accept paypal?", "credit card", "couldn't find any orders"),
+    ],
+    ("shop", "pt", "does not know what to buy"): [
+        ("quero um presente pra minha mãe", "Isto é o que temos", "O que você procura"),
+        ("qual o mais barato?", "Encontrei", NOT_LOST),
+        ("me manda o catálogo", "Isto é o que temos", "Boas-vindas"),
+    ],
+    ("shop", "en", "does not know what to buy"): [
+        ("I want a gift for my mom", "Here is what we have", "What are you looking for"),
+        ("what's the cheapest one?", "Here is what I found", "understood"),
+        ("show me the catalog", "Here is what we have", "Welcome"),
+    ],
+    ("shop", "pt", "small talk"): [
+        ("oi", "Boas-vindas", ""),
+        ("vc é um robô?", "atendimento automático", NOT_LOST),
+        ("kkkkk", "bom humor", NOT_LOST),
+        ("hã?", "suas palavras", ""),
+        ("peraí", "sem pressa", NOT_LOST),
+        ("agora não", "Sem problema", NOT_LOST),
+        ("que merda", "Sinto muito", NOT_LOST),
+        ("vcs são uns ladrões", "Sinto muito", NOT_LOST),
+    ],
+    ("shop", "es", "small talk"): [
+        ("hola", "bienvenida", ""),
+        ("¿eres un robot?", "asistente automático", "entendí"),
+        ("jajaja", "buen humor", "entendí"),
+        ("no entiendo", "tus palabras", ""),
+        ("espera", "sin prisa", "entendí"),
+        ("no", "Sin problema", "entendí"),
+        ("qué basura", "Siento mucho", "entendí"),
+    ],
+    ("shop", "en", "small talk"): [
+        ("hello", "Welcome", ""),
+        ("are you a bot?", "automatic assistant", "understood"),
+        ("hahaha", "smile", "understood"),
+        ("huh?", "your own words", ""),
+        ("hold on", "take your time", "understood"),
+        ("nah", "No problem", "understood"),
+        ("this is useless", "I'm sorry", "understood"),
+    ],
+    ("shop", "pt", "writes what nobody understands"): [
+        ("oi", "Boas-vindas", ""),
+        ("me conta uma piada", "Não tenho certeza se entendi", "Boas-vindas"),
+        ("asdfgh", "Ainda não sei responder", "Boas-vindas"),
+    ],
+    ("desk", "pt", "is thankful in the middle of a question"): [
+        ("quero agendar uma consulta", "Sobre o que", ""),
+        ("obrigado", "Por nada", "dia e horário"),
+        ("qual o horário de atendimento?", "segunda a sexta", "dia e horário"),
+        ("sim", "um pouco mais", "dia e horário"),
+        ("o contrato", "horários estão livres", ""),
+        ("amanhã às 15h", "horários estão livres", "Sobre o que"),
+        ("1", "Marcado!", ""),
+    ],
+    ("shop", "en", "asks about what is shown"): [
+        ("Do you have the English course? It's for my son", "R$149.00", "certificate"),
+        ("what does it include?", "Travel English", "certificate"),
+        ("wait, can I get an invoice?", "invoice", "couldn't find any orders"),
+    ],
+    ("shop", "pt", "asks where the shop is"): [
+        ("onde fica a loja?", "Recife", "Boas-vindas"),
+        ("gostei!", "", "Quantas unidades"),
+    ],
+    ("desk", "en", "cannot get in"): [
+        ("I can't log in to my course", "Shall I open a ticket", "beginners"),
+        ("yes", "is open!", ""),
+    ],
+    ("shop", "es", "does not know what to buy"): [
+        ("busco un regalo para mi hermana", "Esto es lo que tenemos", "bienvenida"),
+    ],
+    ("shop", "pt", "looks for a gift later"): [
+        ("oi", "Boas-vindas", ""),
+        ("quanto custa a mentoria?", "R$ 450,00", ""),
+        ("preciso de uma ideia de presente", "Isto é o que temos", NOT_LOST),
+    ],
+    ("shop", "pt", "asks how many are left"): [
+        ("oi", "Boas-vindas", ""),
+        ("quanto custa a planilha de estoque?", "R$ 49,00", ""),
+        ("quantas vagas restam na mentoria?", "Restam 6 de *Mentoria em grupo*", "Planilha"),
+        ("quero", "Quantas unidades de *Mentoria em grupo*", ""),
+        ("quantas vagas restam na confeitaria?", "*Confeitaria em casa* não tem limite", "Envie só"),
+        ("2", "2 × *Mentoria em grupo*", ""),
+    ],
+    ("shop", "es", "asks how many are left"): [
+        ("hola", "bienvenida", ""),
+        ("¿cuánto cuesta la hoja de inventario?", "R$ 49,00", ""),
+        ("cuántos lugares quedan en la mentoría", "Quedan 6 de *Mentoría en grupo*", "Hoja"),
+    ],
+    ("shop", "en", "asks how many are left"): [
+        ("hi", "Welcome", ""),
+        ("how many spots are left in the mentoring?", "6 left of *Group Mentoring*", ""),
+        ("how much is the stock spreadsheet?", "R$49.00", ""),
+        ("is it in stock?", "no limit", ""),
+    ],
+    ("shop", "pt", "asks what nobody wrote down"): [
+        ("oi", "Boas-vindas", ""),
+        ("tem garantia?", "ainda não tenho", "Adorei"),
+        ("quanto custa a planilha de estoque?", "R$ 49,00", ""),
+        ("tem garantia?", "ainda não tenho sobre *Planilha de estoque*", "Adorei"),
+        ("é confiável? não é golpe?", "", "chamado"),
+    ],
+    ("shop", "es", "asks what nobody wrote down"): [
+        ("hola", "bienvenida", ""),
+        ("¿hay garantía?", "todavía no la tengo", "Me encanta"),
+        ("no sé si me va a servir", "", "ticket"),
+    ],
+    ("shop", "en", "asks what nobody wrote down"): [
+        ("hi", "Welcome", ""),
+        ("do you take paypal?", "credit card", "couldn't find"),
+        ("is it safe to pay here?", "", "couldn't find"),
+        ("do you take pix?", "Pix", "couldn't find"),
+    ],
+    ("nexora", "pt", "wants a consultant, and tells a budget"): [
+        ("olá", "Boas-vindas", ""),
+        ("1", "", ""),
+        ("A", "Investimento", ""),
+        ("quero falar com um consultor", "consultor", NOT_LOST),
+        ("menu", "Boas-vindas", ""),
+        ("tenho 300 mil euros", "orçamento", NOT_LOST),
+        ("300 mil dólares", "300", NOT_LOST),
+    ],
+    ("nexora", "es", "tells a budget"): [
+        ("hola", "bienvenida", ""),
+        ("tengo 200 mil dólares", "presupuesto", "entendí"),
+    ],
+    ("nexora", "en", "tells a budget"): [
+        ("hello", "Welcome", ""),
+        ("I have 200k to invest", "budget", "understood"),
+        ("200k", "200,000", "understood"),
+        ("menu", "Welcome", ""),
+        ("I have 250k", "budget", "understood"),
+    ],
+    ("nexora", "en", "asks what it costs"): [
+        ("hello", "Welcome", ""),
+        ("what are your fees?", "don't have that information", "orders"),
+        ("what taxes will I pay?", "", "find any orders"),
+    ],
+    ("shop", "pt", "haggles where a count is asked"): [
+        ("oi", "Boas-vindas", ""),
+        ("quanto custa a mentoria?", "R$ 450,00", ""),
+        ("quero", "Quantas unidades", ""),
+        ("faz por 15?", "*Mentoria em grupo* fica em R$ 450,00", "no seu carrinho"),
+        ("deixa por 300 então", "Quantas unidades", "no seu carrinho"),
+        ("2", "2 × *Mentoria em grupo*", ""),
+    ],
+    ("shop", "es", "haggles where a count is asked"): [
+        ("hola", "bienvenida", ""),
+        ("¿tienen curso de fotografía?", "R$ 197,00", ""),
+        ("lo quiero", "Cuántas unidades", ""),
+        ("me lo dejas en 20?", "cuesta R$ 197,00", "carrito"),
+        ("dos", "2 × *Fotos con el móvil*", ""),
+    ],
+    ("shop", "en", "haggles where a count is asked"): [
+        ("hello", "Welcome", ""),
+        ("do you have a photography course?", "R$197.00", ""),
+        ("I want it", "How many", ""),
+        ("can I have it for 10?", "is R$197.00", "cart"),
+        ("two please", "2 × *Phone Photography*", ""),
+    ],
+    ("shop", "pt", "turns round where a count is asked"): [
+        ("olá", "Boas-vindas", ""),
+        ("inglês para viagem", "R$", ""),
+        ("me vê 1", "1 × *Inglês para viagem*", ""),
+        ("quanto custa a mentoria?", "R$ 450,00", ""),
+        ("quero", "Quantas unidades", ""),
+        ("na verdade quero tirar", "tirei *Inglês para viagem*", "Envie só"),
+    ],
+    ("shop", "pt", "closes where a count is asked"): [
+        ("olá", "Boas-vindas", ""),
+        ("inglês para viagem", "R$", ""),
+        ("quero", "Quantas unidades", ""),
+        ("fechar", "1 × *Inglês para viagem*", "Envie só"),
+        ("fechar", "registrar o seu pedido", ""),
+    ],
+    ("nexora", "pt", "finds it dear"): [
+        ("olá", "Boas-vindas à Nexora", ""),
+        ("qual o mais barato?", "US$ 200.000", NOT_LOST),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
+    """A number with the demo's products and articles, and no key for any model."""
+    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
+        with desk.app.app_context():
+            demo._seed_shop()
+            knowledge.import_files(
+                knowledge.uploads_of(demo.ARTICLES_DIR / "shop"), language="pt", now=datetime.now(UTC)
+            )
+            db.session.commit()
+        yield desk
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=" ".join)
+def test_a_talk_goes_as_a_customer_would_want(desk: WalkedDesk, talk: tuple[str, str, str]) -> None:
+    flow, language, _ = talk
+    desk.change(Integration, start_flow=flow, language=language, name="Nexora")
+    for said, wanted, unwanted in TALKS[talk]:
+        read = "\n".join(texts_of(desk.says(said)))
+        assert wanted in read, f"after {said!r}"
+        assert not unwanted or unwanted not in read, f"after {said!r}"
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted", "unwanted"),
+    [
+        ("A Confeitaria em casa custa R$ 127,00. Quer?", "Confeitaria em casa", "Fotografia"),
+        ("Temos muita coisa boa por aqui. O que você procura?", "", "Fotografia"),
+        ("Temos Confeitaria em casa e Inglês para viagem.", "", "Fotografia"),
+    ],
+)
+def test_what_a_models_reply_names_is_what_is_bought(
+    load_config: Callable[..., Config], told: str, wanted: str, unwanted: str
+) -> None:
+    """A reply that names nothing must not make the shop's first product the one that is talked of."""
+    with FakeChatModels("own", key=None) as model, FakeGraph() as graph:
+        about = {"AI_BASE_URL": model.url, "AI_MODEL": model.models[0], "AI_JUDGE": "never"}
+        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **about, **META), graph) as desk:
+            with desk.app.app_context():
+                demo._seed_shop()
+                db.session.commit()
+            desk.change(Integration, start_flow="shop", language="pt")
+            desk.says("olá, bom dia")
+            action = {"name": "none", "sku": None, "quantity": None, "link": None}
+            model.answer = {
+                "text": told,
+                "language": "pt",
+                "buttons": ["add_to_cart", "person"],
+                "action": action,
+                "sources": [],
+            }
+            first = desk.says("vocês acham que serve pra quem nunca fez nada disso na vida?")
+            assert texts_of(first)[0] == told
+            assert any(choice.endswith(":buy") for choice in first[0].choices) == bool(wanted)
+            model.stop()
+            read = "\n".join(texts_of(desk.says("quero comprar então")))
+            assert wanted in read
+            assert unwanted not in read
+
+
+TRANSCRIPTS = {
+    "pt": """
+        oi, boa tarde! | tudo bem? | quero um presente pra minha mãe | qual o mais barato?
+        vcs tem curso de confeitaria? | hmm tá meio caro | tem desconto? | dá pra parcelar?
+        em quanto tempo chega? | e se eu quiser devolver? | vc é um robô? | kkkkk
+        tem algo pra aprender inglês? | quero | 1 | tem o guia do recife? | gostei, me vê 2
+        tira o de inglês | aceita pix? | preciso instalar alguma coisa?
+        fecha | sim | sim | cadê meu pedido? | emite nota fiscal? | vcs abrem sábado?
+        quero marcar um horário pra amanhã às 15h | dúvida sobre a nota | valeu, tchau!""",
+    "es": """
+        hola, buenas | ¿cómo estás? | busco un regalo para mi hermana | ¿cuál es el más barato?
+        ¿tienen curso de fotografía? | es muy caro | ¿hay descuento? | ¿se puede pagar en cuotas?
+        ¿cuánto tarda la entrega? | ¿y si quiero devolverlo? | ¿eres un robot? | jajaja
+        ¿tienen algo para aprender inglés? | lo quiero | 1 | quiero el kit redes sociales
+        dame dos | quita el de inglés | ¿aceptan tarjeta? | ¿hay que instalar algo?
+        finalizar | sí | sí | ¿dónde está mi pedido? | ¿dan factura? | ¿abren los domingos?
+        nadie me contesta, pésima atención | sí | gracias, chau""",
+    "en": """
+        hi there | how are you? | I want a gift for my mom | what's the cheapest one?
+        do you have a photography course? | that's too expensive | any discount?
+        can I pay in installments? | how long does delivery take? | can I return it? | are you a bot? | huh?
+        do you have anything to learn english? | I want it | 1
+        how much is the social media kit? | I'll take two | remove the english course
+        do you take pix? | do I have to install anything? | checkout | yes | yes | where is my order?
+        do you accept paypal? | are you open on sunday? | my course video does not play | yes
+        thanks, bye""",
+}
+
+
+TWO = "mentoria em grupo|me vê 1|inglês para viagem|me vê 1"
+TWO_EN = "group mentoring|i'll take 1|travel english|i'll take 1"
+
+
+@pytest.mark.parametrize(
+    ("language", "talk", "told", "left"),
+    [
+        ("pt", "inglês para viagem|me vê 1|tira o curso de inglês", "tirei *Inglês para viagem*", []),
+        ("pt", f"{TWO}|tira a mentoria", "tirei *Mentoria", [1]),
+        ("pt", f"{TWO}|tira do carrinho|a mentoria", "tirei *Mentoria", [1]),
+        ("pt", "mentoria em grupo|me vê 2|pode tirar do carrinho, por favor?", "ficou vazio", []),
+        ("pt", "inglês para viagem|me vê 1|tira uma dúvida: o curso de inglês tem áudio?", "nglês", [1]),
+        ("es", "inglés para viajar|dame 1|quita el curso de inglés", "quité *Inglés para viajar*", []),
+        ("en", "travel english|i'll take 1|remove the english course please", "*Travel English* out", []),
+        ("en", f"{TWO_EN}|take the mentoring out of my cart", "*Group Mentoring* is out", [1]),
+    ],
+)
+def test_something_is_taken_out_of_the_cart_by_words(
+    desk: WalkedDesk, language: str, talk: str, told: str, left: list[int]
+) -> None:
+    desk.change(Integration, start_flow="shop", language=language)
+    desk.says({"pt": "olá, bom dia", "es": "hola, buenos días", "en": "hello, good morning"}[language])
+    for said in talk.split("|"):
+        sent = desk.says(said.strip())
+    assert told in "\n".join(message.text for message in sent)
+    assert [item.quantity for item in desk.rows(OrderItem)] == left
+
+
+@pytest.mark.parametrize("language", TRANSCRIPTS)
+def test_a_long_talk_is_answered_line_by_line(desk: WalkedDesk, language: str) -> None:
+    """The transcripts in docs/transcripts.md are what this prints, with `-s`."""
+    desk.change(Integration, start_flow="shop", language=language, name="Maré Digital")
+    lost = {"pt": NOT_LOST, "es": "entendí bien", "en": "understood"}[language]
+    for said in TRANSCRIPTS[language].strip().replace("\n", "|").split("|"):
+        sent = desk.says(said.strip())
+        sys.stdout.write(f"\n> {said.strip()}\n\n")
+        for message in sent:
+            titles = " · ".join(f"[{title}]" for title in message.choices.values())
+            sys.stdout.write("\n".join(part for part in (message.text, titles, "") if part) + "\n")
+        assert sent, f"silence after {said!r}"
+        assert not any(lost in message.text for message in sent), f"lost after {said!r}"
+
+
+def test_a_number_without_a_shop_offers_no_products_to_who_finds_it_dear(desk: WalkedDesk) -> None:
+    desk.says("hello")
+    (reply,) = desk.says("that's too expensive")
+    assert list(reply.choices) == ["nexora/@menu", "nexora/@person"]

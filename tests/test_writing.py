@@ -1,0 +1,373 @@
+"""Written replies through the real door: a model's plan, the guards, articles, strategies, files."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+import integrations
+import knowledge
+from config import Config
+from knowledge import Sheet
+from models import (
+    Alert,
+    Decision,
+    Integration,
+    MenuSession,
+    Message,
+    ModelCall,
+    Order,
+    OrderItem,
+    Outcome,
+    StoredMedia,
+    Turn,
+    db,
+)
+from shop import catalog
+from shop.catalog import ProductSheet
+from tests.fakes.chat_models import Asked, FakeChatModels
+from tests.fakes.graph import FakeGraph
+from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+QUESTION = "vocês acham que o violão serve pra quem nunca tocou nada na vida?"
+
+
+def plan(text: str, **more: Any) -> dict[str, Any]:
+    """A plan as a model answers it, every field given."""
+    action = {"name": "none", "sku": None, "quantity": None, "link": None} | more.pop("action", {})
+    return {"text": text, "language": "pt", "buttons": [], "action": action, "sources": []} | more
+
+
+@pytest.fixture
+def model() -> Iterator[FakeChatModels]:
+    with FakeChatModels("own", key=None) as fake:
+        yield fake
+
+
+def stock(desk: WalkedDesk) -> None:
+    """Put two products on sale and write down how to pay; the number greets with the shop."""
+    with desk.app.app_context():
+        home = catalog.save_category("Cursos")
+        catalog.save_product(
+            home.id,
+            ProductSheet(sku="violao", name="Curso de Violão", price_minor=9700, benefits=("40 aulas",)),
+        )
+        catalog.save_product(home.id, ProductSheet(sku="ingles", name="Curso de Inglês", price_minor=19700))
+        told = "Aceitamos Pix e cartão de crédito."
+        knowledge.create_article(Sheet(title="Formas de pagamento", body=told, language="pt"), now=NOW)
+        db.session.execute(update(Integration).values(start_flow="shop"))
+        db.session.commit()
+        integrations.forget()
+
+
+@pytest.fixture
+def keyless(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
+    with FakeGraph() as graph:
+        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
+            yield begun(desk)
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config], model: FakeChatModels) -> Iterator[WalkedDesk]:
+    about = {"AI_BASE_URL": model.url, "AI_MODEL": model.models[0], "AI_VISION_MODEL": model.models[0]}
+    with FakeGraph() as graph:
+        config = load_config(
+            GRAPH_API_BASE_URL=graph.url, AI_TRANSCRIPTION_MODEL=model.models[0], **about, **META
+        )
+        with walked_desk(config, graph) as desk:
+            yield begun(desk)
+
+
+def begun(desk: WalkedDesk) -> WalkedDesk:
+    """A desk whose customer has looked at the shop already, in Portuguese."""
+    stock(desk)
+    desk.says("olá, bom dia")
+    desk.says("comprar")
+    desk.change(MenuSession, step=None)
+    return desk
+
+
+def last_reply(desk: WalkedDesk) -> dict[str, Any]:
+    turn: Turn = desk.rows(Turn)[-1]
+    reply: dict[str, Any] = turn.trace.get("reply", {})
+    return reply
+
+
+def test_a_model_answers_free_text_with_the_shops_facts(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(plan("Serve sim! O Curso de Violão tem 40 aulas e custa R$ 97,00.", buttons=["add_to_cart"]))
+    sent = desk.says(QUESTION)
+    assert texts_of(sent)[0].startswith("Serve sim!")
+    assert "R$ 97,00" in model.asked[-1].text.replace("\xa0", " ")
+    reply = last_reply(desk)
+    assert reply["breaches"] == []
+    assert reply["tokens"] > 0
+    (call,) = desk.rows(ModelCall)
+    assert (call.purpose, call.outcome) == ("reply", "ok")
+    assert call.turn_id == desk.rows(Turn)[-1].id
+
+
+def test_who_waits_for_a_model_sees_that_somebody_types(desk: WalkedDesk, model: FakeChatModels) -> None:
+    shown: list[int] = []
+
+    def write(_asked: Asked) -> dict[str, Any]:
+        shown.append(len(desk.graph.reads))
+        return plan("Serve sim! São 40 aulas.")
+
+    model.script(write)
+    desk.says(QUESTION)
+    assert shown == [1], "it shows before the model is asked"
+    assert desk.graph.reads[0]["typing_indicator"] == {"type": "text"}
+    desk.says("menu")
+    assert len(desk.graph.reads) == 1, "nobody waits for a menu"
+
+
+def test_a_provider_that_shows_no_typing_costs_no_reply(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(plan("Serve sim! São 40 aulas."))
+    desk.graph.fault("error", target="read", code=131000)
+    assert texts_of(desk.says(QUESTION))[0] == "Serve sim! São 40 aulas."
+
+
+def test_an_invented_price_costs_one_corrected_try(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(
+        plan("O Curso de Violão sai por R$ 1,00 só hoje!"),
+        plan("O Curso de Violão custa R$ 97,00. Quer ver?"),
+    )
+    sent = desk.says(QUESTION)
+    assert "R$ 97,00" in texts_of(sent)[0]
+    assert "unknown_amount" in last_reply(desk)["breaches"] or "wrong_price" in last_reply(desk)["breaches"]
+    assert len(desk.rows(ModelCall)) == 2
+
+
+def test_a_model_that_keeps_inventing_is_replaced_by_safe_words(
+    desk: WalkedDesk, model: FakeChatModels
+) -> None:
+    model.answer = plan("Promoção: 90% de desconto, só hoje, R$ 9,70!")
+    sent = desk.says(QUESTION)
+    assert sent
+    assert not any("9,70" in text or "90" in text for text in texts_of(sent))
+    assert last_reply(desk)["breaches"]
+
+
+def test_a_plan_puts_a_product_in_the_cart(desk: WalkedDesk, model: FakeChatModels) -> None:
+    action = {"name": "add_to_cart", "sku": "violao", "quantity": 2}
+    model.script(plan("Ótimo, coloco dois no carrinho.", action=action))
+    sent = desk.says("me vê dois desses de violão então, beleza?")
+    assert "194,00" in "\n".join(texts_of(sent)), "the flow tells the total of the records"
+    (item,) = desk.rows(OrderItem)
+    assert item.quantity == 2
+    assert desk.rows(Order)[0].status == "cart"
+
+
+def test_a_plan_hands_over_to_a_person(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(plan("Vou chamar alguém da equipe.", action={"name": "hand_over"}))
+    desk.says(QUESTION)
+    assert desk.conversation().handler == "human"
+
+
+def test_a_model_that_is_down_costs_no_answer(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.stop()
+    sent = desk.says(QUESTION)
+    assert sent
+    assert desk.rows(ModelCall)[-1].outcome == "unreachable"
+
+
+def faithful(asked: Asked) -> dict[str, Any]:
+    """A judge that finds in the facts what it is asked about: its own sentence tells whether it does."""
+    told = re.findall(r"^(\d+)\. (.*)$", asked.last, re.MULTILINE)
+    return {"unsupported": [int(number) for number, words in told if "chinelo" in words]}
+
+
+def test_what_no_pattern_knows_is_judged_by_a_second_call(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(
+        plan("Serve sim! O professor atende de chinelo na praia."),
+        faithful,
+        plan("Serve sim! O Curso de Violão tem 40 aulas."),
+    )
+    sent = desk.says(QUESTION)
+    assert texts_of(sent)[0] == "Serve sim! O Curso de Violão tem 40 aulas."
+    assert [call.purpose for call in desk.rows(ModelCall)] == ["reply", "judging", "reply"]
+    reply = last_reply(desk)
+    assert reply["breaches"] == ["unsupported"]
+    assert len(reply["judges"]) == 1
+    judge = model.asked[1]
+    assert "R$ 97,00" in judge.system, "it reads the same facts"
+    assert "2. O professor atende de chinelo na praia." in judge.last
+    assert judge.last.index(QUESTION) < judge.last.index("<reply>"), "a bare yes is read with its question"
+    assert QUESTION not in judge.system, "a customer's words are no evidence"
+    assert "chinelo" in model.asked[2].last, "the corrected try is shown what was wrong"
+
+
+def test_a_reply_that_is_judged_wrong_twice_does_not_leave(desk: WalkedDesk, model: FakeChatModels) -> None:
+    invented = plan("Serve sim! O professor atende de chinelo na praia.")
+    model.answer = lambda asked: faithful(asked) if "unsupported" in asked.system else invented
+    sent = desk.says(QUESTION)
+    assert sent
+    assert "chinelo" not in "".join(texts_of(sent))
+    assert last_reply(desk)["breaches"] == ["unsupported", "unsupported"]
+
+
+def test_what_a_judge_gives_no_verdict_on_does_not_leave(desk: WalkedDesk, model: FakeChatModels) -> None:
+    model.script(plan("Serve sim! O violão fica na sala."), "no form at all", "nor the second time")
+    sent = desk.says(QUESTION)
+    assert sent, "the safe text goes"
+    assert "sala" not in "".join(texts_of(sent))
+    assert last_reply(desk)["breaches"] == ["unjudged"]
+    assert [(call.purpose, call.outcome) for call in desk.rows(ModelCall)] == [
+        ("reply", "ok"),
+        ("judging", "bad_answer"),
+    ]
+
+
+@pytest.mark.parametrize(("judging", "purposes"), [("never", ["reply"]), ("always", ["reply", "judging"])])
+def test_how_much_is_judged_is_a_setting(
+    load_config: Callable[..., Config], model: FakeChatModels, judging: str, purposes: list[str]
+) -> None:
+    about = {"AI_BASE_URL": model.url, "AI_MODEL": model.models[0], "AI_JUDGE": judging}
+    text = "O Curso de Violão custa R$ 97,00." if judging == "always" else "O violão fica na sala."
+    model.script(plan(text), {"unsupported": []})
+    with FakeGraph() as graph:
+        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **about, **META), graph) as desk:
+            assert texts_of(begun(desk).says(QUESTION))[0] == text
+            assert [call.purpose for call in desk.rows(ModelCall)] == purposes
+
+
+def test_without_a_key_a_clear_article_answers(keyless: WalkedDesk) -> None:
+    sent = keyless.says("quais são as formas de pagamento que vocês aceitam?")
+    assert "Pix" in texts_of(sent)[0]
+    assert last_reply(keyless)["sources"] == ["Formas de pagamento"]
+
+
+def test_without_a_key_an_objection_is_met_in_the_strategys_manner(keyless: WalkedDesk) -> None:
+    keyless.says("curso de violão")
+    sent = keyless.says("nossa, achei caro demais pra mim")
+    assert sent
+    reply = last_reply(keyless)
+    assert reply["variant"].startswith(f"{reply['strategy']}/objection")
+    (decision,) = keyless.rows(Decision)
+    assert (decision.strategy, decision.context["niche"]) == (reply["strategy"], "Cursos")
+    assert "escassez" not in decision.propensities, "nothing is scarce here"
+
+
+def test_two_objections_do_not_read_the_same(keyless: WalkedDesk) -> None:
+    keyless.says("curso de violão")
+    first = texts_of(keyless.says("nossa, achei caro demais pra mim"))
+    second = texts_of(keyless.says("mesmo assim tá muito caro"))
+    assert first != second
+
+
+def test_a_voice_note_is_written_down_and_answered(desk: WalkedDesk, model: FakeChatModels) -> None:
+    media_id = desk.graph.add_media(b"OggS...", "audio/ogg")
+    model.script(QUESTION, plan("Serve sim! São 40 aulas."))
+    sent = desk.hears(desk.meta.media("audio", media_id, "audio/ogg"))
+    assert texts_of(sent)[0].startswith("Serve sim!")
+    heard = desk.messages(Message.direction == "in")[-1]
+    assert (heard.kind, heard.body) == ("audio", QUESTION)
+    assert (heard.content or {})["made_out_by"]
+    assert [call.purpose for call in desk.rows(ModelCall)] == ["transcription", "reply"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "content", "purpose"),
+    [
+        ("image", "image/jpeg", b"\xff\xd8\xff\xe0 a photo", "vision"),
+        ("document", "application/pdf", b"%PDF-1.7 a page", "document"),
+        ("document", "text/plain", "Quero saber do violão.".encode(), "document"),
+    ],
+)
+def test_a_file_is_made_out_and_answered(
+    desk: WalkedDesk, model: FakeChatModels, kind: str, mime_type: str, content: bytes, purpose: str
+) -> None:
+    media_id = desk.graph.add_media(content, mime_type)
+    model.script(QUESTION, plan("Serve sim! São 40 aulas."))
+    sent = desk.hears(desk.meta.media(kind, media_id, mime_type))
+    assert texts_of(sent)[0] == "Serve sim! São 40 aulas."
+    heard = desk.messages(Message.direction == "in")[-1]
+    assert (heard.kind, heard.body) == (kind, QUESTION)
+    assert (heard.content or {})["made_out_by"] == f"own:{model.models[0]}"
+    assert [call.purpose for call in desk.rows(ModelCall)] == [purpose, "reply"]
+    assert QUESTION in model.asked[-1].last, "what was made out is the customer's message"
+    assert desk.rows(Alert, Alert.kind == "media") == []
+
+
+@pytest.mark.parametrize(("kind", "mime_type"), [("image", "image/jpeg"), ("document", "application/pdf")])
+def test_a_file_that_no_model_could_make_out_waits_for_a_person(
+    desk: WalkedDesk, model: FakeChatModels, kind: str, mime_type: str
+) -> None:
+    media_id = desk.graph.add_media(b"bytes", mime_type)
+    model.stop()
+    (polite,) = texts_of(desk.hears(desk.meta.media(kind, media_id, mime_type)))
+    assert "guardad" in polite
+    heard = desk.messages(Message.direction == "in")[-1]
+    assert (heard.kind, heard.body) == (kind, "")
+    assert [alert.kind for alert in desk.rows(Alert, Alert.kind == "media")] == ["media"]
+    assert desk.rows(ModelCall)[-1].outcome == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "told"),
+    [
+        ("audio", "audio/ogg", "áudio"),
+        ("image", "image/jpeg", "imagem"),
+        ("document", "application/pdf", "arquivo"),
+    ],
+)
+def test_without_a_model_a_file_is_acknowledged_and_kept(
+    keyless: WalkedDesk, kind: str, mime_type: str, told: str
+) -> None:
+    media_id = keyless.graph.add_media(b"bytes", mime_type)
+    (polite,) = keyless.hears(keyless.meta.media(kind, media_id, mime_type))
+    assert told in polite.text
+    assert "shop/@person" in polite.choices
+    heard = keyless.messages(Message.direction == "in")[-1]
+    assert (heard.kind, heard.body) == (kind, "")
+    (kept,) = keyless.rows(StoredMedia, StoredMedia.message_id == heard.id)
+    assert kept.source["media_id"] == media_id
+    (alert,) = keyless.rows(Alert, Alert.kind == "media")
+    assert alert.conversation_id == keyless.conversation().id
+
+
+def test_a_model_reads_what_the_desk_is_unsure_of(desk: WalkedDesk, model: FakeChatModels) -> None:
+    reading = {
+        "language": "pt",
+        "intent": "support_ticket",
+        "buying_signal": None,
+        "sentiment": "frustrated",
+        "sentiment_score": -0.4,
+        "urgency": "high",
+        "confidence": 0.9,
+    }
+    model.script(plan("Que chato! Me conta o que aparece na tela?", reading=reading))
+    desk.says("hum, aquela coisa lá do outro dia continua igualzinha")
+    heard = desk.messages(Message.direction == "in")[-1]
+    turn = desk.rows(Turn)[-1]
+    assert turn.trace["analysis"]["intent_confidence"] < 0.6, "the text must be one that is hard to read"
+    assert heard.intent == "support_ticket"
+    assert turn.trace["reply"]["reading"]["intent"] == "support_ticket"
+
+
+def test_a_file_that_nobody_can_read_tells_the_operators(keyless: WalkedDesk) -> None:
+    media_id = keyless.graph.add_media(b"OggS...", "audio/ogg")
+    keyless.hears(keyless.meta.media("audio", media_id, "audio/ogg"))
+    (alert,) = keyless.rows(Alert, Alert.kind == "media")
+    assert alert.conversation_id == keyless.conversation().id
+
+
+def test_a_refusal_ends_the_episode_of_a_strategy(keyless: WalkedDesk) -> None:
+    keyless.says("curso de violão")
+    keyless.says("nossa, achei caro demais pra mim")
+    keyless.says("não tenho interesse, obrigado")
+    kinds = [outcome.kind for outcome in keyless.rows(Outcome)]
+    assert kinds == ["refusal"]
+
+
+def test_what_is_for_sale_comes_before_an_article_that_mentions_it(keyless: WalkedDesk) -> None:
+    with keyless.app.app_context():
+        told = "O Curso de Violão dá um certificado no fim."
+        knowledge.create_article(Sheet(title="Certificado", body=told, language="pt"), now=NOW)
+        db.session.commit()
+    sent = keyless.says("quero o curso de violão")
+    assert "97,00" in "".join(texts_of(sent))
