@@ -4,15 +4,17 @@ in one process;
 """
 
 import errno
+import os
 import signal
 import sys
-import threading
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 if __name__ == "__main__":
-    # Loading takes seconds; Ctrl-C means the same then as later, and no traceback.
+    # Loading takes seconds; Ctrl-C means the same then as later. The process ends at once and not by an
+    # exception: one that is raised while the garbage collector calls Python code is ignored and lost.
     for stop_signal in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop_signal, lambda _number, _frame: sys.exit(sys.stdout.write("Stopped.\n") and 0))
+        signal.signal(stop_signal, lambda *_: os.write(1, b"Stopped.\n") and os._exit(0))
 
 import structlog
 from flask import Flask
@@ -27,6 +29,7 @@ from opening import Opened
 
 log = structlog.get_logger()
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WEB_THREADS_MIN = 8
 USAGE = "usage: python main.py [worker]"
 
@@ -36,25 +39,32 @@ def serve() -> None:
     config = _load("run")
     app = create_app(config)
     # The address first: when it is taken, nothing was prepared and no password was made in vain.
-    server = _listen(app, config)
+    sockets: dict[int, Any] = {}
+    server = _listen(app, config, sockets)
     with app.app_context():
         opened = opening.prepare(config)
     worker = desk_worker.DeskWorker(config.worker_threads)
     worker.start()
+    # The server's loop ends when it has no socket left.
+    _on_stop_signals(sockets.clear)
     print(_welcome(config, opened), flush=True)
-    _on_stop_signals(lambda: _stop_server(server))
     try:
         server.run()
     finally:
+        server.task_dispatcher.shutdown()
         worker.stop()
         print("Stopped.", flush=True)
 
 
-def _listen(app: Flask, config: Config) -> Any:
-    """Take the address and port; callers wait in the socket's queue until the server runs."""
+def _listen(app: Flask, config: Config, sockets: dict[int, Any]) -> Any:
+    """Take the address and port; callers wait in the socket's queue until the server runs.
+
+    `sockets` becomes the server's map of open sockets by descriptor.
+    """
     try:
         return create_server(
             app,
+            map=sockets,
             host=config.host,
             port=config.port,
             threads=max(WEB_THREADS_MIN, config.web_threads),
@@ -93,11 +103,11 @@ def work() -> None:
     config = _load("run" if sys.stdin.isatty() else "cli")
     create_app(config)
     worker = desk_worker.DeskWorker(config.worker_threads)
-    stopping = threading.Event()
-    _on_stop_signals(stopping.set)
+    # Blocked in every thread that starts from here, so that a signal waits for `sigwait`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     worker.start()
     log.info("worker_started", threads=config.worker_threads)
-    stopping.wait()
+    signal.sigwait(STOP_SIGNALS)
     worker.stop()
     log.info("worker_stopped")
 
@@ -114,14 +124,9 @@ def _refuse(message: str, *, status: int = 2) -> NoReturn:
     raise SystemExit(status)
 
 
-def _on_stop_signals(stop: Any) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+def _on_stop_signals(stop: Callable[[], None]) -> None:
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda _number, _frame: stop())
-
-
-def _stop_server(server: Any) -> None:
-    """Break out of waitress's loop as Ctrl-C does; `server.run` answers it by closing down."""
-    raise KeyboardInterrupt
 
 
 def _web_app() -> Flask:
