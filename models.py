@@ -338,6 +338,7 @@ class Conversation(Base):
     __table_args__ = (
         UniqueConstraint("integration_id", "contact_id"),
         Index(None, "last_message_at", "id"),
+        Index(None, "handler", "last_message_at", "id"),
     )
 
     id: Mapped[int] = primary_key()
@@ -350,6 +351,11 @@ class Conversation(Base):
     handover_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     away_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the opening that the customer was told
     is_closed: Mapped[bool] = mapped_column(Boolean, default=False)
+    snoozed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a new message ends it sooner
+    # How the customer's newest text was read, for the rows and filters of the inbox.
+    buying_signal: Mapped[str | None] = mapped_column(String(20))
+    sentiment: Mapped[str | None] = mapped_column(String(12))
+    urgency: Mapped[str | None] = mapped_column(String(10))
     unread_count: Mapped[int] = mapped_column(Integer, default=0)
     last_inbound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opens the service window
     last_message_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -365,6 +371,76 @@ class Conversation(Base):
     @property
     def is_with_person(self) -> bool:
         return self.handler == "human"
+
+
+class Label(Base):
+    """A word of our own that operators put on conversations."""
+
+    __tablename__ = "labels"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class ConversationLabel(Base):
+    __tablename__ = "conversation_labels"
+    __table_args__ = (UniqueConstraint("label_id", "conversation_id"),)
+
+    id: Mapped[int] = primary_key()
+    label_id: Mapped[int] = reference("labels.id", index=False)
+    conversation_id: Mapped[int] = reference("conversations.id")
+
+
+class Note(Base):
+    """What an operator wrote beside a conversation for the others; the customer never sees it."""
+
+    __tablename__ = "notes"
+
+    id: Mapped[int] = primary_key()
+    conversation_id: Mapped[int] = reference("conversations.id")
+    operator_id: Mapped[int] = reference("operators.id", index=False)
+    body: Mapped[str] = mapped_column(LongText)
+    client_token: Mapped[str | None] = mapped_column(exact(64), unique=True)  # one click, one note
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class CannedReply(Base):
+    """A text that operators send often, called by "/" and its shortcut."""
+
+    __tablename__ = "canned_replies"
+
+    id: Mapped[int] = primary_key()
+    shortcut: Mapped[str] = mapped_column(exact(40), unique=True)
+    body: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class SavedView(Base):
+    """The filters of the inbox under a name of the operator's own."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("operator_id", "name"),)
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id", index=False)
+    name: Mapped[str] = mapped_column(String(60))
+    query: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class BulkAction(Base):
+    """What an operator did to several conversations at once, and how each was before, so that it can be
+    undone."""
+
+    __tablename__ = "bulk_actions"
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id")
+    action: Mapped[str] = mapped_column(String(20))
+    before: Mapped[Any] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    undone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class MenuSession(Base):
