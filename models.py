@@ -1146,6 +1146,123 @@ class InvestmentProgram(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
+# --- reaching people ----------------------------------------------------------------------------------------
+
+
+class MessageTemplate(Base):
+    """A message that a provider has approved beforehand, in one language: all that may open a conversation.
+
+    status: draft (ours alone), pending, approved, rejected, paused, disabled, archived, deleted.
+    """
+
+    __tablename__ = "message_templates"
+    __table_args__ = (UniqueConstraint("integration_id", "name", "language"), Index(None, "external_id"))
+
+    id: Mapped[int] = primary_key()
+    integration_id: Mapped[int] = reference("integrations.id", index=False)
+    name: Mapped[str] = mapped_column(exact(512))
+    language: Mapped[str] = mapped_column(exact(15))  # the provider's code: pt_BR, en
+    category: Mapped[str] = mapped_column(String(20), default="utility")  # marketing, utility, authentication
+    wording: Mapped[Any] = mapped_column(Json)  # providers.templates.Wording
+    body: Mapped[str] = mapped_column(LongText, default="")
+    status: Mapped[str] = mapped_column(String(20), default="draft")
+    status_reason: Mapped[str] = mapped_column(String(255), default="")
+    quality: Mapped[str] = mapped_column(String(12), default="")  # green, yellow, red
+    external_id: Mapped[str | None] = mapped_column(exact(100))  # Twilio: the Content SID
+    synced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
+
+
+class TemplateUse(Base):
+    """That a template was sent, and what for; it outlives its message, which a person may have deleted."""
+
+    __tablename__ = "template_uses"
+    __table_args__ = (Index(None, "template_id", "created_at"),)
+
+    id: Mapped[int] = primary_key()
+    template_id: Mapped[int] = reference("message_templates.id", index=False)
+    message_id: Mapped[int] = mapped_column(Id, unique=True)
+    purpose: Mapped[str] = mapped_column(String(20))  # campaign, scheduled, operator, follow_up, owner, ...
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Campaign(Base):
+    """One template to many people. state: draft, scheduled, running, paused, done, cancelled."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120))
+    integration_id: Mapped[int] = reference("integrations.id")
+    template_name: Mapped[str] = mapped_column(exact(512))
+    fallback_language: Mapped[str] = mapped_column(exact(15), default="")  # for whom it has no language
+    filling: Mapped[Any] = mapped_column(Json, default=dict)  # what goes into each placeholder
+    segment: Mapped[Any] = mapped_column(Json, default=dict)  # whom it is for; empty: those of a file
+    state: Mapped[str] = mapped_column(String(12), default="draft")
+    per_minute: Mapped[int] = mapped_column(Integer, default=30)
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the next of them may leave
+    reason: Mapped[str] = mapped_column(String(40), default="")  # why it paused by itself
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    client_token: Mapped[str | None] = mapped_column(exact(64), unique=True)  # of a form: one click, one row
+    is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CampaignRecipient(Base):
+    """One person of a campaign. state: waiting, queued (its message exists), left_out (`reason` says why).
+
+    `person_key` is one per person and campaign: a contact, or the number in all its spellings.
+    """
+
+    __tablename__ = "campaign_recipients"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "person_key"),
+        Index(None, "campaign_id", "state", "due_at"),
+    )
+
+    id: Mapped[int] = primary_key()
+    campaign_id: Mapped[int] = reference("campaigns.id", index=False)
+    person_key: Mapped[str] = mapped_column(exact(60))
+    contact_id: Mapped[int | None] = reference("contacts.id", nullable=True)
+    conversation_id: Mapped[int | None] = reference("conversations.id", nullable=True)
+    phone: Mapped[str] = mapped_column(exact(20), default="", index=True)  # of a file: digits, no contact yet
+    name: Mapped[str] = mapped_column(String(255), default="")
+    language: Mapped[str] = mapped_column(String(5), default="")
+    columns: Mapped[Any | None] = mapped_column(Json)  # of a file, by the names in its first row
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    message_id: Mapped[int | None] = mapped_column(Id, index=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # a decent hour where she is
+    queued_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ScheduledMessage(Base):
+    """One message to one person, later. state: waiting, queued, cancelled, refused (`reason` says why)."""
+
+    __tablename__ = "scheduled_messages"
+    __table_args__ = (Index(None, "state", "due_at"),)
+
+    id: Mapped[int] = primary_key()
+    contact_id: Mapped[int] = reference("contacts.id")
+    conversation_id: Mapped[int] = reference("conversations.id")
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    body: Mapped[str] = mapped_column(LongText, default="")  # free text, or what a template will say
+    template_id: Mapped[int | None] = reference("message_templates.id", nullable=True)
+    filling: Mapped[Any | None] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    reason: Mapped[str] = mapped_column(String(40), default="")
+    message_id: Mapped[int | None] = mapped_column(Id)
+    client_token: Mapped[str] = mapped_column(exact(64), unique=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
 # --- what became of records ---------------------------------------------------------------------------------
 
 
