@@ -27,6 +27,7 @@ import redis
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 
 import config
 import operators
@@ -57,6 +58,14 @@ def pytest_configure() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["INSTANCE_DIR"] = folder
     os.environ["FLASK_SKIP_DOTENV"] = "1"
+    # Machines are noisy: slowness is measured by benchmarks. CI draws the same examples at each run.
+    settings.register_profile(
+        "house",
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize="CI" in os.environ,
+    )
+    settings.load_profile("house")
 
 
 @pytest.fixture

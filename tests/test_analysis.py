@@ -93,14 +93,14 @@ def test_a_reading_is_plain_json() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_any_text_gives_a_reading_within_the_lists(text: str) -> None:
     reading = read(text, now=NOW)
     _check(reading, text)
 
 
 @given(st.text(alphabet="0123456789 .,-/+()$€R:hk年月日号円ºª%@", max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_figures_and_marks_never_break_a_reading(text: str) -> None:
     _check(read(text, now=NOW, region="BR", language="pt"), text)
 

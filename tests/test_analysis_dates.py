@@ -90,7 +90,7 @@ def test_easter_is_computed(year: int, day: date) -> None:
     ),
     st.sampled_from(["long", "full"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_printed_in_a_locale_reads_back(day: date, locale: str, style: str) -> None:
     printed = format_date(day, format=style, locale=locale)
     language, region = locale.split("_")

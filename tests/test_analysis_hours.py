@@ -130,7 +130,7 @@ def test_a_count_beside_a_day_is_no_hour(language: str, text: str) -> None:
     ),
     st.sampled_from(["short", "medium"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_the_hour_that_is_printed_in_a_locale_reads_back(at: time, locale: str, style: str) -> None:
     language, region = locale.split("_")
     day = FRIDAY.date()

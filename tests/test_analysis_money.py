@@ -120,7 +120,7 @@ def test_what_is_no_single_sum_is_refused(typed: str) -> None:
         ]
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_printed_in_a_locale_reads_back(amount: Decimal, place: tuple[str, str, str, str]) -> None:
     locale, currency, region, language = place
     printed = format_currency(amount, currency, locale=locale)

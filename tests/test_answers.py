@@ -378,7 +378,7 @@ def test_texts_are_taken_as_they_are(kind: str, text: str, answer: str | None):
     assert read_answer(kind, text, language="pt", now=NOW) == answer
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from([kind for kind in EXPECTATIONS if kind != "choice"]),
     st.text(max_size=200),
@@ -392,13 +392,13 @@ def test_no_answer_ever_raises(kind: str, text: str, language: str):
     read_choice_key(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=100))
 def test_plain_words_stay_plain(text: str):
     assert plain(plain(text)) == plain(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_a_name_keeps_its_limits(text: str):
     name = read_name(text)

@@ -56,7 +56,7 @@ def lived(policy, rates, decisions, seed=0):
     context=CONTEXTS,
     paused=st.sets(st.sampled_from(ARMS), max_size=3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_propensities_cover_the_eligible_arms_and_sum_to_one(policy_class, decisions, context, paused):
     policy = taught(policy_class, decisions)
     for arm in paused:
@@ -107,7 +107,7 @@ def test_a_sure_arm_among_unsure_ones_keeps_its_chance():
     decisions=st.lists(CLOSED, max_size=20),
     moves=st.lists(st.tuples(st.booleans(), st.sampled_from(ARMS)), max_size=12),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_paused_arm_is_never_chosen(policy_class, decisions, moves):
     policy = taught(policy_class, decisions)
     paused: set[str] = set()
@@ -186,7 +186,7 @@ def test_arms_must_be_different_and_some(policy_class, arms):
 
 @EVERY_POLICY
 @given(decisions=st.lists(CLOSED, min_size=1, max_size=25), data=st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_decision_is_rewarded_once(policy_class, decisions, data):
     policy = taught(policy_class, decisions)
     before = policy.to_state()
@@ -197,7 +197,7 @@ def test_a_decision_is_rewarded_once(policy_class, decisions, data):
 
 @EVERY_POLICY
 @given(decisions=st.lists(CLOSED, min_size=1, max_size=40), data=st.data(), limit=st.sampled_from((30, 5000)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_reverted_decision_was_never_closed(policy_class, decisions, data, limit):
     policy = taught(policy_class, decisions, journal_limit=limit)
     taken_back = data.draw(st.integers(max(0, len(decisions) - limit // 2), len(decisions) - 1))
@@ -262,7 +262,7 @@ def test_decisions_older_than_the_journal_are_settled():
     more=st.lists(CLOSED, max_size=10),
     limit=st.sampled_from((8, 5000)),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_state_that_went_through_json_continues_alike(policy_class, decisions, more, limit):
     policy = taught(policy_class, decisions, journal_limit=limit)
     policy.choose({"niche": "a"})

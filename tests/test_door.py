@@ -431,7 +431,6 @@ JSON_VALUES = st.recursive(
 )
 QUICK = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -171,7 +171,7 @@ def test_a_flow_is_read_from_its_file(tmp_path: Path):
     assert load_flow(path) == read_flow(SMALL, "one.yaml")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, len(SMALL) - 1), st.integers(1, 40), st.text(max_size=6))
 def test_a_damaged_file_is_a_flow_error_or_a_flow(start: int, length: int, patch: str):
     with suppress(FlowError):

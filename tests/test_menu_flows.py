@@ -314,7 +314,7 @@ CHOICE_IDS = (
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.sampled_from(POSITIONS),
     DATA,
@@ -356,7 +356,7 @@ FACT_NAMES = sorted(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(OUTCOMES), st.dictionaries(st.sampled_from(FACT_NAMES), JSON, max_size=5), DATA)
 def test_no_facts_ever_raise(place, facts, data):
     name, step, outcome = place
@@ -367,7 +367,7 @@ def test_no_facts_ever_raise(place, facts, data):
     assert ended.say or ended.action
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(FLOWS), st.lists(TEXTS, min_size=1, max_size=12), st.sampled_from(LANGUAGES))
 def test_no_conversation_ever_gets_stuck(flow: str, texts: list[str], language: str):
     customer = Customer(flow, language)

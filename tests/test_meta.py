@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -583,7 +583,7 @@ FIELDS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(field=FIELDS, value=LIKELY, message=st.dictionaries(NAMES, LIKELY, max_size=8))
 def test_split_and_parse_never_raise_on_any_json(field, value, message):
     message = {"id": "wamid.1", "from": "5511", **message}
@@ -603,7 +603,7 @@ def test_split_and_parse_never_raise_on_any_json(field, value, message):
         provider_meta.parse(element.payload)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60) | JSON.map(loose.dump))
 def test_any_bytes_are_split_or_malformed_and_always_parsed(body):
     provider_meta.parse(body)
@@ -739,7 +739,7 @@ CONTENTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(CONTENTS)
 def test_every_fitted_piece_is_one_that_meta_takes_as_it_is(content):
     for piece in provider_meta.fit(content):

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from twilio.request_validator import RequestValidator
@@ -284,7 +284,7 @@ NAMES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(st.dictionaries(NAMES, TEXTS, min_size=1, max_size=12), st.text(max_size=30))
 def test_split_and_parse_never_raise_on_any_form(form, url):
     form = {"MessageSid": "SM1", **form}
@@ -294,7 +294,7 @@ def test_split_and_parse_never_raise_on_any_form(form, url):
         provider_twilio.parse(element.payload)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=80))
 def test_any_bytes_are_split_or_malformed_and_always_parsed(body):
     provider_twilio.parse(body)
@@ -320,7 +320,7 @@ def test_menus_and_links_become_text_and_reactions_nothing():
     assert provider_twilio.fit(Media("image", media_id="77", caption="foto")) == (Text("foto"),)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(max_size=300).map(lambda text: text * 9))
 def test_every_fitted_piece_has_at_most_1600_characters(text):
     for piece in provider_twilio.fit(Text(text)):
