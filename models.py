@@ -633,6 +633,82 @@ class Alert(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When it was written down who is told of it; none: a worker will see to it.
+    routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class AlertRecipient(Base):
+    """Somebody or something that is told of alerts by one channel, and of which.
+
+    channel: email, sms, webhook, push (every browser in which an operator turned it on), whatsapp (the
+    owners' phones; which they are stands with the numbers). A removed one keeps its row, for what it was
+    told.
+    """
+
+    __tablename__ = "alert_recipients"
+    __table_args__ = (UniqueConstraint("channel", "address_key"),)
+
+    id: Mapped[int] = primary_key()
+    channel: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(Text, default="")
+    address_key: Mapped[str] = mapped_column(exact(64))  # SHA-256 of the address
+    name: Mapped[str] = mapped_column(String(120), default="")
+    operator_id: Mapped[int | None] = reference("operators.id", nullable=True)  # push: whose browsers
+    language: Mapped[str] = mapped_column(String(5), default="pt")
+    kinds: Mapped[Any | None] = mapped_column(Json)  # None: all, also those that are to come
+    quiet_from_min: Mapped[int | None] = mapped_column(Integer)  # minutes of the local day
+    quiet_until_min: Mapped[int | None] = mapped_column(Integer)
+    is_woken: Mapped[bool] = mapped_column(Boolean, default=True)  # urgent ones come in quiet hours, too
+    secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; signs a webhook
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    is_from_environment: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PushSubscription(Base):
+    """One browser of an operator that shows alerts (RFC 8030); a push service that forgets it ends it."""
+
+    __tablename__ = "push_subscriptions"
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id")
+    endpoint: Mapped[str] = mapped_column(Text)
+    endpoint_key: Mapped[str] = mapped_column(exact(64), unique=True)  # SHA-256 of the endpoint
+    p256dh: Mapped[str] = mapped_column(String(120))
+    auth: Mapped[str] = mapped_column(String(60))
+    browser: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AlertDelivery(Base):
+    """That one recipient is told of one alert: the outbox of alerts. No words, no names.
+
+    state: waiting, sending (`due_at` is the end of the lease), sent, failed, uncertain (cut off; not sent
+    again), dropped (over before it was told); `reason` says why. Alerts are deleted, so it only holds their
+    id.
+    """
+
+    __tablename__ = "alert_deliveries"
+    __table_args__ = (
+        UniqueConstraint("alert_id", "recipient_id"),
+        Index(None, "recipient_id", "topic"),
+        Index(None, "recipient_id", "sent_at"),
+    )
+
+    id: Mapped[int] = primary_key()
+    alert_id: Mapped[int] = mapped_column(Id)
+    recipient_id: Mapped[int] = reference("alert_recipients.id", index=False)
+    kind: Mapped[str] = mapped_column(String(40))
+    topic: Mapped[str] = mapped_column(exact(190))
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    reason: Mapped[str] = mapped_column(String(60), default="")
+    batch_id: Mapped[int | None] = mapped_column(Id)  # the first of those that travel in one message
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 # --- what an intent sets in motion --------------------------------------------------------------------------
@@ -795,6 +871,27 @@ class AppointmentReminder(Base):
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)  # the time that it reminds of
     state: Mapped[str] = mapped_column(String(16))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class AppointmentLetter(Base):
+    """One e-mail with an invitation (`.ics`) to the customer, or with its end; the newest says how it is.
+
+    state: waiting, sending (`due_at` is the end of the lease), sent, failed, dropped; `reason` says why.
+    """
+
+    __tablename__ = "appointment_letters"
+    __table_args__ = (UniqueConstraint("appointment_id", "sequence"),)
+
+    id: Mapped[int] = primary_key()
+    appointment_id: Mapped[int] = reference("appointments.id", index=False)
+    sequence: Mapped[int] = mapped_column(Integer)  # iCalendar's SEQUENCE (RFC 5545, 3.8.7.4)
+    method: Mapped[str] = mapped_column(String(10))  # iTIP: REQUEST, CANCEL
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    reason: Mapped[str] = mapped_column(String(60), default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class CalendarFeed(Base):
