@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from textwrap import wrap
 from typing import Any, Final, Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
@@ -171,6 +172,9 @@ class Config:
     mercadopago_api_base_url: str
 
     smtp_url: str = field(repr=False)
+    mail_from: str
+    twilio_sms_from: str
+    allow_private_addresses: bool
     careerjet_affiliate_id: str
     careerjet_base_url: str
 
@@ -198,6 +202,12 @@ class Config:
     def own_url(self) -> str:
         """Where this program is reached, as well as it can know."""
         return self.public_base_url or f"http://127.0.0.1:{self.port}"
+
+    @property
+    def mail_sender(self) -> str:
+        """Give the address that e-mails come from; empty when none is known."""
+        user = unquote(urlsplit(self.smtp_url).username or "")
+        return self.mail_from or (user if "@" in user else self.admin_email)
 
     @property
     def has_credentials(self) -> bool:
@@ -327,6 +337,8 @@ def _production_problems(values: Mapping[str, Any]) -> list[str]:
         problems.append(f"SECRET_KEY: production needs one ({NEW_SECRET_KEY})")
     if not values["verify_webhook"]:
         problems.append("VERIFY_WEBHOOK: false is for development only; production checks every signature")
+    if values["allow_private_addresses"]:
+        problems.append("ALLOW_PRIVATE_ADDRESSES: is for trying out; it would open your network")
     if (
         _any(values, "whatsapp_access_token", "whatsapp_phone_number_id")
         and not values["whatsapp_app_secret"]

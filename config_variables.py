@@ -245,6 +245,14 @@ GROUPS: Final = (
         Variable("SMTP_URL", (), "smtp", "",
                  "smtp://user:password@host:587 or smtps://...; without it e-mails are kept and shown only.",
                  is_secret=True),
+        Variable("MAIL_FROM", ("SMTP_FROM",), "email", "",
+                 "The address that e-mails come from. Empty: the user of SMTP_URL where it is an address, "
+                 "else ADMIN_EMAIL."),
+        Variable("TWILIO_SMS_FROM", (), "phone", "",
+                 "The number at Twilio that alerts come from as text messages, with + and country code."),
+        Variable("ALLOW_PRIVATE_ADDRESSES", (), "flag", "false",
+                 "true lets alerts' webhooks and pushes go to this machine and its network, and without TLS: "
+                 "for trying out. Refused in production."),
         Variable("CAREERJET_AFFILIATE_ID", (), "text", "", "Turns the job search on."),
         # The documented address of the affiliate interface has no TLS.
         Variable("CAREERJET_BASE_URL", (), "url", "http://public.api.careerjet.net",
