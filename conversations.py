@@ -23,12 +23,14 @@ from models import (
     Contact,
     ContactIdentity,
     Conversation,
+    ConversationLabel,
     Feedback,
     FeedbackRequest,
     FollowUp,
     Lead,
     MenuSession,
     Message,
+    Note,
     Nudge,
     Operator,
     Order,
@@ -547,13 +549,11 @@ def _conversation(number: Number, contact: Contact, now: datetime) -> Conversati
 
 
 def _conversations_of(contact: Contact) -> Iterable[Conversation]:
-    return (
-        db.session.execute(select(Conversation).where(Conversation.contact_id == contact.id)).scalars().all()
-    )
+    return db.session.scalars(select(Conversation).where(Conversation.contact_id == contact.id)).all()
 
 
 def _join_conversations(kept: Conversation, other: Conversation) -> None:
-    for row in (Message, Turn, Alert, OwnerNotice, *_RECORDS[:-1]):
+    for row in (Message, Turn, Alert, Note, OwnerNotice, *_RECORDS[:-1]):
         changed_rows(update(row).where(row.conversation_id == other.id).values(conversation_id=kept.id))
     has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
     cart = update(Order).where(Order.cart_of_conversation_id == other.id)
@@ -563,6 +563,7 @@ def _join_conversations(kept: Conversation, other: Conversation) -> None:
         changed_rows(cart.values(cart_of_conversation_id=kept.id))
     changed_rows(update(Order).where(Order.conversation_id == other.id).values(conversation_id=kept.id))
     changed_rows(delete(MenuSession).where(MenuSession.conversation_id == other.id))
+    _join_labels(kept.id, other.id)
     kept.last_inbound_at = _latest(kept.last_inbound_at, other.last_inbound_at)
     kept.last_message_at = _latest(kept.last_message_at, other.last_message_at)
     kept.unread_count += other.unread_count
@@ -572,6 +573,14 @@ def _join_conversations(kept: Conversation, other: Conversation) -> None:
     db.session.flush()
     db.session.delete(other)
     db.session.flush()
+
+
+def _join_labels(kept_id: int, other_id: int) -> None:
+    of = ConversationLabel.conversation_id
+    for label_id in db.session.scalars(select(ConversationLabel.label_id).where(of == other_id)).all():
+        row = {"label_id": label_id, "conversation_id": kept_id}
+        db.session.execute(insert_or_ignore(ConversationLabel), row)
+    changed_rows(delete(ConversationLabel).where(of == other_id))
 
 
 def _inherit(survivor: Contact, other: Contact) -> None:

@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 import alerts
@@ -91,6 +91,8 @@ _CLAIM_CONVERSATION = (
         last_preview=bindparam("preview"),
         unread_count=_CONVERSATION.unread_count + bindparam("unread"),
         is_closed=False,
+        snoozed_until=None,
+        **{name: func.coalesce(bindparam(f"read_{name}"), _CONVERSATION[name]) for name in received.MOOD},
     )
 )
 
@@ -400,6 +402,7 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
     opened_at = min(last.message.sent_at or last.received_at, last.received_at)
     contents = answer.contents
     preview = contents[-1].summary.replace("\n", " ") if contents else received.preview_of(last.message)
+    reading = answer.reading or understood.reading
     claimed = changed_rows(
         _CLAIM_CONVERSATION,
         {
@@ -410,6 +413,7 @@ def _claim_conversation(thread: Thread, understood: Understanding, answer: Answe
             "preview": preview[: received.PREVIEW_CHARS],
             # What the desk answered itself waits for nobody.
             "unread": 0 if contents else len(understood.burst),
+            **{f"read_{name}": getattr(reading, name, None) for name in received.MOOD},
         },
     )
     if claimed != 1:

@@ -38,6 +38,7 @@ from models import (
     MenuSession,
     Message,
     ModelCall,
+    Note,
     Nudge,
     Order,
     OrderItem,
@@ -52,6 +53,7 @@ from models import (
 )
 from shop import forgetting
 from statements import changed_rows
+from teamwork import keeping
 
 # A number written without a country code is tried in the countries of our own numbers, and in this one.
 HOME_REGION: Final = "BR"
@@ -163,6 +165,7 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
         ),
         "decisions": _rows_of(Decision, Decision.contact_id.in_(contact_ids)),
         "turns": _rows_of(Turn, Turn.conversation_id.in_(conversation_ids)),
+        "notes": _rows_of(Note, Note.conversation_id.in_(conversation_ids)),
         "feedback_requests": _rows_of(FeedbackRequest, FeedbackRequest.contact_id.in_(contact_ids)),
         **{record.__tablename__: _rows_of(record, record.contact_id.in_(contact_ids)) for record in _RECORDS},
         "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
@@ -248,6 +251,7 @@ def _delete_lessons(conversation_ids: Sequence[int]) -> None:
 def _delete_care(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> None:
     """Delete what hangs on a person's records: their history, linked words, reminders, questions asked."""
     history.forget("conversation", conversation_ids)
+    keeping.forget(conversation_ids)
     for name, record in _HISTORIES.items():
         history.forget(
             name, db.session.scalars(select(record.id).where(record.contact_id.in_(contact_ids))).all()

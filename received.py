@@ -20,6 +20,8 @@ from vocabulary import RECEIPT_STATUSES
 
 PREVIEW_CHARS: Final = 140
 EXTERNAL_ID_CHARS: Final = 190
+# What a conversation's line in the inbox says of its newest text.
+MOOD: Final = ("buying_signal", "sentiment", "urgency")
 
 # Every turn runs this; a statement that is built once costs a third of one built each time.
 _INSERT = insert(table(Message))

@@ -339,6 +339,7 @@ def _store(stage: _Stage, line: Line, reading: Reading | None) -> int:
         received.preview_of(message),
         last_inbound_at=stage.at,
         unread_count=Conversation.unread_count + 1,
+        **{name: columns[name] for name in received.MOOD if name in columns},
     )
     return message_id
 

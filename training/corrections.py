@@ -29,6 +29,9 @@ _SCORES: Final[Mapping[str, float]] = {
 }
 
 
+_OF_CONVERSATION: Final = ("buying_signal", "sentiment", "urgency")
+
+
 @dataclass(frozen=True, slots=True)
 class Accuracy:
     """How often people who looked found a task's label right."""
@@ -73,6 +76,8 @@ def correct(message_id: int, task: str, label: str, *, operator_id: int | None, 
     for message in burst:
         _relabel(message, task, label)
     _teach(row, burst, task, label, now)
+    if task in _OF_CONVERSATION:
+        _tell_conversation(burst[-1], task)
     db.session.flush()
     return is_news
 
@@ -128,6 +133,18 @@ def _relabel(message: Message, task: str, label: str) -> None:
         fitting, score = _SCORES[label], message.sentiment_score or 0.0
         if score * fitting <= 0:
             message.sentiment_score = fitting
+
+
+def _tell_conversation(message: Message, task: str) -> None:
+    """Let the conversation's line in the inbox say what its newest text counts as."""
+    newest = select(func.max(Message.id)).where(
+        Message.conversation_id == message.conversation_id,
+        Message.direction == "in",
+        Message.intent.is_not(None),
+    )
+    if db.session.scalar(newest) == message.id:
+        of_it = update(Conversation).where(Conversation.id == message.conversation_id)
+        changed_rows(of_it.values({task: getattr(message, task)}))
 
 
 def _teach(row: LabelCorrection, burst: Sequence[Message], task: str, label: str, now: datetime) -> None:
