@@ -38,7 +38,7 @@ from tests import page_rows
 from tests.browsing import sign_in
 from tests.page_rows import ADMIN_EMAIL
 
-CONNECT_TIMEOUT_SECS = 3
+CONNECT_TIMEOUT_SECS = 15
 REDIS_DATABASES = range(1, 16)
 REDIS_CLAIM = "balcao:test:claim"
 REDIS_OURS = "balcao:test:ours"
