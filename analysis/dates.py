@@ -8,43 +8,39 @@ weekday is the coming one.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 from vocabulary import LANGUAGES
 
-from .days import Day, Past, join_neighbours, leave_out, leave_out_short, move_by_offsets, turned_back
+from .days import (
+    MONTHLY,
+    WEEKLY,
+    YEARLY,
+    Day,
+    join_neighbours,
+    leave_out,
+    leave_out_short,
+    move_by_offsets,
+    turned_back,
+)
 from .folding import fold
-from .hours import read_small, with_far_hour, with_hour
+from .hours import hour_follows, read_small, with_far_hour, with_hour
 from .lexicons import load
+from .numeric_days import month_first, read_numeric
 from .quantities import read_numbers
+from .reckoning import coming_day, exact_day, full_year, holiday_in, nth_weekday, shift_month
+from .tenses import is_over
 
-LEAD_REACH: Final = 32  # how far before a day its hour or its preposition may stand
-ALWAYS_OPEN: Final = "24/7"
-CENTURY_TURN: Final = 70  # '69 is 2069, '70 is 1970
 MAX_AHEAD: Final = {"day": 3650, "week": 520, "month": 240, "year": 100, "hour": 10000, "minute": 100000}
 WORKING_DAYS: Final = 5  # of a week, from Monday on
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
+SOON: Final = 62  # days within which a weekday and a number are said to name a date
+HALF_DAY: Final = 12
+BARE_LEADS: Final = frozenset({"on", "el"})  # which a template takes into a bare weekday
 _CJK_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9]|[一二三四五六七八九十廿]{1,3})"
 _YEAR: Final = r"(?:1[89]\d{2}|20\d{2}|21\d{2}|'\d{2}(?!\d))"
-_ISO: Final = re.compile(
-    r"(?<![\d.])((?:19|20)\d{2})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)(?:t(\d{2}):(\d{2})\S*)?"
-)
-_FULL: Final = re.compile(
-    r"(?<![\d.,/-])(\d{1,2})\s?([-/.])\s?(\d{1,2})\s?\2\s?((?:19|20)\d{2}|\d{2})(?![\d/])"
-)
-_SHORT: Final = re.compile(r"(?<![\d.,/:-])(\d{1,2})([/.-])(\d{1,2})(?P<dot>\.)?(?![\d/%]|[.,:-]\d)")
-_LEAD: Final = re.compile(
-    r"(?:^|[\s(])(?:on|by|until|till|from|since|dia|em|no dia|ate|para|pra|el|del|hasta|le|du|au|am|vom|bis"
-    r"|zum|den|der|il|dal|entro|يوم|في)"
-    r"\s+(?:o |el |le |il )?$"
-)
-_AHEAD: Final = (
-    "e|y|and|et|und|or|ou|oder|para|pra|for|pour|fur|per|to|will|be|que|se|if|si|wenn|ob"
-    "|till|until|by|ate|hasta"
-)
-
 Groups = dict[str, str | None]
 
 
@@ -56,39 +52,103 @@ class _Grammar:
     words: dict[str, dict[str, Any]]
     offset: re.Pattern[str] | None  # "two weeks from", right before a day
     no_days: tuple[re.Pattern[str], ...]  # "segunda via", "guten Morgen": the group `no` is no day
-    past: Past
+    weekday_before: re.Pattern[str]
     shorts: frozenset[str]  # weekdays cut short, which are other words as often: "sun", "ter", "so"
 
 
 def read_dates(
-    folded: str, *, now: datetime, region: str | None = None, language: str | None = None
+    folded: str,
+    *,
+    now: datetime,
+    region: str | None = None,
+    language: str | None = None,
+    cased: str | None = None,
 ) -> list[Day]:
-    """Find every day in folded text, left to right; what overlaps goes to the longer reading."""
-    known = language if language in LANGUAGES else "en"
-    grammar = _grammar(str(known))
-    found = _read_numeric(folded, now.date(), _month_first(region, language), known == "de")
+    """Find every day in folded text, left to right; what overlaps goes to the longer reading.
+
+    `cased` is the text as it was written, letter for letter: accents tell "pagué" from "pague".
+    """
+    known = str(language) if language in LANGUAGES else "en"
+    grammar = _grammar(known)
+    found = read_numeric(
+        folded,
+        now.date(),
+        month_leads=month_first(region, language),
+        language=known,
+        weekday=grammar.weekday_before,
+    )
     if grammar.trigger.search(folded):
         for kind, pattern in grammar.templates:
             for match in pattern.finditer(folded):
-                if (day := _resolve(kind, match.groupdict(), grammar, now, str(known))) is not None:
-                    at = day.time() if isinstance(day, datetime) else None
-                    plain = day.date() if isinstance(day, datetime) else day
-                    start = match.start() + len(match.group()) - len(match.group().lstrip())
-                    found.append(Day(start, match.end(), plain, at, kind))
+                if day := _read_match(kind, match, grammar, now, known):
+                    found.append(day)
     days = join_neighbours(_longest(leave_out(found, folded, grammar.no_days)), folded, grammar.words)
     if grammar.trigger.search(folded):
-        days = move_by_offsets(days, folded, grammar.offset, _mover(grammar, str(known)))
-    return _with_hours(days, folded, str(known), grammar)
+        days = move_by_offsets(days, folded, grammar.offset, _mover(grammar, known))
+    return _with_hours(days, folded, cased or folded, known, grammar, now)
 
 
-def _with_hours(days: list[Day], folded: str, language: str, grammar: _Grammar) -> list[Day]:
+def _read_match(
+    kind: str, match: re.Match[str], grammar: _Grammar, now: datetime, language: str
+) -> Day | None:
+    groups = match.groupdict()
+    if kind == "date" and _is_bare_number(match) and _is_hour(match, grammar, now, language):
+        return None
+    day = _resolve(kind, groups, grammar, now, language)
+    if day is None:
+        return None
+    at = day.time() if isinstance(day, datetime) else None
+    plain = day.date() if isinstance(day, datetime) else day
+    text = match.group()
+    start = match.start() + len(text) - len(text.lstrip())
+    return Day(start, match.end(), plain, at, kind, _cycle(kind, groups, text.strip(), grammar))
+
+
+def _is_bare_number(match: re.Match[str]) -> bool:
+    """Tell "sexta 3" from "sexta dia 3" and "Friday 3rd"."""
+    groups = match.groupdict()
+    if not groups.get("weekday") or not groups.get("day") or match.end() != match.end("day"):
+        return False
+    return not match.string[match.end("weekday") : match.start("day")].strip(" ,")
+
+
+def _is_hour(match: re.Match[str], grammar: _Grammar, now: datetime, language: str) -> bool:
+    """Tell the hour of "sexta 3 da tarde" and "sexta 10" from the day of "sexta 13"."""
+    if hour_follows(match.string, match.end("weekday"), language):
+        return True
+    number, today = int(match["day"]), now.date()
+    agreed = _weekday_with_number(match.groupdict(), grammar, today, number)
+    is_soon = agreed is not None and agreed <= today + timedelta(days=SOON)
+    return number <= HALF_DAY and not is_soon
+
+
+def _cycle(kind: str, groups: Groups, text: str, grammar: _Grammar) -> str:
+    """Say how soon what was read as the coming day comes round again; what names its year does not."""
+    if kind == "next_weekday":
+        weekdays = grammar.words["weekdays"]
+        lead, _, rest = text.partition(" ")
+        return WEEKLY if text in weekdays or (lead in BARE_LEADS and rest in weekdays) else ""
+    if kind == "day":
+        return MONTHLY
+    is_dated = any(groups.get(name) for name in ("year", "era", "nextyear", "thisnext", "nextmonth"))
+    is_yearly = kind == "holiday" or (kind == "date" and (groups.get("month") or groups.get("monthnumber")))
+    return YEARLY if is_yearly and not is_dated else ""
+
+
+def _with_hours(
+    days: list[Day], folded: str, cased: str, language: str, grammar: _Grammar, now: datetime
+) -> list[Day]:
     """Give each day the hour beside it; what the hour's words covered is no day of its own any more."""
+    accented = cased.lower() if len(cased.lower()) == len(folded) else folded
     kept: list[Day] = []
     since = 0
     for day in days:
         if day.start >= since:
-            day = turned_back(day, folded, grammar.past)
-            kept.append(with_hour(day, folded, language, since=since))
+            is_past = bool(day.cycle or day.day == now.date()) and is_over(
+                folded, accented, day.start, day.end, language
+            )
+            day = turned_back(day, now.date()) if is_past else day
+            kept.append(with_hour(day, folded, language, since=since, awaited=None if is_past else now))
             since = kept[-1].end
     kept = leave_out_short(kept, folded, grammar.shorts)
     return [with_far_hour(kept[0], folded, language)] if len(kept) == 1 else kept
@@ -101,92 +161,9 @@ def _mover(grammar: _Grammar, language: str) -> Callable[[Groups, date], date | 
             return None
         if unit in {"day", "week"}:
             return start + timedelta(days=round(count * (7 if unit == "week" else 1)))
-        return _shift_month(start, round(count * (12 if unit == "year" else 1)), keep_day=True)
+        return shift_month(start, round(count * (12 if unit == "year" else 1)), keep_day=True)
 
     return move
-
-
-def easter(year: int) -> date:
-    """Give Easter Sunday (the anonymous Gregorian algorithm)."""
-    golden, century, rest = year % 19, year // 100, year % 100
-    skipped, leap = divmod(century, 4)
-    moon = (century - (century + 8) // 25 + 1) // 3
-    epact = (19 * golden + century - skipped - moon + 15) % 30
-    quarter, left = divmod(rest, 4)
-    weekday = (32 + 2 * leap + 2 * quarter - epact - left) % 7
-    correction = (golden + 11 * epact + 22 * weekday) // 451
-    month, day = divmod(epact + weekday - 7 * correction + 114, 31)
-    return date(year, month, day + 1)
-
-
-def _month_first(region: str | None, language: str | None) -> bool:
-    shared = load("dates")
-    if region:
-        return region.upper() in shared["month_first_regions"]
-    return language in shared["month_first_languages"]
-
-
-def _read_numeric(folded: str, today: date, month_first: bool, german: bool) -> list[Day]:
-    found = []
-    for match in _ISO.finditer(folded):
-        if day := _date(int(match[1]), int(match[3]), int(match[4])):
-            at = (
-                time(int(match[5]), int(match[6]))
-                if match[5] and int(match[5]) < 24 and int(match[6]) < 60
-                else None
-            )
-            found.append(Day(match.start(), match.end(), day, at, "numeric"))
-    for match in _FULL.finditer(folded):
-        month, number = _order(int(match[1]), int(match[3]), month_first)
-        if day := _date(_full_year(match[4]), month, number):
-            found.append(Day(match.start(), match.end(), day, kind="numeric"))
-    for short in _SHORT.finditer(folded):
-        if believed := _short(short, folded, today, month_first, german):
-            found.append(believed)
-    return found
-
-
-def _short(match: re.Match[str], folded: str, today: date, month_first: bool, german: bool) -> Day | None:
-    """Believe "15/03" and "dia 3/4", not the "9/10" of a rating or the "1/2" of a recipe."""
-    first, second = int(match[1]), int(match[3])
-    if match.group() == ALWAYS_OPEN:
-        return None
-    led = bool(_LEAD.search(folded[max(0, match.start() - LEAD_REACH) : match.start()]))
-    if (match[2] == "." and not (german and (match["dot"] or led))) or (match[2] == "-" and not led):
-        return None
-    written_out = len(match[1]) == 2 and len(match[3]) == 2 and first != second
-    if not (led or written_out or (max(first, second) > 12 and match[2] == "/") or match["dot"]):
-        return None
-    month, number = _order(first, second, month_first)
-    day = _coming(today, month, number)
-    return Day(match.start(), match.end(), day, kind="numeric") if day else None
-
-
-def _order(first: int, second: int, month_first: bool) -> tuple[int, int]:
-    """Give (month, day)."""
-    if first > 12 or (not month_first and second <= 12):
-        return second, first
-    return first, second
-
-
-def _full_year(text: str) -> int:
-    year = int(text.strip("'"))
-    if year < 100:
-        return year + (2000 if year < CENTURY_TURN else 1900)
-    return year
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _coming(today: date, month: int, day: int) -> date | None:
-    """Give the next such day, today included; 29 February may be years away."""
-    options = (_date(today.year + ahead, month, day) for ahead in range(9))
-    return next((option for option in options if option and option >= today), None)
 
 
 def _resolve(
@@ -205,26 +182,26 @@ def _resolve_date(groups: Groups, grammar: _Grammar, now: datetime, language: st
         return None
     if turned := groups.get("thisnext") or groups.get("nextmonth"):
         known = grammar.words["periods"].get(turned)
-        start = _shift_month(today, known[0] if known else _turn(turned))
-        return _date(start.year, start.month, number)
+        start = shift_month(today, known[0] if known else _turn(turned))
+        return exact_day(start.year, start.month, number)
     month = grammar.words["months"].get(groups.get("month") or "") or read_small(groups.get("monthnumber"))
     if month is None:
         return _weekday_with_number(groups, grammar, today, number)
     if groups.get("era"):
-        return _date(2018 + (read_small(groups["era"]) or 1), month, number)
+        return exact_day(2018 + (read_small(groups["era"]) or 1), month, number)
     if groups.get("nextyear"):
-        return _date(today.year + _turn(groups["nextyear"]), month, number)
+        return exact_day(today.year + _turn(groups["nextyear"]), month, number)
     if year := groups.get("year"):
-        return _date(_full_year(year), month, number)
-    return _coming(today, month, number)
+        return exact_day(full_year(year), month, number)
+    return coming_day(today, month, number)
 
 
 def _weekday_with_number(groups: Groups, grammar: _Grammar, today: date, number: int) -> date | None:
     """Find the coming "Friday 13": the nearest month in which the two agree, else believe the number."""
     weekday = grammar.words["weekdays"].get(groups.get("weekday") or "")
     for ahead in range(12):
-        month = _shift_month(today, ahead)
-        day = _date(month.year, month.month, number)
+        month = shift_month(today, ahead)
+        day = exact_day(month.year, month.month, number)
         if day and day >= today and day.weekday() == weekday:
             return day
     return _resolve_number(today, number)
@@ -237,8 +214,8 @@ def _resolve_day(groups: Groups, grammar: _Grammar, now: datetime, language: str
 
 def _resolve_number(today: date, number: int) -> date | None:
     for ahead in range(3):
-        month = _shift_month(today, ahead)
-        day = _date(month.year, month.month, number)
+        month = shift_month(today, ahead)
+        day = exact_day(month.year, month.month, number)
         if day and day >= today:
             return day
     return None
@@ -249,9 +226,9 @@ def _resolve_nth(groups: Groups, grammar: _Grammar, now: datetime, language: str
     month = grammar.words["months"][groups["month"] or ""]
     nth = grammar.words["ordinals"][groups["nth"] or ""]
     if year := groups.get("year"):
-        return _nth_weekday(_full_year(year), month, nth, weekday)
+        return nth_weekday(full_year(year), month, nth, weekday)
     today = now.date()
-    options = (_nth_weekday(today.year + ahead, month, nth, weekday) for ahead in (0, 1))
+    options = (nth_weekday(today.year + ahead, month, nth, weekday) for ahead in (0, 1))
     return next((day for day in options if day >= today), None)
 
 
@@ -299,7 +276,7 @@ def _counted(direction: int) -> "Callable[[Groups, _Grammar, datetime, str], dat
             start += timedelta(days=grammar.words["days"][groups["days"] or ""])
         if unit in {"day", "week"}:
             return start + direction * timedelta(days=round(count * (7 if unit == "week" else 1)))
-        return _shift_month(start, direction * round(count * (12 if unit == "year" else 1)), keep_day=True)
+        return shift_month(start, direction * round(count * (12 if unit == "year" else 1)), keep_day=True)
 
     return resolve
 
@@ -332,7 +309,7 @@ def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: 
     if unit == "weekend":
         saturday = today - timedelta(days=today.weekday()) + timedelta(days=7 * shift + 5)
         return saturday if shift else max(saturday, today)
-    return _shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
+    return shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
 
 
 def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
@@ -350,45 +327,17 @@ def _following(day: date, unit: str) -> date:
     """Give the first day after the week, month or year in which the day lies."""
     if unit.startswith("week"):
         return day + timedelta(days=7 - day.weekday())
-    return _shift_month(day, 1) if unit == "month" else date(day.year + 1, 1, 1)
+    return shift_month(day, 1) if unit == "month" else date(day.year + 1, 1, 1)
 
 
 def _resolve_holiday(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date | None:
     rule = grammar.words["holidays"][groups["holiday"] or ""]
     today = now.date()
     if year := groups.get("year"):
-        return _holiday(rule, _full_year(year))
+        return holiday_in(rule, full_year(year))
     return next(
-        (day for ahead in (0, 1) if (day := _holiday(rule, today.year + ahead)) and day >= today), None
+        (day for ahead in (0, 1) if (day := holiday_in(rule, today.year + ahead)) and day >= today), None
     )
-
-
-def _holiday(rule: str, year: int) -> date | None:
-    """Read a rule of the data files: `12-25`, `05-w2-6` (the second Sunday), `11-w4-3+1`, `easter-47`."""
-    if match := re.fullmatch(r"easter([+-]\d+)", rule):
-        return easter(year) + timedelta(days=int(match[1]))
-    if match := re.fullmatch(r"(\d\d)-w(-?\d)-(\d)(?:\+(\d))?", rule):
-        day = _nth_weekday(year, int(match[1]), int(match[2]), int(match[3]))
-        return day + timedelta(days=int(match[4] or 0))
-    month, number = rule.split("-")
-    return _date(year, int(month), int(number))
-
-
-def _nth_weekday(year: int, month: int, nth: int, weekday: int) -> date:
-    if nth < 0:
-        last = _shift_month(date(year, month, 1), 1) - timedelta(days=1)
-        return last - timedelta(days=(last.weekday() - weekday) % 7)
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (nth - 1))
-
-
-def _shift_month(day: date, months: int, *, keep_day: bool = False) -> date:
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    if not keep_day:
-        return date(year, month + 1, 1)
-    last = (_shift_month(date(year, month + 1, 1), 1) - timedelta(days=1)).day
-    return date(year, month + 1, min(day.day, last))
 
 
 def _turn(word: str | None) -> int:
@@ -486,22 +435,15 @@ def _grammar(language: str) -> _Grammar:
         words,
         _offset(data, pieces),
         tuple(re.compile(_bounded(_fill(source, pieces), language)) for source in data.get("no_days", ())),
-        _past(data, words, language),
+        re.compile(
+            _word(words["weekdays"], language) + (r"\s*$" if language in UNSPACED else r"[.,]{0,2}\s+$")
+        ),
         frozenset(data.get("weekday_short", ())),
     )
 
 
-def _past(data: dict[str, Any], words: dict[str, dict[str, Any]], language: str) -> Past:
-    before, after = (
-        _any([fold(word) for word in data.get(name, ())]) for name in ("past_before", "past_after")
-    )
-    start, end = ("", "") if language in UNSPACED else (r"(?<![^\W_])", r"(?![^\W_])")
-    return Past(
-        frozenset(words["weekdays"]),
-        # In the weekday's own clause: no stop in between, and nothing that looks ahead ("pedi para sexta").
-        re.compile(rf"{start}(?:{before}){end}(?:(?!{start}(?:{_AHEAD}){end})[^,.;!?\n])*$"),
-        re.compile(rf"[\s?]{{0,2}}(?:{after}){end}"),
-    )
+def _word(words: Any, language: str) -> str:
+    return rf"(?:{_any(words)})" if language in UNSPACED else rf"(?<![^\W_])(?:{_any(words)})"
 
 
 def _offset(data: dict[str, Any], pieces: dict[str, str]) -> re.Pattern[str] | None:

@@ -10,9 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from .reckoning import shift_month
+
 WRITTEN: Final = frozenset({"date", "numeric"})
 MAX_AHEAD_DAYS: Final = 366
-PAST_REACH: Final = 24  # how far before a weekday the verb may stand
+WEEKLY: Final = "week"
+MONTHLY: Final = "month"
+YEARLY: Final = "year"
 SHORT_ALONE: Final = 3  # letters of a weekday that may be a whole answer: "fri", not "so"
 OFFSET_REACH: Final = 48  # how far before a day "two weeks from" may begin
 _GAP: Final = re.compile(
@@ -22,23 +26,18 @@ _TIGHT: Final = re.compile(r"[\s,(]{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What shows that a bare weekday is over: words shortly before it, or right behind it."""
-
-    weekdays: frozenset[str]
-    before: re.Pattern[str]
-    after: re.Pattern[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Day:
-    """A day in a folded text; `at` when an hour is named too; `kind` is how it was written."""
+    """A day in a folded text; `at` when an hour is named too; `kind` is how it was written.
+
+    What comes round again was read as the coming one: `cycle` says how soon it does.
+    """
 
     start: int
     end: int
     day: date
     at: time | None = None
     kind: str = ""
+    cycle: str = ""
 
     def value(self, now: datetime) -> str:
         """Give the ISO date, or the ISO date-time in the time zone of `now`."""
@@ -144,11 +143,15 @@ def _is_range(one: Day, other: Day, folded: str) -> bool:
     return folded[first.end : second.start].strip() in {"-", "–", "/"}
 
 
-def turned_back(day: Day, folded: str, past: Past) -> Day:
-    """Read a bare weekday as the last one where what is said is over: "desde segunda", "bought on Sunday"."""
-    if day.kind != "next_weekday" or folded[day.start : day.end].split()[-1] not in past.weekdays:
+def turned_back(day: Day, today: date) -> Day:
+    """Give the last such day in place of the coming one."""
+    if day.cycle == WEEKLY:
+        last = day.day - timedelta(days=7)
+        return replace(day, day=last if last != today else last - timedelta(days=7))
+    if not day.cycle or day.day <= today:
         return day
-    is_over = past.before.search(folded, max(0, day.start - PAST_REACH), day.start) or past.after.match(
-        folded, day.end
+    months = 12 if day.cycle == YEARLY else 1
+    earlier = (shift_month(day.day, -months * back, keep_day=True) for back in range(1, 9))
+    return replace(
+        day, day=next((one for one in earlier if one.day == day.day.day and one <= today), day.day)
     )
-    return replace(day, day=day.day - timedelta(days=7)) if is_over else day

@@ -107,7 +107,7 @@ def find_entities(
     days = [
         day
         for name in languages or (None,)
-        for day in read_dates(folded.text, now=now, region=region, language=name)
+        for day in read_dates(folded.text, now=now, region=region, language=name, cased=cased)
     ]
     for day in sorted(days, key=lambda one: one.start - one.end):
         found.keep("date", day.start, day.end, day.value(now))

@@ -58,6 +58,8 @@ _BEFORE_DAY: Final = r"[\s,(]{0,3}(?:(?:{links})\s{0,3}){0,2}\Z"
 # What makes a bare "at 8" something else: "at 8 €", "at 8.50", "at 8 %".
 _FIGURE: Final = r"\s{0,2}[%€$£¥₩°]|[.,:/]\d"
 _SENTENCE_END: Final = re.compile(r"[.!?;\n。！？；](?!\d)")
+_CALLED: Final = frozenset({"days", "next_weekday", "this_weekday", "next_week"})  # by name, not by number
+_BARE_END: Final = re.compile(r"\s*(?:$|[.,;!?)\n](?!\d))")
 _SPEAKING: Final = ("hour2", "minute", "mark", "written", "ended", "after", "part")
 
 Groups = Mapping[str, str | None]
@@ -79,24 +81,77 @@ class _Clock:
     no_parts: frozenset[str]  # days that sound like a part of a day: "morgen"
 
 
-def with_hour(day: Day, folded: str, language: str, *, since: int = 0) -> Day:
+def hour_follows(folded: str, at: int, language: str) -> bool:
+    """Tell whether an hour that shows to be one stands right behind a place: "3 da tarde", "at 10"."""
+    match = _clock(language).behind.match(folded, at)
+    if match is None:
+        return False
+    groups, clock = match.groupdict(), _clock(language)
+    hour = _number(groups.get("hour") or groups.get("hour2"), clock)
+    if hour is None or hour > 2 * HALF_DAY or not _is_hour(match, groups, clock):
+        return False
+    is_marked = any(groups.get(name) for name in _SPEAKING if name != "part") or groups.get("lead")
+    return bool(is_marked) or hour <= HALF_DAY  # "sexta 13 à tarde" is a day
+
+
+def with_hour(
+    day: Day, folded: str, language: str, *, since: int = 0, awaited: datetime | None = None
+) -> Day:
     """Add the hour that stands right behind the day, or before it and after `since`.
 
-    An hour past midnight of an evening moves the day: "tonight at 12" is tomorrow's first minute.
+    An hour past midnight of an evening moves the day: "tonight at 12" is tomorrow's first minute. `awaited`
+    is the present where the day is still to come: an hour of today's dial that is over is then the evening's.
     """
     if day.at is not None:
         return day
     clock = _clock(language)
-    says_part = folded[day.start : day.end] not in clock.no_parts
-    own = _part(clock.part.search(folded, day.start, day.end), clock) if says_part else ""
+    own = _own_part(day, folded, clock)
     behind = clock.behind.match(folded, day.end)
-    if behind and (moment := _moment(behind, day, own, clock)):
+    if behind and (moment := _moment(behind, day, own, clock) or _bare_moment(behind, day, own, clock)):
+        moment = _still_to_come(moment, behind, own, awaited if day.kind in _CALLED else None)
         return replace(day, end=behind.end(), day=moment.date(), at=moment.time(), kind="")
     own = own or _part(clock.part_behind.match(folded, day.end), clock)
     ahead = clock.ahead.search(folded, max(since, day.start - LEAD_REACH), day.start)
     if ahead and (moment := _moment(ahead, day, own, clock)):
+        moment = _still_to_come(moment, ahead, own, awaited if day.kind in _CALLED else None)
         return replace(day, start=ahead.start(), day=moment.date(), at=moment.time(), kind="")
     return day
+
+
+def _own_part(day: Day, folded: str, clock: _Clock) -> str:
+    """Give the part of the day that a day names itself, the last word of "morgen abend"."""
+    if folded[day.start : day.end] in clock.no_parts:
+        return ""
+    parts = [match["part"] for match in clock.part.finditer(folded, day.start, day.end)]
+    return clock.parts[parts[-1]] if parts else ""
+
+
+def _bare_moment(match: re.Match[str], day: Day, own: str, clock: _Clock) -> datetime | None:
+    """Read a bare figure that ends what is said: "tmrw 9", "sexta 10?"."""
+    groups = match.groupdict()
+    figure = groups.get("hour") or ""
+    if day.kind not in _CALLED or not figure.isdigit() or match.end("hour") != match.end():
+        return None
+    before = match.string[day.end : match.start("hour")]
+    hour = int(figure)
+    if not before.isspace() or not 0 < hour <= (HALF_DAY if day.kind != "days" else 2 * HALF_DAY - 1):
+        return None
+    if not _BARE_END.match(match.string, match.end()) or clock.no_hour.match(match.string, match.end()):
+        return None
+    return datetime.combine(day.day, time(_turned(hour, own, is_spoken=not figure.startswith("0"))))
+
+
+def _still_to_come(moment: datetime, match: re.Match[str], own: str, awaited: datetime | None) -> datetime:
+    """Read "hoje às 8", said at ten, as this evening's; a part of the day or "08" leaves no doubt."""
+    groups = match.groupdict()
+    if awaited is None or moment.date() != awaited.date() or not 0 < moment.hour < HALF_DAY:
+        return moment
+    said = groups.get("hour") or groups.get("hour2") or "0"
+    if own or said.startswith("0") or any(groups.get(name) for name in ("part", "first", "clock")):
+        return moment
+    present = awaited.replace(tzinfo=None)
+    later = moment + timedelta(hours=HALF_DAY)
+    return later if moment < present <= later else moment
 
 
 def with_far_hour(day: Day, folded: str, language: str) -> Day:
@@ -112,9 +167,7 @@ def with_far_hour(day: Day, folded: str, language: str) -> Day:
     start = max(0, day.start - FAR_REACH)
     for stop in _SENTENCE_END.finditer(folded, start, day.start):
         start = stop.end()
-    own = _part(clock.part.search(folded, day.start, day.end), clock) or _part(
-        clock.part_behind.match(folded, day.end), clock
-    )
+    own = _own_part(day, folded, clock) or _part(clock.part_behind.match(folded, day.end), clock)
     for span in ((day.end, end), (start, day.start)):
         hours = [(match, _moment(match, day, own, clock)) for match in clock.alone.finditer(folded, *span)]
         hours = [(match, moment) for match, moment in hours if moment]

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis import read
-from analysis.dates import easter, read_dates
+from analysis.dates import read_dates
 from analysis.folding import fold
+from analysis.reckoning import easter
 
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

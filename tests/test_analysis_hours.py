@@ -17,6 +17,11 @@ from vocabulary import LANGUAGES
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
+def _found(text: str, language: str) -> list[tuple[str, str]]:
+    found = find_entities(text, now=FRIDAY, languages=(language,))
+    return [(one.text, str(one.value)[:16]) for one in found if one.type == "date"]
+
+
 def _values(text: str, language: str, now: datetime = FRIDAY) -> list[str]:
     return [day.value(now)[:16] for day in read_dates(fold(text), now=now, language=language)]
 
@@ -225,3 +230,98 @@ def test_every_word_of_the_tables_is_text(language: str) -> None:
 
     for name in ("dates", "hours", "money"):
         check(load(name, language))
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "sexta 3 da tarde", "27T15:00"),
+        ("pt", "terça 10 da manhã", "24T10:00"),
+        ("pt", "sábado 9 da noite", "21T21:00"),
+        ("pt", "sexta 14h", "27T14:00"),
+        ("pt", "sexta 15h30", "27T15:30"),
+        ("pt", "segunda 10?", "23T10:00"),
+        ("pt", "amanhã 15", "21T15:00"),
+        ("es", "viernes 9 am", "27T09:00"),
+        ("es", "el martes 4 de la tarde", "24T16:00"),
+        ("es", "jueves 10 hs", "26T10:00"),
+        ("es", "mañana 11", "21T11:00"),
+        ("en", "this sat 11", "21T11:00"),
+        ("en", "tmrw 9", "21T09:00"),
+        ("en", "sat 10am", "21T10:00"),
+        ("en", "next tuesday 3pm", "24T15:00"),
+        ("en", "monday 4?", "23T16:00"),
+        ("fr", "vendredi 15 heures", "27T15:00"),
+        ("fr", "samedi 9h", "21T09:00"),
+        ("fr", "mardi 8 heures du soir", "24T20:00"),
+        ("fr", "demain 10", "21T10:00"),
+        ("de", "freitag 15 uhr", "27T15:00"),
+        ("de", "morgen abend um 8", "21T20:00"),
+        ("de", "morgen nachmittag um 3", "21T15:00"),
+        ("de", "morgen früh um 8", "21T08:00"),
+        ("de", "heute abend um 7", "20T19:00"),
+        ("de", "morgen 9", "21T09:00"),
+        ("it", "sabato 10 di mattina", "21T10:00"),
+        ("it", "venerdì 8 di sera", "27T20:00"),
+        ("it", "domani sera alle 8", "21T20:00"),
+        ("ar", "السبت 10 صباحا", "21T10:00"),
+        ("ar", "الاحد 5 مساء", "22T17:00"),
+        ("zh", "周六10点", "21T10:00"),
+        ("ja", "土曜10時", "21T10:00"),
+        ("ko", "토요일 10시", "21T10:00"),
+    ],
+)
+def test_a_bare_hour_behind_a_weekday_is_no_day_of_the_month(language: str, text: str, value: str) -> None:
+    assert _found(text, language) == [(text.rstrip("?"), f"2026-11-{value}")]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "sexta 27", "2026-11-27"),
+        ("pt", "sexta dia 4", "2026-12-04"),
+        ("pt", "sexta 27 à tarde", "2026-11-27"),
+        ("pt", "sexta 4 às 15h", "2026-12-04T15:00"),
+        ("es", "viernes 4", "2026-12-04"),
+        ("fr", "vendredi 27 à 15h", "2026-11-27T15:00"),
+        ("it", "venerdì 27", "2026-11-27"),
+        ("en", "Friday 4th", "2026-12-04"),
+        ("pt", "sexta 3 camisas", "2026-11-27"),
+        ("en", "today 5 pizzas", "2026-11-20"),
+        ("pt", "hoje 50%", "2026-11-20"),
+        ("es", "mañana 9,90", "2026-11-21"),
+    ],
+)
+def test_a_number_that_agrees_with_its_weekday_is_a_day(language: str, text: str, value: str) -> None:
+    assert [found for _, found in _found(text, language)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("de", "5.12. 14 Uhr", "2026-12-05T14:00"),
+        ("de", "am 5.12. um 14 Uhr", "2026-12-05T14:00"),
+        ("de", "05.12.26 14 Uhr", "2026-12-05T14:00"),
+        ("de", "5. 12. 2026", "2026-12-05"),
+        ("en", "5/12 at 10:30 am", "2027-05-12T10:30"),
+        ("pt", "5/12 às 15h", "2026-12-05T15:00"),
+        ("pt", "sábado 5/12", "2026-12-05"),
+        ("es", "5/12", "2026-12-05"),
+    ],
+)
+def test_figures_beside_an_hour_or_a_weekday_are_a_day(language: str, text: str, value: str) -> None:
+    assert [found for _, found in _found(text, language)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "nota 9/10"),
+        ("en", "10/10"),
+        ("en", "1/2 cup"),
+        ("pt", "parcela 2/12 paga"),
+        ("de", "1.5 Liter"),
+    ],
+)
+def test_a_fraction_is_no_day(language: str, text: str) -> None:
+    assert _found(text, language) == []
