@@ -164,6 +164,8 @@ class Config:
     pix_city: str
     manual_payment_text: str
 
+    unpaid_order_days: int
+
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secret: tuple[str, ...] = field(repr=False)
     stripe_api_base_url: str

@@ -222,6 +222,12 @@ GROUPS: Final = (
         Variable("MANUAL_PAYMENT_TEXT", (), "text", "",
                  "What customers are told about a bank transfer. Turns that way of paying on."),
     )),
+    Group("Orders that nobody pays", (
+        Variable("UNPAID_ORDER_DAYS", (), "whole", "3",
+                 "After how many days an order that was not paid ends by itself, which gives its stock back; "
+                 "0 never. Money that comes later takes it up again while the goods are there.",
+                 low=0, high=365),
+    )),
     Group("Payment through Stripe", (
         Variable("STRIPE_SECRET_KEY", (), "text", "",
                  "The secret key (sk_live_..., sk_test_...) or a restricted one (rk_...). Turns payment by "

@@ -5,12 +5,12 @@ transaction; pages call the hand-over verbs. Identities are kept exactly as the 
 of one number are matched, never rewritten. Verbs flush and never commit.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import selectinload
 
 import history
@@ -24,6 +24,7 @@ from models import (
     ContactIdentity,
     Conversation,
     ConversationLabel,
+    Delivery,
     Feedback,
     FeedbackRequest,
     FollowUp,
@@ -302,16 +303,14 @@ def address_of(contact_id: int) -> Person:
 
 
 def opt_out(contact_id: int, *, now: datetime) -> None:
-    """Stop everything that we would send on our own; queued bot messages are cancelled. Idempotent."""
-    changed_rows(
-        update(Contact)
-        .where(Contact.id == contact_id, Contact.opted_out_at.is_(None))
-        .values(opted_out_at=now)
-    )
-    for conversation_id in db.session.scalars(
-        select(Conversation.id).where(Conversation.contact_id == contact_id)
-    ).all():
-        cancel_unsent(conversation_id, now=now, reason="The customer opted out before this was sent.")
+    """Stop everything that we would send on our own; what the bot and the shop had queued is cancelled, all
+    but the goods that were paid for. Idempotent."""
+    is_new = (Contact.id == contact_id, Contact.opted_out_at.is_(None))
+    changed_rows(update(Contact).where(*is_new).values(opted_out_at=now))
+    own = select(Conversation.id).where(Conversation.contact_id == contact_id)
+    for conversation_id in db.session.scalars(own).all():
+        reason = "The customer opted out before this was sent."
+        cancel_unsent(conversation_id, now=now, reason=reason, senders=("bot", "shop"))
 
 
 def opt_in(contact_id: int) -> None:
@@ -372,26 +371,25 @@ def _note_handler(conversation: Conversation, after: str, operator: Operator | N
 
 
 def cancel_unsent(
-    conversation_id: int, *, now: datetime, reason: str = "A person took over before this was sent."
+    conversation_id: int,
+    *,
+    now: datetime,
+    reason: str = "A person took over before this was sent.",
+    senders: Collection[str] = ("bot",),
 ) -> int:
-    """Cancel the bot's messages that have not left, and the repeat of those of unknown fate; gives how
-    many were cancelled."""
-    of_the_bot = (
+    """Cancel the messages of the bot (or of these senders) that have not left, and the repeat of those of
+    unknown fate; gives how many were cancelled. Goods that were paid for leave all the same."""
+    unsent = (
         Message.conversation_id == conversation_id,
         Message.send_due_at.is_not(None),
-        Message.sender == "bot",
+        Message.sender.in_(senders),
+        ~exists().where(Delivery.message_id == Message.id),
     )
-    changed_rows(update(Message).where(*of_the_bot, Message.status == "uncertain").values(send_due_at=None))
+    changed_rows(update(Message).where(*unsent, Message.status == "uncertain").values(send_due_at=None))
     return changed_rows(
         update(Message)
-        .where(*of_the_bot, Message.status == "queued")
-        .values(
-            status="failed",
-            status_at=now,
-            error_code="cancelled",
-            error_text=reason,
-            send_due_at=None,
-        )
+        .where(*unsent, Message.status == "queued")
+        .values(status="failed", status_at=now, error_code="cancelled", error_text=reason, send_due_at=None)
     )
 
 

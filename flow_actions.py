@@ -30,6 +30,7 @@ from action_terms import whole_arg as _whole
 from models import InvestmentProgram, Order, Product, db, reading
 from providers.base import OrderItem
 from shop import catalog, orders, programs
+from shop.stock import OutOfStock
 from wires import careerjet
 
 __all__ = [
@@ -196,7 +197,7 @@ def _add_to_cart(args: Args, ctx: ActionContext) -> ActionResult:
         cart = orders.add_to_cart(
             ctx.conversation_id, ctx.contact_id, product, quantity, now=ctx.now, source=ctx.flow
         )
-    except orders.OutOfStock:
+    except OutOfStock:
         return ActionResult("out_of_stock", {"product": named, "available": product.stock})
     except (orders.OtherCurrency, orders.CartFull):
         return ActionResult(FAILED)
@@ -246,7 +247,7 @@ def _checkout(_args: Args, ctx: ActionContext) -> ActionResult:
         order = orders.place(cart, now=ctx.now)
     except orders.EmptyCart:
         return ActionResult("empty")
-    except orders.OutOfStock as refusal:
+    except OutOfStock as refusal:
         return _ran_out(refusal.shortages[0].product_id, ctx)
     except orders.NotForSale as refusal:
         return _ran_out(refusal.product_id, ctx)

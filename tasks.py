@@ -46,7 +46,7 @@ from cashier import Counter, Errand
 from config import Config
 from consulting import Means
 from crm import appointments, lead_scores
-from lanes import RECEIPTS_LANE
+from lanes import RECEIPTS_LANE, TEMPLATES_LANE
 from message_content import Content
 from models import Message, StoredFile, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
@@ -157,6 +157,15 @@ def follow_up_silent() -> None:
     with once("follow_up_silent", every_secs=240) as is_mine:
         if is_mine and _config().follow_ups:
             for conversation_id in unasked.nudge_silent(_config(), _clock()):
+                wake_outbox(conversation_id)
+
+
+@huey.periodic_task(crontab(minute="*/10"))
+def end_unpaid_orders() -> None:
+    """Close orders that were not paid in time, so that they hold no stock."""
+    with once("end_unpaid_orders", every_secs=500) as is_mine:
+        if is_mine:
+            for conversation_id in unasked.end_unpaid(_config(), _clock()):
                 wake_outbox(conversation_id)
 
 
@@ -306,6 +315,9 @@ def run_lane(key: str) -> None:
     with in_app():
         if key == RECEIPTS_LANE:
             settling.settle_receipts(HOLDER, _clock)
+            return
+        if key == TEMPLATES_LANE:
+            settling.settle_templates(HOLDER, _clock)
             return
         worked = pipeline.work_inbound(key, _desk())
         for conversation_id in worked.conversation_ids:

@@ -1,4 +1,5 @@
-"""What the desk writes without having been asked: news to owners, follow-ups, goods that had to wait.
+"""What the desk does without having been asked: news to owners, follow-ups, goods that had to wait, orders
+that nobody pays.
 
 `tasks` calls these on its schedule and wakes the conversations that they give. Each commits by itself, one
 message at a time, and asks nobody outside.
@@ -9,7 +10,7 @@ from datetime import datetime
 from config import Config
 from models import db, reading
 from owner import notices
-from shop import delivery, nudges
+from shop import delivery, lapsing, nudges
 
 
 def tell_owners(config: Config, now: datetime) -> list[int]:
@@ -52,6 +53,20 @@ def bring_goods(config: Config, now: datetime) -> list[int]:
     woken = []
     for order_id in order_ids:
         conversation_id = delivery.bring_due(order_id, config=config, now=now)
+        db.session.commit()
+        if conversation_id is not None:
+            woken.append(conversation_id)
+    return woken
+
+
+def end_unpaid(config: Config, now: datetime) -> list[int]:
+    """End the orders that were not paid in time, one commit each; gives the conversations to wake."""
+    with reading():
+        order_ids = lapsing.waiting_too_long(config, now)
+        db.session.rollback()
+    woken = []
+    for order_id in order_ids:
+        conversation_id = lapsing.lapse(order_id, config=config, now=now)
         db.session.commit()
         if conversation_id is not None:
             woken.append(conversation_id)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel.numbers import NumberFormatError, list_currencies, parse_decimal
+from babel.numbers import NumberFormatError, parse_decimal
 from flask_babel import format_decimal, get_locale
 from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -22,8 +22,9 @@ import media
 import vault
 from config import Config
 from models import StoredFile, db
-from shop import assortment, catalog, delivery
+from shop import assortment, catalog, delivery, pictures
 from shop.assortment import Goods, Wording
+from shop.pictures import NoPicture
 from vocabulary import TEXT_LANGUAGES
 
 WHOLE_MAX_DIGITS: Final = 9
@@ -124,7 +125,7 @@ def read_form(fields: Mapping[str, str], files: MultiDict[str, FileStorage], con
 
 def read_goods(form: Form, *, language: str, config: Config) -> Goods:
     """Read the form as a product; what cannot be read is noted at its field and left out."""
-    currency = _chosen(form, "currency", list_currencies())
+    currency = _chosen(form, "currency", assortment.current_currencies(), default=CURRENCIES[0])
     before = _stock_before(form)
     return Goods(
         language=language,
@@ -140,7 +141,7 @@ def read_goods(form: Form, *, language: str, config: Config) -> Goods:
         offer_ends_at=_time(form, "offer_ends_at", config.zone),
         attribution_days=_whole(form, "attribution_days"),
         image_id=form.files["image"].id if "image" in form.files else None,
-        delivery_kind=_chosen(form, "delivery_kind", delivery.KINDS),
+        delivery_kind=_chosen(form, "delivery_kind", delivery.KINDS, default=delivery.KINDS[0]),
         delivery_text=form.written.get("delivery_text", "").replace("\r\n", "\n"),
         delivery_file_id=form.files["delivery_file"].id if "delivery_file" in form.files else None,
         position=_whole(form, "position") or 0,
@@ -174,7 +175,7 @@ def _price(form: Form, currency: str) -> int | None:
     if minor != minor.to_integral_value():
         form.problems["price"] = "digits"
         return None
-    if not 0 < minor <= assortment.PRICE_MAX_MINOR:
+    if not 0 <= minor <= assortment.PRICE_MAX_MINOR:
         form.problems["price"] = "out_of_range"
         return None
     return int(minor)
@@ -210,23 +211,27 @@ def _time(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def _chosen(form: Form, name: str, known: Collection[str]) -> str:
+def _chosen(form: Form, name: str, known: Collection[str], *, default: str) -> str:
     typed = form.written.get(name, "")
     if typed in known:
         return typed
     form.problems[name] = "none"
-    return next(iter(known))
+    return default
 
 
 # --- files --------------------------------------------------------------------------------------------------
 
 
 def _keep_picture(form: Form, name: str, sent: FileStorage, config: Config) -> StoredFile | None:
-    """Keep a picture of a kind that WhatsApp shows; its first bytes count, not its name."""
+    """Keep a picture of a kind that WhatsApp shows; what it holds counts, not its name."""
     content = sent.stream.read(PICTURE_MAX_BYTES + 1)
-    kind = assortment.picture_kind(content)
-    if kind is None:
-        form.problems[name] = "no_picture"
+    if len(content) > PICTURE_MAX_BYTES:
+        form.problems[name] = "large"
+        return None
+    try:
+        kind = pictures.picture_kind(content)
+    except NoPicture as refused:
+        form.problems[name] = refused.code
         return None
     return _keep(form, name, content, kind, sent, config, PICTURE_MAX_BYTES)
 
@@ -290,7 +295,7 @@ _WORDS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
         _("This cannot be read as a price. Write it as %(example)s.", example=price_field(149700, "BRL"))
     ),
     ("price", "digits"): lambda: str(_("This currency has fewer digits behind the point.")),
-    ("price", "out_of_range"): lambda: str(_("A price is more than nothing and not that large.")),
+    ("price", "out_of_range"): lambda: str(_("A price is not below nothing and not that large.")),
     ("stock", "out_of_range"): lambda: str(_("From 0 to 1,000,000, or empty for unlimited.")),
     ("attribution_days", "out_of_range"): lambda: str(_("From 1 to 365 days, or empty.")),
     ("position", "out_of_range"): lambda: str(_("From 0 to 9999.")),
@@ -301,7 +306,9 @@ _WORDS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("delivery_file", "missing"): lambda: str(_("Choose the file that the customer gets.")),
     ("delivery_file", "large"): lambda: str(_("The file is larger than 64 MB.")),
     ("image", "large"): lambda: str(_("The picture is larger than 5 MB, which WhatsApp does not take.")),
-    ("image", "no_picture"): lambda: str(_("This is no PNG or JPEG picture.")),
+    ("image", "no_picture"): lambda: str(_("This is no whole PNG or JPEG picture.")),
+    ("image", "pixels"): lambda: str(_("The picture has more than 25 million points. Make it smaller.")),
+    ("image", "colours"): lambda: str(_("WhatsApp takes pictures in RGB colours, 8 bits each. Save it so.")),
     ("keys", "many"): lambda: str(_("Add at most 10,000 keys at once.")),
     ("keys", "long"): lambda: str(_("A key has 190 characters at most, one on each line.")),
     ("", BAD): lambda: str(_("Write a whole number.")),

@@ -14,24 +14,23 @@ import media
 from admin import product_form
 from admin.product_form import CURRENCIES, Form
 from auth import current_config
+from dashboard import arguments
 from dashboard.arguments import row_id
 from models import Product, StoredFile, db, utc_now
-from shop import assortment, catalog
+from shop import assortment, catalog, pictures
 from shop.assortment import Goods, InUse, Refused
 from vocabulary import TEXT_LANGUAGES
 
 PAGE_SIZE: Final = 50
-PAGES_MAX: Final = 10_000
-SEARCH_MAX_CHARS: Final = 80
 
 bp = Blueprint("products", __name__)
 
 
 @bp.get("/products")
 def products() -> ResponseReturnValue:
-    words = request.args.get("q", "")[:SEARCH_MAX_CHARS].replace("\0", "").strip()
+    words = arguments.words()
     wanted = request.args.get("category", type=row_id)
-    page = min(max(request.args.get("page", 1, type=int), 1), PAGES_MAX)
+    page = arguments.page_number()
     rows = assortment.list_products(words, wanted, limit=PAGE_SIZE + 1, offset=(page - 1) * PAGE_SIZE)
     return render_template(
         "admin/products.html",
@@ -110,7 +109,7 @@ def picture(product_id: int) -> ResponseReturnValue:
     row = _row(product_id)
     file = db.session.get(StoredFile, row.image_id) if row.image_id is not None else None
     path = media.file_of(file, current_config().media_dir) if file is not None else None
-    if file is None or path is None or file.mime_type not in assortment.PICTURES:
+    if file is None or path is None or file.mime_type not in pictures.KINDS.values():
         abort(404)
     return send_file(path, mimetype=file.mime_type)
 

@@ -37,7 +37,8 @@ from models import (
     db,
     utc_now,
 )
-from shop import catalog, delivery, orders, payments, refunds, sales, till
+from shop import catalog, delivery, orders, payments, refunds, sales, standing, till
+from shop.stock import OutOfStock
 
 REASON_MAX_CHARS = 200
 KEY_BYTES = 16
@@ -143,7 +144,7 @@ def take_up(order_id: int) -> ResponseReturnValue:
         is_done = orders.take_up_again(
             found, config=current_config(), now=utc_now(), operator_id=current_user.id
         )
-    except orders.OutOfStock as refusal:
+    except OutOfStock as refusal:
         missing = ", ".join(shortage.name for shortage in refusal.shortages)
         return _refused(found, _("There are too few left of %(names)s.", names=missing))
     if not is_done:
@@ -215,6 +216,7 @@ def _page(found: Order) -> OrderPage:
     made = [refund for row in rows for refund in refunds.refunds_of(row.id)]
     ids = {
         "order": [found.id],
+        standing.RECORD: [found.id],
         "payment": [row.id for row in rows],
         "refund": [row.id for row in made],
         "delivery": [row.id for row in goods],

@@ -37,6 +37,7 @@ def record_word(record: str) -> str:
     """Name what a step belongs to."""
     words: Mapping[str, str] = {
         "order": _("Order"),
+        "order_payment": _("Money for the order"),
         "payment": _("Payment"),
         "refund": _("Refund"),
         "delivery": _("Goods"),

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from babel.numbers import get_currency_precision
+from babel.core import get_global
+from babel.numbers import get_currency_precision, get_territory_currencies
 from sqlalchemy import case, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -237,7 +238,7 @@ def problems_of(goods: Goods, product: Product | None, *, now: datetime) -> dict
         problems["category"] = "none"
     if goods.niche_id is not None and db.session.get(Niche, goods.niche_id) is None:
         problems["niche"] = "none"
-    if goods.price_minor is None or not 0 < goods.price_minor <= PRICE_MAX_MINOR:
+    if goods.price_minor is None or not 0 <= goods.price_minor <= PRICE_MAX_MINOR:
         problems["price"] = "out_of_range"
     if goods.stock is not None and not 0 <= goods.stock <= STOCK_MAX:
         problems["stock"] = "out_of_range"
@@ -302,6 +303,12 @@ def _new_sku(name: str) -> str:
         number += 1
         sku = f"{stem}-{number}"
     return sku
+
+
+def current_currencies() -> frozenset[str]:
+    """Give the currencies that some country pays with today: no cruzeiro, no gold, no test code."""
+    countries = get_global("territory_currencies")
+    return frozenset(code for country in countries for code in get_territory_currencies(country))
 
 
 def currency_precision(currency: str) -> int:
@@ -445,14 +452,6 @@ def _note(
     history.note_change(
         record, record_id, before=before, after=after, actor="operator", now=now, operator_id=operator_id
     )
-
-
-def picture_kind(content: bytes) -> str | None:
-    """Name the type of a picture that WhatsApp shows, by its first bytes; None for anything else."""
-    return next((mime for mime, start in PICTURES.items() if content.startswith(start)), None)
-
-
-PICTURES: Final[Mapping[str, bytes]] = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
 def shelf_of(kind: type[Category] | type[Niche], shelf_id: int) -> Shelf | None:

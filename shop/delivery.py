@@ -316,7 +316,7 @@ def _send(
     if words_of_it is None:
         _alert_missing(order, product, now)
         return False
-    ids = tell(reader, [Text(words_of_it)], now=now, operator_id=operator_id)
+    ids = tell(reader, [Text(words_of_it)], now=now, operator_id=operator_id, is_owed=True)
     row.message_id, row.sent_at, row.sent_count = ids[0], now, row.sent_count + 1
     _note(row, "sent", now, actor, operator_id)
     db.session.flush()

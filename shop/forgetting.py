@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 import history
 from models import Base, Delivery, LicenceKey, OrderItem, Payment, PaymentEvent, Refund, Sale, db
+from shop import standing
 from statements import changed_rows
 
 
@@ -18,6 +19,7 @@ def purchases_of(order_ids: Sequence[int], contact_ids: Sequence[int]) -> Mappin
     payments = _payments(order_ids)
     steps = {
         "order": order_ids,
+        standing.RECORD: order_ids,
         **{name: _ids(name, order_ids) for name in ("payment", "refund", "delivery")},
     }
     return {
@@ -35,7 +37,8 @@ def forget_purchases(order_ids: Sequence[int], contact_ids: Sequence[int]) -> No
     """Delete what tells of these orders' money and goods; their lines and the orders themselves follow."""
     for name in ("payment", "refund", "delivery"):
         history.forget(name, _ids(name, order_ids))
-    history.forget("order", order_ids)
+    for name in ("order", standing.RECORD):
+        history.forget(name, order_ids)
     payment_ids, delivery_ids = _ids("payment", order_ids), _ids("delivery", order_ids)
     changed_rows(delete(PaymentEvent).where(PaymentEvent.payment_id.in_(payment_ids)))
     changed_rows(delete(Refund).where(Refund.payment_id.in_(payment_ids)))

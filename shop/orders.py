@@ -5,7 +5,7 @@ Flow actions, the pipeline (for WhatsApp catalogue orders) and operators' pages 
 and never commit, and take no payment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,9 +17,10 @@ from alerts import settle
 from config import Config
 from models import Order, OrderItem, Product, db
 from record_numbers import ORDER, number_of, read_number
-from shop import payments
+from shop import payments, stock
 from shop.catalog import Shortage, product_by_sku
 from shop.holding import hold
+from shop.stock import OutOfStock
 
 MAX_QUANTITY = 999
 MAX_LINES = 50
@@ -33,14 +34,6 @@ class NotForSale(Exception):
     def __init__(self, product_id: int | None = None) -> None:
         super().__init__(f"product {product_id} is not for sale")
         self.product_id = product_id
-
-
-class OutOfStock(Exception):
-    """Fewer are left than wanted; `shortages` tells which."""
-
-    def __init__(self, shortages: Sequence[Shortage]) -> None:
-        super().__init__(", ".join(f"{s.name}: {s.left} of {s.wanted}" for s in shortages))
-        self.shortages = tuple(shortages)
 
 
 class OtherCurrency(Exception):
@@ -190,20 +183,17 @@ def place(order: Order, *, now: datetime, actor: str = "customer") -> Order:
         return order
     if not order.items:
         raise EmptyCart
-    products = _products_for_update(order)
+    products = stock.hold_products(order)
     for product in products.values():
         if not product.is_active:
             raise NotForSale(product.id)
-    shortages = [s for s in (_shortage(products[i.product_id], i.quantity) for i in order.items) if s]
-    if shortages:
-        raise OutOfStock(shortages)
     if any(sold.currency != order.currency for sold in products.values()):
         raise OtherCurrency
     if any(item.price_minor != products[item.product_id].price_minor for item in order.items):
         raise PriceChanged
+    stock.take(order)
     for item in order.items:
         item.name = products[item.product_id].name
-    _take_stock(order, products)
     history.note_change("order", order.id, before="", after="placed", actor=actor, now=now)
     order.status = "placed"
     order.placed_at = now
@@ -218,7 +208,7 @@ def reprice(cart: Order, *, now: datetime) -> list[Product]:
 
     Gives what went out. A cart that is emptied by it is gone.
     """
-    products = _products_for_update(cart)
+    products = stock.hold_products(cart)
     gone = [sold for sold in products.values() if sold.currency != cart.currency]
     for item in list(cart.items):
         sold = products[item.product_id]
@@ -249,10 +239,9 @@ def cancel(
         "order", order.id, before="placed", after="cancelled", actor=actor, now=now, operator_id=operator_id,
         reason=reason,
     )  # fmt: skip
-    settle(f"payment_claimed:{order.id}", now=now)
-    for product in _products_for_update(order).values():
-        if product.stock is not None:
-            product.stock += sum(item.quantity for item in order.items if item.product_id == product.id)
+    for topic in ("payment_claimed", "order_placed", "payment_failed"):
+        settle(f"{topic}:{order.id}", now=now)
+    stock.give_back(order)
     order.status = "cancelled"
     order.updated_at = now
     db.session.flush()
@@ -268,14 +257,10 @@ def take_up_again(order: Order, *, config: Config, now: datetime, operator_id: i
     hold(order)
     if order.status != "cancelled" or order.payment_status != "paid":
         return False
-    products = _products_for_update(order)
-    shortages = [s for s in (_shortage(products[i.product_id], i.quantity) for i in order.items) if s]
-    if shortages:
-        raise OutOfStock(shortages)
+    stock.take(order)
     if not payments.take_up_again(order, config=config, now=now, operator_id=operator_id):
+        stock.give_back(order)
         return False
-    _take_stock(order, products)
-    db.session.flush()
     return True
 
 
@@ -350,36 +335,9 @@ def _add_line(cart: Order, product: Product, quantity: int) -> None:
 
 
 def _refuse_shortage(product: Product, wanted: int) -> None:
-    shortage = _shortage(product, wanted)
-    if shortage is not None:
-        raise OutOfStock([shortage])
-
-
-def _shortage(product: Product, wanted: int) -> Shortage | None:
-    if product.stock is None or product.stock >= wanted:
-        return None
-    return Shortage(product.id, product.name, wanted, product.stock)
-
-
-def _take_stock(order: Order, products: Mapping[int, Product]) -> None:
-    for item in order.items:
-        sold = products[item.product_id]
-        if sold.stock is not None:
-            sold.stock -= item.quantity
-
-
-def _products_for_update(order: Order) -> dict[int, Product]:
-    """Lock the order's products, always in the same sequence, so that two buyers of the last one cannot
-    both win.
-    """
-    rows = db.session.scalars(
-        select(Product)
-        .where(Product.id.in_([item.product_id for item in order.items]))
-        .order_by(Product.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    return {product.id: product for product in rows}
+    missing = stock.shortage(product, wanted)
+    if missing is not None:
+        raise OutOfStock([missing])
 
 
 def _recount(order: Order, now: datetime) -> None:

@@ -25,9 +25,9 @@ import media
 import texts
 from alerts import raise_alert, settle
 from config import Config
-from message_content import Content, Media, Text
+from message_content import Text
 from models import Order, Payment, StoredFile, db
-from shop import catalog, delivery, pix, sales, telling
+from shop import catalog, delivery, pix, sales, showing, standing, stock, telling
 from shop.delivery import HandedOver
 from shop.holding import hold
 from shop.till import BY_SERVICE, MANUAL, PIX, offered, till
@@ -271,7 +271,7 @@ def opened(
     payment.due_at, payment.error = None, ""
     db.session.flush()
     if payment.status == "pending":
-        show(payment, config=config, now=now)
+        showing.show(payment, now=now)
     return order.conversation_id
 
 
@@ -296,36 +296,6 @@ def opening_failed(payment: Payment, message: str, *, is_retryable: bool, now: d
     told = texts.text("payment_link_failed", reader.language, number=order.number)
     telling.tell(reader, [Text(told)], now=now)
     return order.conversation_id
-
-
-def show(payment: Payment, *, config: Config, now: datetime) -> list[int]:
-    """Queue what a customer needs to pay: the picture, the code alone in a message to copy, the link.
-    Flushes.
-    """
-    order = db.session.get_one(Order, payment.order_id)
-    reader = telling.reader_of(order.conversation_id, now)
-    return telling.tell(reader, contents_of(payment, order, reader), now=now)
-
-
-def contents_of(payment: Payment, order: Order, reader: telling.Reader) -> list[Content]:
-    """Give the messages that show a payment."""
-    kept = to_pay(payment)
-    total = reader.money(payment.amount_minor, payment.currency)
-    contents: list[Content] = []
-    if kept.picture_id is not None:
-        caption = texts.text("payment_pix", reader.language, number=order.number, total=total)
-        contents.append(Media("image", file_id=kept.picture_id, caption=caption))
-    if kept.code:
-        contents.append(Text(kept.code))
-    if kept.link:
-        words = texts.text("payment_link", reader.language, number=order.number, total=total, url=kept.link)
-        contents.append(Text(words))
-    if kept.instructions:
-        words = texts.text(
-            "payment_manual", reader.language, number=order.number, total=total, given=kept.instructions
-        )
-        contents.append(Text(words))
-    return contents
 
 
 # --- money that arrived -------------------------------------------------------------------------------------
@@ -375,17 +345,40 @@ def confirm(
     if order.payment_status in PAID_STATES:
         _alert("payment_twice", order, f"Order {order.number} was paid twice ({total}): pay one back", now)
         return _confirmation("twice", payment, order)
-    if order.status != "placed":
-        order.payment_status, order.paid_at = "paid", now
-        db.session.flush()
-        words = (
-            f"{total} came for order {order.number}, which was cancelled: pay it back or take the order up"
-        )
-        _alert("payment_late", order, words, now)
+    if order.status != "placed" and not _revive(order):
+        _keep_late(order, total, actor, now, operator_id)
         return _confirmation("late", payment, order)
     return _confirmation(
         "paid", payment, order, _pay(order, payment.method, actor, config, now, operator_id, total)
     )
+
+
+def _revive(order: Order) -> bool:
+    """Take up again an order that had waited too long for this money, if its goods are still there.
+
+    One that somebody cancelled stays cancelled: a person decides.
+    """
+    last = next(reversed(history.changes_of("order", order.id)), None)
+    if order.status != "cancelled" or last is None or last.actor != "system":
+        return False
+    try:
+        stock.take(order)
+    except stock.OutOfStock:
+        return False
+    return True
+
+
+def _keep_late(order: Order, total: str, actor: str, now: datetime, operator_id: int | None) -> None:
+    """Keep money in sight that came for a cancelled order, and tell both sides."""
+    standing.stand(order, "paid", actor=actor, now=now, operator_id=operator_id)
+    order.paid_at = now
+    db.session.flush()
+    words = f"{total} came for order {order.number}, which was cancelled: pay it back or take the order up"
+    _alert("payment_late", order, words, now)
+    reader = telling.reader_of(order.conversation_id, now)
+    total = reader.money(order.total_minor, order.currency)
+    told = texts.text("payment_late", reader.language, number=order.number, total=total)
+    telling.tell(reader, [Text(told)], now=now)
 
 
 def give(order: Order, *, config: Config, now: datetime) -> bool:
@@ -424,22 +417,19 @@ def _pay(
     history.note_change(
         "order", order.id, before=order.status, after="paid", actor=actor, now=now, operator_id=operator_id
     )
-    order.status, order.payment_status, order.paid_at = "paid", "paid", now
+    standing.stand(order, "paid", actor=actor, now=now, operator_id=operator_id)
+    order.status, order.paid_at = "paid", now
     db.session.flush()
     ask_at_once(order.id, now=now)
-    sales.record(order, method, now=now)
-    reader = telling.reader_of(order.conversation_id, now)
-    words = texts.text(
-        "payment_confirmed",
-        reader.language,
-        number=order.number,
-        total=reader.money(order.total_minor, order.currency),
-    )
-    telling.tell(reader, [Text(words)], now=now)
+    if order.total_minor > 0:  # a gift is neither a sale nor news of money
+        sales.record(order, method, now=now)
+        reader = telling.reader_of(order.conversation_id, now)
+        told = reader.money(order.total_minor, order.currency)
+        words = texts.text("payment_confirmed", reader.language, number=order.number, total=told)
+        telling.tell(reader, [Text(words)], now=now)
+        _alert("paid", order, f"Order {order.number} is paid: {total}", now)
     delivery.prepare(order, now=now)
-    handed_over = delivery.hand_over(order, config=config, now=now)
-    _alert("paid", order, f"Order {order.number} is paid: {total}", now)
-    return handed_over
+    return delivery.hand_over(order, config=config, now=now)
 
 
 def _note_mismatch(
@@ -484,7 +474,7 @@ def claim(order: Order, *, now: datetime, message_id: int | None = None, is_rece
         if is_receipt and message_id is not None:
             payment.receipt_message_id = message_id
     if order.payment_status == "unpaid":
-        order.payment_status = "claimed"
+        standing.stand(order, "claimed", actor="customer", now=now)
     db.session.flush()
     ask_at_once(order.id, now=now)
     total = catalog.price_text(order.total_minor, order.currency, "en")

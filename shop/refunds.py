@@ -16,7 +16,7 @@ import texts
 from alerts import raise_alert, settle
 from message_content import Text
 from models import Order, Payment, Refund, db
-from shop import delivery, sales, telling
+from shop import delivery, sales, standing, telling
 from shop.holding import hold
 from shop.payments import payments_of
 from shop.till import BY_SERVICE
@@ -191,7 +191,8 @@ def _settle(
 
 def _uncover(order: Order, covered: int, actor: str, now: datetime, operator_id: int | None) -> None:
     is_whole = covered <= 0
-    order.payment_status = "refunded" if is_whole else "partly_refunded"
+    after = "refunded" if is_whole else "partly_refunded"
+    standing.stand(order, after, actor=actor, now=now, operator_id=operator_id)
     sales.note_refund(order, order.total_minor - max(covered, 0), is_whole=is_whole, now=now)
     if is_whole:
         settle(f"payment_late:{order.id}", now=now)

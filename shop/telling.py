@@ -22,13 +22,14 @@ from shop import catalog
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Whom we write to, through which number and in which language; `is_reachable` while the window is
-    open.
+    open. Who asked for silence gets nothing but what she paid for.
     """
 
     conversation_id: int
     language: str
     number: Number | None
     is_reachable: bool
+    has_opted_out: bool = False
 
     def money(self, minor: int, currency: str) -> str:
         return catalog.price_text(minor, currency, self.language)
@@ -41,14 +42,25 @@ def reader_of(conversation_id: int, now: datetime) -> Reader:
     number = integrations.number(conversation.integration_id)
     is_open = conversations.is_window_open(conversation.last_inbound_at, now)
     language = texts.text_language(contact.language or (number.language if number else None))
-    return Reader(conversation_id, language, number, number is not None and is_open)
+    is_reachable = number is not None and is_open
+    return Reader(conversation_id, language, number, is_reachable, contact.has_opted_out)
 
 
 def tell(
-    reader: Reader, contents: Sequence[Content], *, now: datetime, operator_id: int | None = None
+    reader: Reader,
+    contents: Sequence[Content],
+    *,
+    now: datetime,
+    operator_id: int | None = None,
+    is_owed: bool = False,
 ) -> list[int]:
-    """Queue messages and give their ids; none when the customer cannot be written to now. Flushes."""
+    """Queue messages and give their ids; none when the customer cannot be written to now. Flushes.
+
+    `is_owed` is what she has paid for: it leaves also after she asked for silence.
+    """
     if reader.number is None or not reader.is_reachable or not contents:
+        return []
+    if reader.has_opted_out and not is_owed:
         return []
     ids = whatsapp_service.queue(
         reader.conversation_id,

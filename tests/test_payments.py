@@ -11,7 +11,8 @@ import learning
 import media
 import privacy
 from models import Contact, Conversation, Message, Operator, Outcome, Sale, StateChange, db
-from shop import delivery, orders, payments, pix, refunds, sales, till
+from shop import delivery, orders, payments, pix, refunds, sales, standing, till
+from shop.stock import OutOfStock
 from tests import page_rows
 from tests.paying import EVERY_WAY, PIX, arrived, make_order, number_of, open_topics, payment_row, told
 from tests.records import NOW, make_conversation, make_product
@@ -27,6 +28,10 @@ def shop(app, load_config):
 
 def start(order, config, method="pix"):
     return payment_row(payments.start(order, method, config=config, now=NOW).payment_id)
+
+
+def money_steps(order):
+    return [(c.before, c.after, c.actor) for c in history.changes_of(standing.RECORD, order.id)]
 
 
 # --- what is offered ----------------------------------------------------------------------------------------
@@ -200,6 +205,22 @@ def test_money_for_a_cancelled_order_is_kept_in_sight_and_can_be_taken_up(shop):
     assert f"payment_late:{order.id}" not in open_topics()
 
 
+def test_how_an_order_stands_with_its_money_is_kept_step_by_step(shop):
+    order = make_order()
+    payment = start(order, shop)
+    payments.claim(order, now=NOW)
+    payments.claim(order, now=NOW)
+    payments.confirm(payment, **arrived(order, shop))
+    refunds.refund(payment, 100, key="a", actor="operator", now=NOW)
+    refunds.refund(payment, order.total_minor - 100, key="b", actor="operator", now=NOW)
+    assert money_steps(order) == [
+        ("unpaid", "claimed", "customer"),
+        ("claimed", "paid", "operator"),
+        ("paid", "partly_refunded", "operator"),
+        ("partly_refunded", "refunded", "operator"),
+    ]
+
+
 def test_a_cancelled_order_is_taken_up_again_only_from_stock(shop):
     product = make_product(stock=1)
     order = make_order(product)
@@ -207,7 +228,7 @@ def test_a_cancelled_order_is_taken_up_again_only_from_stock(shop):
     orders.cancel(order, now=NOW)
     make_order(product)
     payments.confirm(payment, **arrived(order, shop))
-    with pytest.raises(orders.OutOfStock):
+    with pytest.raises(OutOfStock):
         orders.take_up_again(order, config=shop, now=NOW, operator_id=1)
     product.stock = 1
     assert orders.take_up_again(order, config=shop, now=NOW, operator_id=make_operator())
@@ -373,7 +394,7 @@ def test_a_deleted_person_leaves_a_figure_and_no_free_key(shop):
     contact = db.session.get_one(Contact, order.contact_id)
     kept = privacy.export_person([contact], now=NOW)
     assert [len(kept[name]) for name in ("payments", "deliveries", "sales")] == [1, 1, 1]
-    steps = ["placed", "paid", "pending", "confirmed", "pending", "sent"]
+    steps = ["placed", "paid", "paid", "pending", "confirmed", "pending", "sent"]
     assert [step["after"] for step in kept["state_changes"]] == steps
     privacy.delete_person([contact])
     db.session.expire_all()

@@ -17,11 +17,12 @@ from dashboard.languages import HTML_LANGUAGES
 from models import Category, LicenceKey, Niche, Order, OrderItem, Product, StateChange, StoredFile, db
 from tests.browsing import AS_BROWSER, get, post, sign_in, token
 from tests.page_rows import AGENT_EMAIL, EVIL
+from tests.pictures import picture_bytes
 from tests.records import make_conversation, make_product
 
 LIST = "/products"
 NEW = "/products/new"
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
+PNG = picture_bytes()
 FULL = {
     "name_pt": "Curso de Violão",
     "name_en": "Guitar Course",
@@ -125,11 +126,12 @@ def test_a_price_is_read_as_its_reader_writes_it(
         ("price", "", "Escreva o preço."),
         ("price", "97.00", "1.497,00"),
         ("price", "dez reais", "1.497,00"),
-        ("price", "-5", "mais que nada"),
-        ("price", "0", "mais que nada"),
+        ("price", "-5", "abaixo de zero"),
+        ("currency", "BRC", "Escolha uma destas"),
+        ("currency", "XTS", "Escolha uma destas"),
         ("price", "NaN", "preço"),
         ("price", "0,005", "casas"),
-        ("price", "9" * 30, "mais que nada"),
+        ("price", "9" * 30, "abaixo de zero"),
         ("currency", "XXL", "Escolha"),
         ("stock", "muitos", "número inteiro"),
         ("stock", "-1", "número inteiro"),
@@ -197,7 +199,9 @@ def test_only_a_seal_of_ours_names_a_file(app: Flask, manager: FlaskClient, cate
         assert db.session.query(Product).filter(Product.image_id.is_not(None)).count() == 1
 
 
-@pytest.mark.parametrize("content", [b"<script>alert(1)</script>", b"GIF89a" + b"\0" * 20, b""])
+@pytest.mark.parametrize(
+    "content", [b"<script>alert(1)</script>", b"GIF89a" + b"\0" * 20, b"", PNG[:50], PNG[:8] + b"\0" * 64]
+)
 def test_a_picture_is_known_by_its_content(manager: FlaskClient, category_id: int, content: bytes) -> None:
     fields = FULL | {"category": str(category_id)}
     answer = send(manager, NEW, **fields, image=(BytesIO(content), "a.png"))

@@ -8,6 +8,7 @@ import pytest
 import providers.base
 from models import Category, Order, OrderItem, Product, db
 from shop import catalog, orders, programs
+from shop.stock import OutOfStock
 from tests.records import NOW, make_conversation, make_product
 
 
@@ -108,14 +109,14 @@ def test_a_conversation_has_one_cart_and_one_line_per_product(conversation):
 def test_the_cart_counts_what_it_holds_against_the_stock(conversation):
     product = make_product(stock=3)
     add(conversation, product, 2)
-    with pytest.raises(orders.OutOfStock) as refusal:
+    with pytest.raises(OutOfStock) as refusal:
         add(conversation, product, 2)
     assert refusal.value.shortages == (catalog.Shortage(product.id, product.name, 4, 3),)
     assert orders.cart_of(conversation.id).items[0].quantity == 2
 
 
 def test_a_refused_first_product_opens_no_cart(conversation):
-    with pytest.raises(orders.OutOfStock):
+    with pytest.raises(OutOfStock):
         add(conversation, make_product(stock=0))
     with pytest.raises(orders.NotForSale):
         add(conversation, None)
@@ -161,7 +162,7 @@ def test_placing_checks_the_stock_again(conversation):
     product = make_product(stock=2)
     cart = add(conversation, product, 2)
     product.stock = 1
-    with pytest.raises(orders.OutOfStock):
+    with pytest.raises(OutOfStock):
         orders.place(cart, now=NOW)
     assert (cart.status, product.stock) == ("cart", 1)
     product.stock, product.is_active = 2, False
@@ -199,7 +200,7 @@ def test_two_buyers_cannot_both_have_the_last_one(conversation):
     neighbour = make_conversation("34600111222", "Luis")
     carts = [add(conversation, product), add(neighbour, product)]
     orders.place(carts[0], now=NOW)
-    with pytest.raises(orders.OutOfStock):
+    with pytest.raises(OutOfStock):
         orders.place(carts[1], now=NOW)
 
 
