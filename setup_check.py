@@ -4,14 +4,11 @@ The command `check-setup` asks; it is the only caller. It reads rows, asks the p
 and changes nothing. No check raises: what goes wrong inside one is its finding.
 """
 
-import smtplib
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
 
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
@@ -29,6 +26,7 @@ from menu_flows import shipped
 from models import Integration, Operator, WebhookEvent, Worker, db
 from providers import provider
 from shop import pix
+from wires import smtp
 from wires.payment import PaymentError
 from wires.payment_services import payment_services
 
@@ -285,35 +283,17 @@ def payment_findings(config: Config) -> Iterator[Finding]:
 
 
 def _mail(config: Config) -> Iterator[Finding]:
+    """Sign in at the mail server, and say what alerts and invitations need beside it."""
     if not config.smtp_url:
         return
-    try:
-        _knock(config.smtp_url)
-    except (OSError, smtplib.SMTPException) as error:
-        yield Finding("mail", "fail", f"the server does not take us ({_first_line(error)}); look at SMTP_URL")
+    error = smtp.check(config.smtp_url, timeout_secs=SMTP_TIMEOUT_SECS)
+    if error is not None:
+        yield Finding("mail", "fail", f"{error.operator_message} Look at SMTP_URL")
+    elif not config.mail_sender:
+        yield Finding("mail", "fail", "nobody to send from: set MAIL_FROM")
     else:
-        yield Finding("mail", "ok", f"{urlsplit(config.smtp_url).hostname} takes our login")
-
-
-def _knock(smtp_url: str) -> None:
-    """Connect and sign in as we would for a letter, and leave."""
-    parts = urlsplit(smtp_url)
-    host = parts.hostname or ""
-    with _connect(parts.scheme, host, parts.port) as server:
-        server.ehlo()
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls(context=ssl.create_default_context())
-            server.ehlo()
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.noop()
-
-
-def _connect(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
-    if scheme == "smtps":
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(host, port or 465, timeout=SMTP_TIMEOUT_SECS, context=context)
-    return smtplib.SMTP(host, port or 587, timeout=SMTP_TIMEOUT_SECS)
+        words = f"{smtp.host_of(config.smtp_url)} takes our login; letters come from {config.mail_sender}"
+        yield Finding("mail", "ok", words)
 
 
 def _model(config: Config) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Encrypts what must not lie open in the database, and signs what must come back unchanged, with SECRET_KEY.
 
-Pure: called by `integrations`. A value that does not decrypt (another SECRET_KEY) is reported, never guessed.
+Pure. A value that does not decrypt (another SECRET_KEY) is reported, never guessed.
 """
 
 import base64
@@ -45,6 +45,11 @@ def signed_text(given: str, secret_key: str) -> str | None:
     text, _, seal_ = given.rpartition(".")
     is_ours = hmac.compare_digest(_seal_of(text, secret_key).encode(), seal_.encode("utf-8", "replace"))
     return text if text and is_ours else None
+
+
+def derive(secret_key: str, purpose: str, length: int) -> bytes:
+    """Give bytes that follow from SECRET_KEY and a purpose: the same everywhere, known to nobody else."""
+    return HKDF(SHA256(), length=length, salt=None, info=purpose.encode()).derive(secret_key.encode())
 
 
 def _seal_of(text: str, secret_key: str) -> str:

@@ -36,6 +36,7 @@ from models import (
     utc_now,
 )
 from tests.fakes.chat_models import KEY, MODEL, RudeChatModels
+from tests.fakes.smtp import FakeSmtp
 from training import examples
 
 PHONE = "5581998765432"
@@ -375,6 +376,21 @@ def test_a_living_worker_and_a_mail_server_that_is_away_are_seen(load_config):
     result = run(application, "check-setup", "--json")
     levels = {finding["subject"]: finding["level"] for finding in json.loads(result.output)}
     assert (levels["worker"], levels["mail"], result.exit_code) == ("ok", "fail", 1)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_the_mail_server_is_asked_whether_it_takes_our_login(load_config):
+    with FakeSmtp(password="hunter2") as mail:
+        for url, sender, level in (
+            (mail.url, "desk@example.com", "ok"),
+            (mail.url, "", "fail"),
+            (mail.url.replace("hunter2", "wrong"), "desk@example.com", "fail"),
+        ):
+            application = create_app(load_config(SMTP_URL=url, MAIL_FROM=sender))
+            result = run(application, "check-setup", "--json")
+            levels = {finding["subject"]: finding["level"] for finding in json.loads(result.output)}
+            assert levels["mail"] == level
+            assert "hunter2" not in result.output
 
 
 def test_a_number_whose_credentials_cannot_be_opened_fails(desk, conversation):

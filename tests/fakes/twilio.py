@@ -42,6 +42,7 @@ ERRORS: dict[int, tuple[int, str]] = {
     21212: (400, "Invalid From Number (caller ID)"),
     21602: (400, "A text message body or media urls must be specified."),
     21603: (400, "A 'From' phone number is required."),
+    21606: (400, "The 'From' phone number is not a valid, SMS-capable phone number for your account."),
     21604: (400, "A 'To' phone number is required."),
     21610: (400, "Attempt to send to unsubscribed recipient"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit."),
@@ -59,7 +60,7 @@ CONTENT_TYPES = frozenset(
      "twilio/quick-reply", "twilio/card", "twilio/catalog", "twilio/carousel", "twilio/flows",
      "twilio/schedule", "whatsapp/card", "whatsapp/authentication", "whatsapp/flows")
 )  # fmt: skip
-ADDRESS = re.compile(r"whatsapp:(\+[1-9]\d{6,14}|[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128})")
+ADDRESS = re.compile(r"whatsapp:(\+[1-9]\d{6,14}|[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128})|\+[1-9]\d{6,14}")
 RECEIPTS = ("queued", "sent", "delivered", "read")
 
 
@@ -118,6 +119,7 @@ class FakeTwilio:
         account_sid: str = ACCOUNT_SID,
         auth_token: str = AUTH_TOKEN,
         numbers: Sequence[str] = (TWILIO_NUMBER,),
+        text_numbers: Sequence[str] = (),
         receipts: Sequence[str] = RECEIPTS,
         receipt_gap_secs: float = 0.0,
         receipts_first: bool = False,
@@ -128,6 +130,7 @@ class FakeTwilio:
         self.account_sid = account_sid
         self.auth_token = auth_token
         self.numbers = set(numbers)
+        self.text_numbers = set(text_numbers)  # of text messages (SMS)
         self.receipts = tuple(receipts)
         self.receipt_gap_secs = receipt_gap_secs
         self.receipts_first = receipts_first
@@ -138,6 +141,7 @@ class FakeTwilio:
         self.refusals: list[int] = []
         self.requests: list[str] = []
         self.contents: dict[str, dict[str, Any]] = {}
+        self.approvals: dict[str, dict[str, Any]] = {}  # by SID, as ContentAndApprovals shows them
         self.media: dict[str, tuple[bytes, str]] = {}
         self.faults = FaultBook()
         self.poster = Poster(CALLBACK_TRIES, retries_refusals=False)
@@ -266,7 +270,16 @@ class FakeTwilio:
             raise TwilioRefusal(21604)
         if not ADDRESS.fullmatch(form["To"]):
             raise TwilioRefusal(21211, f"Invalid 'To' Phone Number: {form['To']}")
-        if form.get("From") and form["From"].removeprefix("whatsapp:") not in self.numbers:
+        is_text_message = not form["To"].startswith("whatsapp:")
+        if is_text_message and not self.text_numbers:
+            raise TwilioRefusal(21211, f"Invalid 'To' Phone Number: {form['To']}")
+        if is_text_message != (form.get("From") in self.text_numbers):
+            raise TwilioRefusal(21606)
+        if (
+            not is_text_message
+            and form.get("From")
+            and form["From"].removeprefix("whatsapp:") not in self.numbers
+        ):
             raise TwilioRefusal(63007)
         if not (
             form.get("Body", "").strip()
@@ -403,6 +416,11 @@ class FakeTwilio:
         size = int(request.query.get("PageSize") or PAGE_SIZE)
         page = int(request.query.get("Page") or 0)
         contents = list(self.contents.values())
+        if "ContentAndApprovals" in request.path:
+            nothing = {"status": "unsubmitted", "category": "", "rejection_reason": ""}
+            contents = [
+                {**one, "approval_requests": self.approvals.get(one["sid"], nothing)} for one in contents
+            ]
         more = f"{self.url}{request.path}?PageSize={size}&Page={page + 1}"
         meta = {"page": page, "page_size": size, "key": "contents", "url": f"{self.url}{request.target}"}
         meta["next_page_url"] = more if (page + 1) * size < len(contents) else None
