@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 import knowledge
+from dashboard import arguments
 from dashboard.languages import page_language
 from knowledge import ArticleRefused, FilesRefused, Problem, Sheet, Upload
 from knowledge.files import FILE_MAX_BYTES, FILES_MAX
@@ -16,8 +17,6 @@ from models import Article, Integration, db, utc_now
 from vocabulary import LANGUAGES
 
 PAGE_SIZE = 25
-PAGES_MAX = 10_000
-SEARCH_MAX_CHARS = 80
 QUESTION_MAX_CHARS = 300
 SHOWN_PROBLEMS = 20
 
@@ -122,9 +121,9 @@ def import_files() -> ResponseReturnValue:
 
 
 def _list_page(problems: tuple[Problem, ...] = ()) -> str:
-    words = request.args.get("q", "")[:SEARCH_MAX_CHARS].strip()
+    words = arguments.words()
     language = _language("language") if request.method == "GET" else ""
-    page = min(max(request.args.get("page", 1, type=int), 1), PAGES_MAX)
+    page = arguments.page_number()
     rows = knowledge.list_articles(words, language, limit=PAGE_SIZE + 1, offset=(page - 1) * PAGE_SIZE)
     return render_template(
         "admin/articles.html",
@@ -143,7 +142,7 @@ def _list_page(problems: tuple[Problem, ...] = ()) -> str:
 
 
 def _tried() -> Tried | None:
-    question = request.args.get("try", "")[:QUESTION_MAX_CHARS].strip()
+    question = arguments.words("try", max_chars=QUESTION_MAX_CHARS)
     if not question:
         return None
     language = _language("try_language") or page_language()

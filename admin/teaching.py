@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 import lanes
 import tasks
+from dashboard import arguments
 from dashboard.arguments import row_id
 from models import db, utc_now
 from training import corrections, examples, lessons
@@ -22,7 +23,6 @@ from vocabulary import LANGUAGES
 
 PAGE_SIZE = 50
 ACCURACY_DAYS = 30
-SEARCH_MAX_CHARS = 80
 # Fewer lines than this and a difference of some percent may be chance.
 FEW_LINES = 50
 
@@ -133,7 +133,7 @@ def _filter() -> dict[str, str]:
         "task": task if task in TASKS else "",
         "label": args.get("label", "") if args.get("label") in LABELS_OF.get(task, ()) else "",
         "language": args.get("language", "") if args.get("language") in LANGUAGES else "",
-        "q": args.get("q", "").replace("\x00", "").strip()[:SEARCH_MAX_CHARS],
+        "q": arguments.words(),
     }
     return {name: value for name, value in known.items() if value}
 
