@@ -8,7 +8,7 @@ What a webhook says is compared with the order like everything else: nobody's wo
 service's own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -20,7 +20,8 @@ from sqlalchemy.exc import OperationalError
 from alerts import raise_alert, settle
 from config import Config
 from models import Contact, Order, Payment, PaymentEvent, Product, Refund, db
-from shop import catalog, payment_events, payments, refunds, telling
+from shop import bank_list, catalog, payment_events, payments, refunds, telling
+from shop.bank_list import BankLine, Booked
 from statements import changed_rows, is_deadlock
 from wires.payment import (
     OpenPayment,
@@ -50,6 +51,7 @@ GIVE_UP_AFTER: Final = timedelta(days=10)
 # A new payment may not be everywhere at the service yet; what is still unknown then is a test of the panel.
 NOT_FOUND_TRIES: Final = 5
 DESCRIPTION_MAX_CHARS: Final = 200
+LINE_TRIES: Final = 5
 # Mercado Pago wants an address of the payer; most customers of a chat have given none.
 NO_EMAIL_DOMAIN: Final = "example.com"
 
@@ -107,6 +109,28 @@ def run(errand: Errand, counter: Counter) -> list[int]:
         log.exception("errand_failed", kind=errand.kind, row_id=errand.row_id, error=type(error).__name__)
         fault = PaymentError("unreadable", f"This program has a fault ({type(error).__name__}); see its log.")
         return _put_off(errand, fault, counter)
+
+
+def book_list(
+    lines: Sequence[BankLine], *, config: Config, now: datetime, actor: str, operator_id: int | None = None
+) -> Booked:
+    """Book what a bank lists, line by line: each is one commit, so that a list holds one order at a time and
+    two lists cannot wait for each other. Commits. Idempotent: a list that was cut off is booked again.
+    """
+    booked = Booked()
+    for line in lines:
+        for tries_left in reversed(range(LINE_TRIES)):
+            try:
+                told = bank_list.book([line], config=config, now=now, actor=actor, operator_id=operator_id)
+                db.session.commit()
+            except OperationalError as error:
+                db.session.rollback()
+                if not is_deadlock(error) or not tries_left:
+                    raise
+            else:
+                booked.add(told)
+                break
+    return booked
 
 
 # What says when an errand is due.

@@ -15,6 +15,7 @@ import structlog
 from flask import Blueprint, Response, abort, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
+import cashier
 import tasks
 from auth import api_key_required, current_config
 from cashier import Errand
@@ -50,8 +51,7 @@ def bank_lines() -> ResponseReturnValue:
         lines = bank_list.read_lines(request.get_json(silent=True))
     except bank_list.UnreadableList as refusal:
         return jsonify(error={"code": "bad_request", "message": str(refusal)}), 400
-    booked = bank_list.book(lines, config=current_config(), now=datetime.now(UTC), actor="provider")
-    db.session.commit()
+    booked = cashier.book_list(lines, config=current_config(), now=datetime.now(UTC), actor="provider")
     for conversation_id in booked.conversation_ids:
         tasks.wake_outbox(conversation_id)
     return jsonify(

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+import cashier
 import tasks
 from admin.product_form import Form
 from auth import current_config
@@ -47,7 +48,7 @@ def save() -> ResponseReturnValue:
 
 @bp.post("/ways-to-pay/bank-list")
 def upload() -> ResponseReturnValue:
-    """Book what the bank lists; one commit, then the customers are told."""
+    """Book what the bank lists, then the customers are told."""
     file = request.files.get("file")
     if file is None or not file.filename:
         flash(_("Choose a file."), "danger")
@@ -60,10 +61,9 @@ def upload() -> ResponseReturnValue:
         )
         flash(words, "danger")
         return redirect(url_for("ways_to_pay.ways"), 303)
-    booked = bank_list.book(
+    booked = cashier.book_list(
         lines, config=current_config(), now=utc_now(), actor="operator", operator_id=current_user.id
     )
-    db.session.commit()
     for conversation_id in booked.conversation_ids:
         tasks.wake_outbox(conversation_id)
     words = _(

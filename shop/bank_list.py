@@ -76,6 +76,12 @@ class Booked:
     left_out: int = 0
     conversation_ids: set[int] = field(default_factory=set)
 
+    def add(self, other: "Booked") -> None:
+        """Count what became of other lines, too."""
+        for name in ("paid", "known", "wrong", "unknown", "left_out"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.conversation_ids |= other.conversation_ids
+
 
 def read_list(content: bytes) -> list[BankLine]:
     """Read a bank's CSV, whatever its columns are called and its comma is. Raises UnreadableList."""

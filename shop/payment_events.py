@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from models import PaymentEvent, db
 from statements import bounded, changed_rows, insert_or_ignore
 
+BANK: Final = "bank"  # no service: a transfer that a bank's list told of
 EVENT_KEY_MAX_CHARS: Final = 190
 KIND_MAX_CHARS: Final = 80
 ERROR_MAX_CHARS: Final = 255
@@ -47,6 +48,29 @@ def store(
             PaymentEvent.method == method, PaymentEvent.event_key == key, PaymentEvent.state == "pending"
         )
     )
+
+
+def claim_transfer(external_id: str, payment_id: int, *, now: datetime) -> bool:
+    """Note that a bank's transfer is booked for a payment; False when it was for another one before. Flushes.
+
+    Of two who book one transfer at once the second waits for the first, on every database.
+    """
+    key = bounded(external_id, EVENT_KEY_MAX_CHARS)
+    db.session.execute(
+        insert_or_ignore(PaymentEvent).values(
+            method=BANK,
+            event_key=key,
+            kind="transfer",
+            state="done",
+            payload=b"",
+            payment_id=payment_id,
+            received_at=now,
+            attempts=0,
+            error="",
+        )
+    )
+    holder = select(PaymentEvent.payment_id).where(PaymentEvent.method == BANK, PaymentEvent.event_key == key)
+    return db.session.scalar(holder) == payment_id
 
 
 def due(now: datetime, limit: int = 50) -> Sequence[int]:

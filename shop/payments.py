@@ -27,7 +27,7 @@ from alerts import raise_alert, settle
 from config import Config
 from message_content import Text
 from models import Order, Payment, StoredFile, db
-from shop import catalog, delivery, pix, sales, showing, standing, stock, telling
+from shop import catalog, delivery, payment_events, pix, sales, showing, standing, stock, telling
 from shop.delivery import HandedOver
 from shop.holding import hold
 from shop.till import BY_SERVICE, MANUAL, PIX, offered, till
@@ -326,6 +326,9 @@ def confirm(
         return _confirmation("already", payment, order)
     if (amount_minor, currency.upper()) != (order.total_minor, order.currency):
         return _note_mismatch(payment, order, amount_minor, currency.upper(), now)
+    is_new_transfer = external_id is not None and booked_on is None and payment.method not in BY_SERVICE
+    if is_new_transfer and not payment_events.claim_transfer(external_id or "", payment.id, now=now):
+        booked_on = _bearing(payment, external_id)  # somebody was quicker, for another order
     if booked_on is not None and booked_on.id != payment.id:
         return _note_mismatch(payment, order, amount_minor, currency.upper(), now, used_by=booked_on.id)
     if is_settled and payment.external_id is not None:
