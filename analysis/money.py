@@ -22,11 +22,28 @@ MARK_REACH: Final = 16  # a currency's mark stands no further from its figures
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
 MAX_BARE: Final = Decimal(10) ** 7  # a longer row of digits without a currency is a code or a phone
+SPELLED_MIN: Final = 10
+LARGE_WORD: Final = 3  # letters of a scale that is a word: "20 mil"; "4k" is a screen
 CUE_REACH: Final = 28  # "presupuesto es de " and a word like "about" stand before a bare price
 RANGE_GAP: Final = 5  # two numbers this close are a range, not a price
 SMALLEST_PRICE: Final = 5  # "custa 2" is seldom the price
+# "1.500,00": figures with two decimals are a price, unless they measure something or may be an hour.
+_WITH_CENTS: Final = re.compile(r"(?P<whole>\d{1,3}(?:[.,  ]\d{3})+|\d{1,6})(?P<mark>[.,])(?P<cents>\d\d)")
+_MEASURED: Final = re.compile(
+    r"\s{0,2}(?:[%°º\"/:*]|x\s?\d|[-–]\s?\d|(?:k?g|gr|mg|km|cm|mm|m[23²³]?|mts?|metros?|ml|cl|l|lt|litros?|lit[er]{2}s?"
+    r"|liter|gb|mb|tb|mhz|ghz|kb|ft|in|inch|lbs?|oz|h|hrs?|hs|uhr|horas?|am|pm|min|graus|grados|anos|years|pts?|pontos"
+    r"|puntos|points|polegadas|pulgadas|mah|watts?|w|v|volts?|quilos?|kilos?|kilo|米|公斤|厘米|点|點|時|시|점|kg|متر|كيلو)"
+    r"(?![^\W_]))|\.\d|\s{0,2}(?:por|per|pro)\s?(?:cento|ciento|cent)"
+)
+_MEASURING: Final = re.compile(
+    r"(?<![^\W_])(?:pes[oa]|altura|mede|med[io]|medidas?|tamanho|tam|talla|taille|taglia|grosse|size|height|weight|nota|note|score"
+    r"|rating|temperatura|febre|fiebre|fever|media|versao|version|versione|v|lat|lon|long|numero|n|alle|um|at|as|las|@)"
+    r"[\s:.]{0,3}$"
+)
+_LAST_WORD: Final = re.compile(r"[^\W\d_]+(?=\d?\Z)")
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
 _TAIL_GAP: Final = re.compile(r"[\s,]{0,2}(?:(?:and|e|y|et|und|con|com|و)\s{1,2})?")
+_INSTALMENTS: Final = r"(?<!\d)\d{1,2}\s?x\s(?:de|of|por|at|a|da|zu|von)(?![^\W_])"
 _WEIGHT: Final = re.compile(r"\s{1,2}(?:of|de|d'|di)(?![^\W_])")
 _NOT_MONEY: Final = re.compile(
     r"\d\s*(?:%|/|:|h\b|kg|km|cm|m2|gb|anos|años|years|jahre|ans\b|anni|歳|岁|살|سنه)"
@@ -54,6 +71,8 @@ class _Names:
     closes: re.Pattern[str]  # what may follow a sum that ends without its currency
     no_sum: re.Pattern[str]
     tenths: bool
+    is_whole: bool  # where the language is spoken, money has no hundredths
+    needs_scale: bool  # a spelled figure alone is another word: "이유로", "사원"
 
 
 def read_amount(text: str, *, region: str | None = None, language: str | None = None) -> Decimal | None:
@@ -84,7 +103,10 @@ def read_money(
         if sums and number.start < sums[-1].end:
             continue
         money = _beside(number, folded, names, (region, language), cased)
-        if money is None and _is_price(at, numbers, folded, names):
+        if money is None and (
+            _is_price(at, numbers, folded, names)
+            or _is_written_price(number, folded, names, decimal_mark(region, language))
+        ):
             money = Money(number.start, number.end, number.value, None)
         if money is None or (sums and money.start < sums[-1].end):
             continue
@@ -138,6 +160,8 @@ def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) 
         return False
     if names.currencies[after["name"]] == "pound" and _WEIGHT.match(folded, after.end()):
         return False
+    if names.needs_scale and not number.is_literal and number.value < SPELLED_MIN:
+        return False
     if after["name"] not in names.weak:
         return True
     if number.value != 1:
@@ -162,10 +186,31 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
     is_large = number.is_literal and number.is_scaled
     if is_priced:
         return number.value >= SMALLEST_PRICE
-    if cue and is_large:
+    if is_large and (cue or _ends_in_word(number, folded)):
         return True
     rest = f"{folded[: number.start]} {folded[number.end :]}"
     return is_large and not re.sub(r"[\W_]+", "", names.around.sub(" ", rest))
+
+
+def _ends_in_word(number: Number, folded: str) -> bool:
+    """Tell "20 mil", "2万" and "1万2" from "4k"."""
+    letters = _LAST_WORD.search(folded, number.start, number.end)
+    return letters is not None and (len(letters.group()) >= LARGE_WORD or not letters.group().isascii())
+
+
+def _is_written_price(number: Number, folded: str, names: _Names, mark: str | None) -> bool:
+    """Tell "1.500,00" and "99,90" in a shop's chat from an hour, a height and a version."""
+    match = _WITH_CENTS.fullmatch(folded, number.start, number.end)
+    if match is None or names.is_whole or number.value < SMALLEST_PRICE:
+        return False
+    if _MEASURED.match(folded, number.end):
+        return False
+    is_grouped = not match["whole"].isdigit()
+    if match["mark"] != mark and not is_grouped:
+        return False
+    if not is_grouped and match["mark"] == "." and int(match["whole"]) < 24 and int(match["cents"]) < 60:
+        return False
+    return not _MEASURING.search(folded, max(0, number.start - CUE_REACH), number.start)
 
 
 def _gap(one: Number, other: Number) -> int:
@@ -209,8 +254,8 @@ def _resolve(name: str, region: str | None, language: str | None) -> tuple[str |
     factor = Decimal(shared["factors"].get(name, 1))
     if country in shared[name]:
         return shared[name][country], factor
-    if name == "yen" and language == "zh":
-        return "CNY", Decimal(1)
+    if language_own := shared["spoken_in"].get(language or "", {}).get(name):
+        return language_own, factor
     return shared["defaults"][name], factor
 
 
@@ -262,11 +307,13 @@ def _names(language: str | None) -> _Names:
         re.compile(rf"{start}(?:{around}){end}"),
         frozenset(fold(word) for data in tongues for word in data.get("weak", ())),
         re.compile(
-            rf"{start}(?:(?P<strong>{cues})|(?P<weak>{weak_cues})){end}[\s:]{{0,3}}(?:(?:{around}){end}\s{{0,3}})?$"
+            rf"(?:{start}(?:(?P<strong>{cues})|(?P<weak>{weak_cues})){end}|{_INSTALMENTS})[\s:]{{0,3}}(?:(?:{around}){end}\s{{0,3}})?$"
         ),
         re.compile(rf"\s{{0,3}}(?:$|[^\s\w%°/:\-–+*]|(?:{closing}){end})"),
         re.compile("|".join(data["no_sum"] for data in tongues if "no_sum" in data) or "(?!)"),
         language == "zh",
+        language in shared["whole_languages"],
+        any(data.get("needs_scale") for data in tongues),
     )
 
 

@@ -200,6 +200,8 @@ def _continues(chain: list[_Unit], unit: _Unit, folded: str, grammar: _Grammar) 
         return True
     if unit.kind == "half":
         return last.kind != "half" and bool(between.strip() or last.kind in {"word", "scale"})
+    if unit.kind == "literal" and grammar.trailing_tenth and len(unit.text) == 1 and last.kind == "scale":
+        return not between
     if unit.kind == "literal":
         return last.kind == "scale" and unit.value < last.value and not between.strip()
     if last.kind == "literal":
@@ -250,11 +252,15 @@ def _evaluate(chain: list[_Unit], grammar: _Grammar) -> Number | None:
 
 
 def _is_tenth(chain: list[_Unit], grammar: _Grammar) -> bool:
-    if not grammar.trailing_tenth or len(chain) < 2 or chain[-1].kind != "word":
+    if not grammar.trailing_tenth or len(chain) < 2 or chain[-1].kind not in {"word", "literal"}:
         return False
     scale, figure = chain[-2:]
     return (
-        scale.kind == "scale" and scale.value >= 100 and 0 < figure.value < 10 and scale.end == figure.start
+        scale.kind == "scale"
+        and len(figure.text) == 1
+        and scale.value >= 100
+        and 0 < figure.value < 10
+        and scale.end == figure.start
     )
 
 
@@ -287,9 +293,12 @@ def _grammar(language: str | None) -> _Grammar:
     suffix = "|".join(sorted(map(re.escape, suffixes), key=len, reverse=True))
     before, after = ("", "") if unspaced else (_word_start(sources), r"(?![^\W\d_])")
     body = rf"(?:{word})(?:(?:{inner})?(?:{word}))*" if glued else rf"(?:{word})"
+    # "1w2" is said like "一万二".
+    tenth = any(source.get("trailing_tenth") for source in sources)
+    suffix_end = r"(?:(?![^\W_])|(?=\d(?!\d)))" if tenth else r"(?![^\W_])"
     pattern = (
         _fraction_pattern(tables, articles, large)
-        + rf"|(?<![\d.,])(?P<literal>{_LITERAL})(?:\s?(?P<suffix>{suffix})(?![^\W_]))?"
+        + rf"|(?<![\d.,])(?P<literal>{_LITERAL})(?:\s?(?P<suffix>{suffix}){suffix_end})?"
         rf"|{before}{body}{after}"
     )
     return _Grammar(
@@ -302,7 +311,7 @@ def _grammar(language: str | None) -> _Grammar:
         re.compile(rf"[\s-]*(?:(?:{inner})[\s-]*)*"),
         articles,
         re.compile(rf"{word}|{inner}") if glued else None,
-        any(source.get("trailing_tenth") for source in sources),
+        tenth,
     )
 
 

@@ -210,6 +210,37 @@ def test_the_word_dollar_is_a_dollar_wherever_it_is_said(text: str, region: str,
         ("만원이요", "KR", "10000", "KRW"),
         ("5천원", "KR", "5000", "KRW"),
         ("TRY 20", None, "20", "TRY"),
+        ("comprei 1.500,00", "BR", "1500", None),
+        ("o sofá tá 1.899,90 ainda?", "BR", "1899.90", None),
+        ("quero o de 99,90", "BR", "99.90", None),
+        ("me devolve os 89,90", "BR", "89.90", None),
+        ("12x de 99,90", "BR", "99.90", None),
+        ("em 10x de 49,90 sem juros", "BR", "49.90", None),
+        ("parcelo em 6x de 200?", "BR", "200", None),
+        ("10 vezes de 120", "BR", "120", None),
+        ("transferi 300 ontem", "BR", "300", None),
+        ("tenho 20 mil", "BR", "20000", None),
+        ("20 mil de entrada", "BR", "20000", None),
+        ("queria um carro de 20 mil", "BR", "20000", None),
+        ("son 1.250,50 en total", "ES", "1250.50", None),
+        ("12 cuotas de 99,90", "ES", "99.90", None),
+        ("1,500.00 está bien", "MX", "1500", None),
+        ("tengo 20 mil para el enganche", "MX", "20000", None),
+        ("it was 49.99", "US", "49.99", None),
+        ("4 payments of 25.50", "US", "25.50", None),
+        ("it's 15 dh", "AE", "15", "AED"),
+        ("Dhs. 500 please", "AE", "500", "AED"),
+        ("15 dh la pièce", "MA", "15", "MAD"),
+        ("12 mensualités de 99,90", "FR", "99.90", None),
+        ("12 Raten zu 99,90", "DE", "99.90", None),
+        ("12 rate da 99,90", "IT", "99.90", None),
+        ("500 جنيه", None, "500", "EGP"),
+        ("500 جنيه", "AE", "500", "EGP"),
+        ("بألف درهم", "AE", "1000", "AED"),
+        ("1万2", "CN", "12000", None),
+        ("3万5块", "CN", "35000", "CNY"),
+        ("1万2千元", "CN", "12000", "CNY"),
+        ("1万2可以吗", "CN", "12000", None),
     ],
 )
 def test_a_sum_is_read_as_people_say_it(
@@ -246,6 +277,13 @@ def test_a_sum_is_read_as_people_say_it(
         ("zh", "一块去，15分钟，百分之十，8点15分"),
         ("ja", "千葉、円高、合計5個"),
         ("ko", "5만 명, 병원 3층"),
+        ("ko", "신입사원입니다, 이불 있나요, 이유로"),
+        ("ko", "101동 1203호"),
+        ("pt", "pesa 80,50 kg, tamanho 38,50, peso 82,30"),
+        ("pt", "tv 4k, corri 10k, 1,75 de altura"),
+        ("es", "a las 10.30"),
+        ("en", "see you 10.30, version 10.15"),
+        ("it", "alle 8,30"),
     ],
 )
 def test_a_count_or_a_courtesy_is_no_sum(language: str, text: str) -> None:
@@ -254,7 +292,15 @@ def test_a_count_or_a_courtesy_is_no_sum(language: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "amount"), [("一万二", "12000"), ("三百五", "350"), ("两千零五", "2005"), ("三百五十", "350")]
+    ("typed", "amount"),
+    [
+        ("一万二", "12000"),
+        ("三百五", "350"),
+        ("两千零五", "2005"),
+        ("三百五十", "350"),
+        ("1万2", "12000"),
+        ("1w5", "15000"),
+    ],
 )
 def test_a_last_chinese_figure_is_a_tenth_of_its_scale(typed: str, amount: str) -> None:
     assert read_amount(typed, language="zh") == Decimal(amount)
