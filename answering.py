@@ -33,7 +33,7 @@ from models import db
 from models import reading as as_reader
 from shop import orders
 from triage import CHOSEN, FIRST_WORDS, NO_OPTION, SHOP_WORD
-from understanding import DESK, Understanding
+from understanding import DESK, ELIGIBILITY, Understanding
 from writing import Draft
 
 MAX_ACTIONS: Final = 5
@@ -54,11 +54,11 @@ ASKED_IN_GENERAL: Final = frozenset({"order_inquiry", "appointment_request", "su
 ANSWERED_NEARLY: Final = frozenset({"payment_inquiry", "order_inquiry"})
 # A question of so few words, said while another answer is awaited, is one to the shop and no answer.
 ASIDE_WORDS: Final = 12
+REMOVAL_WORDS: Final = 3
 # What a bank's app shares when a payment is made.
 RECEIPT_KINDS: Final = frozenset({"image", "document"})
 # The steps that offer to write down what was told: what follows there belongs to it.
 OFFERS: Final = frozenset({"ticket_offer", "complaint_offer"})
-WANTING: Final = frozenset({"initial_interest", "ready_to_buy"})
 
 
 @dataclass
@@ -148,7 +148,8 @@ def _brings_receipt(thread: Thread, understood: Understanding, now: datetime) ->
 
 
 def _takes_out(thread: Thread, understood: Understanding) -> bool:
-    """Tell whether something is to be taken out of the open cart, in words of the customer's own."""
+    """Tell whether something is to be taken out of the cart, in words of the customer's own; where none is
+    filled, so few words say it that the cart must be meant."""
     is_ours = understood.decision.responder in ("ai", "menu", "shop") and not understood.decision.effect
     is_counting = _awaited(understood) == "number"
     if not is_ours or understood.choice_id or (_awaits_typed(understood) and not is_counting):
@@ -158,7 +159,9 @@ def _takes_out(thread: Thread, understood: Understanding) -> bool:
     with as_reader():
         has_cart = orders.cart_of(thread.conversation_id) is not None
         db.session.rollback()
-    return has_cart
+    is_short = len(understood.text.split()) <= REMOVAL_WORDS and not answers.names_own(understood.text)
+    is_wish = is_short and not answers.speaks_of("unwanted", understood.text)
+    return has_cart or (is_wish and writing.SHOP in (understood.number.start_flow, understood.flow))
 
 
 def _stock(understood: Understanding) -> Answer | None:
@@ -207,7 +210,7 @@ def _first(means: Means, thread: Thread, understood: Understanding, now: datetim
     told = writing.article(means, thread, understood, now)
     if told is not None:
         return _drafted(told, understood)
-    is_about_goods = writing.signal(understood) is not None or _asks(understood)
+    is_about_goods = writing.signal(understood) is not None or answers.asks_price(understood.text)
     found = _search(means.config, thread, understood, now) if is_about_goods else None
     if found is None and _wants_goods(understood):
         found = _enter(means.config, thread, understood, SELLING, now)
@@ -216,7 +219,10 @@ def _first(means: Means, thread: Thread, understood: Understanding, now: datetim
 
 def _wants_goods(understood: Understanding) -> bool:
     """Tell whether something for sale is wanted of a flow that shows what there is."""
-    return writing.signal(understood) in WANTING and SELLING in menu_flows.shipped()[understood.flow].entries
+    return (
+        writing.signal(understood) in writing.WANTING
+        and SELLING in menu_flows.shipped()[understood.flow].entries
+    )
 
 
 def _aside(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
@@ -224,14 +230,25 @@ def _aside(means: Means, thread: Thread, understood: Understanding, now: datetim
     question stays open."""
     if _awaited(understood) == "number" and answers.is_bargain(understood.text):
         return _drafted(writing.bargain(understood), understood)
-    is_question = "?" in understood.text and len(understood.text.split()) <= ASIDE_WORDS
+    is_question = writing.asks(understood) and len(understood.text.split()) <= ASIDE_WORDS
     if not is_question or not _awaits_typed(understood) or understood.decision.flow is not None:
         return None
-    told = writing.article(means, thread, understood, now)
+    told = writing.known(means, thread, understood, now)
     if told is None:
         is_readable = understood.decision.reason.endswith(("number", "money"))
         return _search(means.config, thread, understood, now) if is_readable else None
-    return _drafted(replace(told, contents=_bare(told)), understood)
+    asked = _open_question(means.config, thread, understood, now)
+    return _drafted(replace(told, contents=(*_bare(told), *asked), data={}), understood)
+
+
+def _open_question(config: Config, thread: Thread, understood: Understanding, now: datetime) -> list[Text]:
+    """Give the words of the question that stays open, to be asked again."""
+    session = understood.session
+    flow = menu_flows.shipped()[understood.flow]
+    step, data = (session.step, session.data) if session else (None, {})
+    context = _context(config, thread, understood.number, understood.language)
+    words = menu_flows.open_question(flow, step, data, language=understood.language, now=now, context=context)
+    return [Text(words)] if words else []
 
 
 def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
@@ -246,7 +263,7 @@ def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime
         return written
     if writing.is_upset(understood):
         return _comfort(means.config, thread, understood, written, now)
-    if _wants_goods(understood):
+    if _wants_goods(understood) and not answers.speaks_of("doubt", understood.text):
         answer = _enter(means.config, thread, understood, SELLING, now)
         answer.reply = written.reply
         return answer
@@ -286,12 +303,15 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
     found = _search(means.config, thread, understood, now) if is_looking else None
     if found is not None:
         return found
-    is_general = entry in ASKED_IN_GENERAL and not answers.names_own(understood.text)
+    is_broken = entry == SUPPORT and answers.speaks_of("trouble", understood.text)
+    is_general = entry in ASKED_IN_GENERAL and not answers.names_own(understood.text) and not is_broken
     if entry in ASKED_OF_ARTICLES or is_general:
         is_question = "?" in understood.text and not answers.names_own(understood.text)
         is_paying = answers.speaks_of("ways_to_pay", understood.text)
         is_near = is_question and (entry in ANSWERED_NEARLY or is_paying)
         told = writing.article(means, thread, understood, now, is_near=is_near)
+        if told is None and is_general and writing.asks(understood):
+            told = writing.known(means, thread, understood, now)
         if told is not None:
             return _drafted(told, understood)
     if entry == PAYING and "?" in understood.text and not answers.names_own(understood.text):
@@ -317,14 +337,16 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
 def _search(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
     """Show what the words name among the shop's own things; None when they name nothing."""
     flow = menu_flows.shipped()[understood.flow]
-    if SEARCH not in flow.entries or not (answers.search_words(understood.text) or _asks(understood)):
+    if SEARCH not in flow.entries or not (
+        answers.search_words(understood.text) or answers.asks_price(understood.text)
+    ):
         return None
     answer = _enter(config, thread, understood, SEARCH, now)
-    return answer if answer.actions and answer.actions[0]["outcome"] in FOUND else None
-
-
-def _asks(understood: Understanding) -> bool:
-    return answers.asks_price(understood.text)
+    if not answer.actions or answer.actions[0]["outcome"] not in FOUND:
+        return None
+    if answer.actions[0]["outcome"] == FOUND[0] and writing.is_near_miss(understood):
+        answer.lead_in.append(Text(texts.text("search_near", understood.language)))
+    return answer
 
 
 def _enter(config: Config, thread: Thread, understood: Understanding, entry: str, now: datetime) -> Answer:
@@ -460,8 +482,26 @@ def _walk(config: Config, thread: Thread, understood: Understanding, now: dateti
         now=now,
         context=_context(config, thread, understood.number, understood.language),
     )
+    if understood.choice_id == ELIGIBILITY and not understood.first.message.choice_id:
+        answer.flow_turn = _with_budget(config, thread, understood, answer.flow_turn, now)
     _run_actions(config, thread, understood, answer, now, None)
     return answer
+
+
+def _with_budget(
+    config: Config, thread: Thread, understood: Understanding, asked: FlowTurn, now: datetime
+) -> FlowTurn:
+    """Take the sum that was told already as the answer; one that cannot be read is asked for."""
+    told = menu_flows.advance(
+        menu_flows.shipped()[understood.flow],
+        asked.step,
+        asked.data,
+        understood.text,
+        language=understood.language,
+        now=now,
+        context=_context(config, thread, understood.number, understood.language),
+    )
+    return told if told.is_understood else asked
 
 
 def _run_actions(

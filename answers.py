@@ -88,11 +88,14 @@ PERSON_CALL_WORDS = 9
 
 MenuWord = Literal["menu", "back", "greeting"]
 Courtesy = Literal[
-    "thanks", "okay", "bye", "insult", "robot", "lost", "wait", "laugh", "declined", "hello_back"
-]
+    "thanks", "okay", "bye", "insult", "robot", "lost", "wait", "laugh", "declined", "hello_back", "sorry"
+]  # fmt: skip
 Buying = Literal["yes", "take", "close"]
 OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
-Subject = Literal["gift", "stock", "of_shop", "doubt", "ways_to_pay"]
+Subject = Literal[
+    "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
+    "unwanted", "trouble",
+]  # fmt: skip
 Answer = str | int | float
 
 
@@ -128,7 +131,7 @@ def courtesy_of(text: str) -> Courtesy | None:
     if LAUGHTER.fullmatch(words.replace(" ", "")):
         return "laugh"
     kinds: tuple[Courtesy, ...] = (
-        "insult", "thanks", "bye", "robot", "lost", "wait", "declined", "hello_back", "okay",
+        "insult", "thanks", "bye", "robot", "lost", "wait", "declined", "hello_back", "sorry", "okay",
     )  # fmt: skip
     said = _split(_squeezed(words), (*kinds, "courtesy_filler"))
     if said is None:

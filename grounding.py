@@ -29,6 +29,7 @@ SHOWN_PASSAGES: Final = 3
 NEAR_SCORE: Final = 0.4
 TALK_MESSAGES: Final = 10
 TALK_CHARS: Final = 600
+TURNS_REMEMBERED: Final = 12  # whose fixed texts are not said again while there are others
 # Programmes are told as passages; their ids must not be taken for those of articles.
 PROGRAM_IDS_FROM: Final = 1_000_000_000
 NEXORA: Final = "nexora"
@@ -40,7 +41,8 @@ class Ground:
 
     `clear` is the passage that answers by itself, `near` the best one where the subject is known;
     `product_ids` go by sku; `is_named` tells that the first product is the one meant, not merely the shop's
-    first; `said` is the last fixed variant.
+    first; `said` are the last fixed variants, the newest last; `about` are the lines of the one product
+    that is meant which speak of what was asked.
     """
 
     facts: Facts
@@ -50,7 +52,8 @@ class Ground:
     is_named: bool = False
     niche: str = ""
     attribution_days: int | None = None  # of the product that is meant, where it has its own
-    said: str = ""
+    said: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 def ground(
@@ -93,7 +96,8 @@ def ground(
             is_named=bool(named),
             niche=_niche(named),
             attribution_days=named[0].attribution_days if named else None,
-            said=_last_variant(thread.conversation_id),
+            said=_last_variants(thread.conversation_id),
+            about=_about(named, words, language),
         )
         db.session.rollback()
     return gathered
@@ -154,11 +158,27 @@ def _product_facts(product: Product, language: str, config: Config, now: datetim
     )
 
 
-def _last_variant(conversation_id: int) -> str:
-    """Name the fixed text that the last turn said, if it said one."""
-    last = select(Turn.trace).where(Turn.conversation_id == conversation_id).order_by(Turn.id.desc()).limit(1)
-    trace = db.session.execute(last).scalar()
-    return str(trace.get("reply", {}).get("variant", "")) if isinstance(trace, dict) else ""
+def _about(named: Sequence[Product], words: str, language: str) -> tuple[str, ...]:
+    """Give what the one product that is meant says of what was asked, in its own lines."""
+    if len(named) != 1:
+        return ()
+    reader = texts.text_language(language)
+    names = {catalog.shown_name(named[0], reader), named[0].name}
+    lines = (*catalog.shown_benefits(named[0], reader), catalog.shown_description(named[0], reader))
+    return knowledge.lines_about(words, [line for line in lines if line], reader, but=" ".join(names))
+
+
+def _last_variants(conversation_id: int) -> tuple[str, ...]:
+    """Name the fixed texts that the last turns said, the newest last."""
+    last = (
+        select(Turn.trace)
+        .where(Turn.conversation_id == conversation_id)
+        .order_by(Turn.id.desc())
+        .limit(TURNS_REMEMBERED)
+    )
+    traces = list(db.session.scalars(last))[::-1]
+    told = [trace.get("reply", {}).get("variant", "") for trace in traces if isinstance(trace, dict)]
+    return tuple(dict.fromkeys(str(variant) for variant in told[::-1] if variant))[::-1]
 
 
 def _order(thread: Thread) -> OrderFacts | None:

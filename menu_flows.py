@@ -232,6 +232,13 @@ def chooses(
     return scene.awaits == "choice" and match(scene, memory.offered, text) is not None
 
 
+def open_question(flow: Flow, step: str | None, data: Mapping[str, Any], **known: Any) -> str:
+    """Give the words of the typed question that is open; `known` as for `advance`. Empty where none is."""
+    scene = flow.scene(step)
+    is_asked = scene is not None and scene.awaits not in (None, "choice")
+    return _Walk.begin(flow, data, **known)._fill(scene.say) if scene and is_asked else ""
+
+
 class _CannotGoOn(Exception):
     """A text could not be filled or the flow went in a ring; the customer gets an apology."""
 

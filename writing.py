@@ -38,6 +38,7 @@ from understanding import Understanding
 MAX_ID_DIGITS: Final = 15
 SHOP: Final = "shop"
 SIMULATOR: Final = "simulator"
+WANTING: Final = frozenset({"initial_interest", "ready_to_buy"})
 DECIDED: Final = frozenset({"ready_to_buy", "objection", "not_interested"})
 # What can be answered without knowing which product is meant.
 WITHOUT_PRODUCT: Final = frozenset({"objection", "not_interested"})
@@ -48,6 +49,10 @@ CLEAR_FEELING: Final = 0.6
 
 # A strategy's text needs a clear signal; a doubtful one is asked about instead.
 CLEAR_SIGNAL: Final = 0.6
+# So many words that say something make a question of its own.
+QUESTION_WORDS: Final = 2
+# Beside an open question a price is told without selling.
+PLAIN_MANNER: Final = "racional"
 # What the buttons and actions of a plan press in the shipped flows: flow/position:choice.
 PRESSES: Final[Mapping[str, str]] = {
     "show_products": "shop/menu:catalog",
@@ -117,13 +122,17 @@ def draft(means: Means, thread: Thread, understood: Understanding, now: datetime
     passage = _passage(understood, ground, trace)
     if passage is not None:
         return passage
-    priced = _discount(understood, ground, trace)
-    if priced is not None:
-        return priced
+    plainly = _discount(understood, ground, trace) or _about(understood, ground, trace)
+    if plainly is not None:
+        return plainly
+    if answers.speaks_of("advice", understood.text) and not ground.is_named:
+        return _advice(understood, trace)
     if _is_unanswered(understood, ground):
         return unknown(understood, ground, trace)
     spoken = _in_manner(understood, ground, trace)
-    return replace(spoken, drawn=drawn) if spoken is not None else Draft(trace=trace)
+    if spoken is not None:
+        return replace(spoken, drawn=drawn)
+    return unknown(understood, ground, trace) if _is_full_question(understood) else Draft(trace=trace)
 
 
 def article(
@@ -134,6 +143,15 @@ def article(
     if is_near and ground.clear is None:
         ground = replace(ground, clear=ground.near)
     return _passage(understood, ground, {})
+
+
+def known(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Draft | None:
+    """Answer a question with what is written down: an article, or the product that is meant and its price."""
+    ground = _ground(means, thread, understood, now)
+    told = _passage(understood, ground, {}) or _about(understood, ground, {})
+    if told is None and answers.asks_price(understood.text) and ground.is_named:
+        return _in_manner(understood, ground, {"strategy": PLAIN_MANNER}, wish="question")
+    return told
 
 
 def _ground(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Ground:
@@ -184,6 +202,8 @@ def _has_ordered(ground: Ground) -> bool:
 
 
 def is_upset(understood: Understanding) -> bool:
+    if answers.speaks_of("doubt", understood.text):
+        return False  # "is this a scam?" is asked by who has not bought yet
     found = understood.reading
     return found is not None and found.sentiment in UPSET and found.sentiment_confidence >= CLEAR_FEELING
 
@@ -338,6 +358,40 @@ def _discount(understood: Understanding, ground: Ground, trace: dict[str, Any]) 
     return Draft((Menu(body, choices),), "fixed text: discount", data=data, trace=trace)
 
 
+def _about(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
+    """Answer a question with the lines of the one product that is meant; the manner tells its price."""
+    if not ground.about or not asks(understood) or answers.asks_price(understood.text):
+        return None
+    if answers.speaks_of("trouble", understood.text):
+        return None
+    focus = ground.facts.products[0]
+    body = texts.text("reply_about", understood.language, product=focus.name, lines=ground.about)
+    choices = _choices(("add_to_cart", "show_products", "person"), understood)
+    return Draft((Menu(body, choices),), "fixed text: about", data=_focus(Action(), ground), trace=trace)
+
+
+def _advice(understood: Understanding, trace: dict[str, Any]) -> Draft:
+    """Ask who wants advice what it is for: nothing is the best for everybody."""
+    body = texts.text("reply_advice", understood.language)
+    names = ("show_products" if _sells_products(understood) else "menu", "person")
+    return Draft((Menu(body, _choices(names, understood)),), "fixed text: advice", trace=trace)
+
+
+def is_near_miss(understood: Understanding) -> bool:
+    """Tell whether a thing is named that nothing for sale is called: "do you have a guitar course?"."""
+    if understood.flow != SHOP or answers.asks_cheapest(understood.text):
+        return False
+    with reading():
+        missed = catalog.unknown_words(answers.naming_words(understood.text))
+        db.session.rollback()
+    return bool(missed)
+
+
+def asks(understood: Understanding) -> bool:
+    """Tell whether something is asked, also without a question mark."""
+    return "?" in understood.text or answers.speaks_of("asking", understood.text)
+
+
 def _is_unanswered(understood: Understanding, ground: Ground) -> bool:
     """Tell whether something is asked that neither an article nor a price answers: no manner does either."""
     if signal(understood) != "question" or is_upset(understood) or answers.asks_price(understood.text):
@@ -345,6 +399,13 @@ def _is_unanswered(understood: Understanding, ground: Ground) -> bool:
     return answers.speaks_of("of_shop", understood.text) or (
         ground.is_named and bool(answers.search_words(understood.text))
     )
+
+
+def _is_full_question(understood: Understanding) -> bool:
+    """Tell whether a whole question is asked: it was understood, only the answer is not known."""
+    if "?" not in understood.text or is_upset(understood) or signal(understood) in WANTING:
+        return False
+    return len(answers.search_words(understood.text)) >= QUESTION_WORDS
 
 
 def unknown(
@@ -410,16 +471,18 @@ def signal(understood: Understanding) -> str | None:
     return found.buying_signal if found is not None and is_clear else None
 
 
-def _in_manner(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
+def _in_manner(
+    understood: Understanding, ground: Ground, trace: dict[str, Any], wish: str | None = None
+) -> Draft | None:
     """Sell in the strategy's own words, where somebody clearly wants, doubts or refuses something."""
-    wish = signal(understood)
+    wish = wish or signal(understood)
     is_price = wish == "question" and answers.asks_price(understood.text) and _sells_products(understood)
     is_sayable = ground.is_named or wish in WITHOUT_PRODUCT or is_price
     if wish is None or not is_sayable or is_upset(understood):
         return None
     facts = ground.facts if ground.is_named else replace(ground.facts, products=())
     said = strategies.write(
-        wish,
+        _part(wish, understood),
         strategy=str(trace["strategy"]),
         language=texts.text_language(understood.language),
         facts=facts,
@@ -431,6 +494,14 @@ def _in_manner(understood: Understanding, ground: Ground, trace: dict[str, Any])
     choices = _choices(names, understood)
     data = _focus(Action(), ground) if ground.is_named else {}
     return Draft((Menu(said.text, choices),), f"strategy: {said.variant}", data=data, trace=trace)
+
+
+def _part(wish: str, understood: Understanding) -> str:
+    """Name the strategy's part: want of time and of a pause to think are objections to no price."""
+    if wish != "objection" or not answers.speaks_of("doubt", understood.text):
+        return wish
+    kinds = strategies.KINDS_OF_OBJECTION
+    return next((kind for kind in kinds if answers.speaks_of(kind, understood.text)), wish)
 
 
 def _ways_on(wish: str, *, is_named: bool, has_shop: bool) -> tuple[str, ...]:

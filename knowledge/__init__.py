@@ -25,6 +25,7 @@ from knowledge.articles import (
 from knowledge.files import PROBLEMS, FilesRefused, Problem, Sheet, Upload, uploads_of
 from knowledge.passages import Part, cut
 from knowledge.search import Found, search
+from knowledge.words import lines_about
 
 __all__ = [
     "PROBLEMS",
@@ -43,6 +44,7 @@ __all__ = [
     "cut",
     "delete_article",
     "import_files",
+    "lines_about",
     "list_articles",
     "remove_demo_articles",
     "search",

@@ -7,7 +7,7 @@ beside this module.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -51,6 +51,13 @@ def stems(text: str, language: str) -> tuple[str, ...]:
 def relatives(stem: str, language: str) -> tuple[str, ...]:
     """Give stems that people use for the same thing: who asks for the "schedule" means the "hours"."""
     return _list_of(language).relatives.get(stem, ())
+
+
+def lines_about(question: str, lines: Sequence[str], language: str, *, but: str = "") -> tuple[str, ...]:
+    """Give those of a few lines that speak of what is asked; words of `but` (a name) ask nothing."""
+    asked = {stem for stem in stems(question, language) if not stem.isdigit()} - set(stems(but, language))
+    wanted = asked.union(*(relatives(stem, language) for stem in asked))
+    return tuple(line for line in lines if not wanted.isdisjoint(stems(line, language)))
 
 
 def indexed(stem: str) -> str:

@@ -54,6 +54,20 @@ _USUALLY: Final = re.compile(r"\b(?:costum\w+|suele\w*|usually|normally|geralmen
 TIMED: Final = ("time_pressure", "guarantee", "time_span")
 _COUNTED: Final = re.compile(r"\d|\b(?:um|uma|una?|one|an?|dois|duas|dos|two|tres|three|sete|siete|seven)\b")
 _RUSHED: Final = re.compile(r"\b(?:so|apenas|solo|only|just|ultim\w+|last|corr\w+|hurry)\b")
+# Spans without a figure: one, half or a few of a unit of time, which is the same in every language.
+_SPAN: Final = re.compile(
+    r"\b(?:(?P<half>half|mei[ao]|medi[ao])|(?P<few>couple|par|parzinho|few|alg\w+|un[ao]s|pouc[ao]s|poc[ao]s)|"
+    r"uma?|una?|(?<!minutes )(?<!hours )(?<!times )(?<!once )an?|one)"
+    r"(?: an?| of| de)? (?P<unit>minut|horit|horinh|hor|hour|dia|day|seman|week|mes|month|ano|year)"
+)
+_UNITS: Final = {
+    "hour": "hor",
+    "horit": "hor",
+    "horinh": "hor",
+    "day": "dia",
+    "week": "seman",
+    "month": "mes",
+}
 _CLAUSE: Final = re.compile(r"[,;:—–]")
 MEANS: Final = {
     "pix": re.compile(r"\bpix\b"),
@@ -145,6 +159,8 @@ def _is_stated(kind: str, sentence: str, found: re.Match[str], told: str) -> boo
     """Whether the shop states this: the same kind, not denied, no new figures, nothing made stronger."""
     stating = asserted(claims_of(kind), told)
     if not stating or not _is_no_stronger(sentence, told):
+        return False
+    if kind == "time_span" and not _spans(found.group()) <= _spans(told):
         return False
     if kind == "payment_terms" and not _means_around(sentence, found) <= _means(" ".join(stating)):
         return False
@@ -247,6 +263,14 @@ def _figures(sentence: str) -> set[Decimal]:
         for number in read_numbers(sentence)
         if not number.is_article
         and not any(money.start < number.end and number.start < money.end for money in sums)
+    }
+
+
+def _spans(text: str) -> set[tuple[str, str]]:
+    """Give the spans of time that are told without a figure, each as how many and of what."""
+    return {
+        ("half" if one["half"] else "few" if one["few"] else "one", _UNITS.get(one["unit"], one["unit"]))
+        for one in _SPAN.finditer(text)
     }
 
 

@@ -21,6 +21,12 @@ MAX_SENTENCES: Final = 20
 _ASKS: Final = re.compile(r"\?[\s\"'”»)]*$")
 # "The team can give you half back" leaves nothing to anybody.
 _PROMISES: Final = re.compile(r"\d|%|\b(?:garant\w+ (?:que|a|o|el|la|the|you)|sempre|siempre|always)\b")
+# What everyday words alone can claim: of the shop or of others as such, and that something is the most.
+_BOASTS: Final = re.compile(
+    r"\b(?:(?:a|nossa) loja|(?:la|nuestra) tienda|(?:the|our) (?:shop|store)|del[ea]s|ell[oa]s|theirs?|"
+    r"noss[oa]s?|nuestr[oa]s?|ours)\b(?![^.!?]*\?)|\b(?:o|a) que mais\b|\b(?:lo|la) que mas\b|\bthe (?:most|best)\b|"
+    r"\b(?:o|a|el|la|los|las|os|as) (?:mais|mas|melhor\w*|mejor\w*) \w"
+)
 
 
 def parts(text: str) -> tuple[str, ...]:
@@ -38,6 +44,7 @@ def doubtful(text: str, facts: Facts, *, language: str, words: str = "") -> tupl
         part
         for part in asserted
         if _untied(part, known)
+        or _boasts(plain(part), facts, daily)
         or is_turned(plain(part), facts.stated, daily, language)
         or is_of_another(plain(part), facts, language)
     )
@@ -56,6 +63,11 @@ def _is_harmless(sentence: str) -> bool:
 def _untied(sentence: str, known: frozenset[str]) -> frozenset[str]:
     """Give the words that mean something and stand nowhere."""
     return frozenset(word for word in content_words(plain(sentence)) if not word.isdecimal()) - known
+
+
+def _boasts(folded: str, facts: Facts, daily: frozenset[str]) -> bool:
+    """Whether a sentence praises in everyday words alone: nothing in it is of what the shop has said."""
+    return bool(_BOASTS.search(folded)) and not (content_words(folded) - daily) & _known(facts)
 
 
 def _known(facts: Facts) -> frozenset[str]:

@@ -7,11 +7,11 @@ line of dashes. A variant is only chosen when every fact that it names is there.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from babel.dates import format_skeleton
 
@@ -24,6 +24,10 @@ from .facts import Facts, ProductFacts
 Choice = TypeVar("Choice")
 PARTING: Final = "---"
 DEFAULT_SIGNAL: Final = "initial_interest"
+# Objections that are about no price: each has words of its own.
+KINDS_OF_OBJECTION: Final[tuple[Literal["no_time", "thinks"], ...]] = ("no_time", "thinks")
+# To these one may answer beside the product; who asks or wants something is told of what was meant.
+MAY_BE_GENERAL: Final = frozenset({"objection", "not_interested", *KINDS_OF_OBJECTION})
 # May be empty: a variant that names these asks for nothing.
 OPTIONAL: Final = frozenset("first_name benefit benefits inline_benefit inline_benefits language".split())
 # A variant that names the earlier of these is preferred to one that does not.
@@ -60,18 +64,21 @@ def write(
     facts: Facts,
     seed: str,
     product: ProductFacts | None = None,
-    said: str = "",
+    said: Collection[str] = (),
 ) -> Written:
     """Write the reply to a buying signal in a strategy's manner; `product`, else the facts' focus.
 
-    The same `seed` gives the same variant; never the variant `said` again while there is another. Raises
-    KeyError for an unknown strategy or signal.
+    The same `seed` gives the same variant; never one of those `said` last while there is another: the first
+    of them is the longest ago. Raises KeyError for an unknown strategy or signal.
     """
     reader = texts.text_language(language)
     values = _values(facts, product or facts.focus, reader, seed)
     known = frozenset(values) | OPTIONAL
-    fitting = [one for one in variants(strategy, signal or DEFAULT_SIGNAL, reader) if one.needs <= known]
-    fresh = [one for one in fitting if one.name != said] or fitting
+    part = signal or DEFAULT_SIGNAL
+    fitting = [one for one in variants(strategy, part, reader) if one.needs <= known]
+    if part not in MAY_BE_GENERAL:
+        fitting = [one for one in fitting if one.needs] or fitting
+    fresh = [one for one in fitting if one.name not in said] or _longest_ago(fitting, said)
     best = max(one.weight for one in fresh)
     chosen = _pick([one for one in fresh if one.weight == best], seed)
     return Written(texts.compiled(chosen.source).render(values).strip(), chosen.name)
@@ -80,7 +87,7 @@ def write(
 @cache
 def variants(strategy: str, signal: str, language: str) -> tuple[Variant, ...]:
     """Give every variant of a part. Raises KeyError for an unknown strategy or signal."""
-    if strategy not in STRATEGIES or signal not in BUYING_SIGNALS:
+    if strategy not in STRATEGIES or signal not in (*BUYING_SIGNALS, *KINDS_OF_OBJECTION):
         raise KeyError(f"no texts for {strategy!r}, {signal!r}")
     path = texts.TEXTS_DIR / language / "strategy" / f"{strategy}.txt"
     parts = _PART.split(path.read_text(encoding="utf-8"))[1:]
@@ -90,6 +97,12 @@ def variants(strategy: str, signal: str, language: str) -> tuple[Variant, ...]:
         Variant(f"{strategy}/{signal}/{at}", source, texts.names_used(source) - OPTIONAL)
         for at, source in enumerate(sources, start=1)
     )
+
+
+def _longest_ago(fitting: Sequence[Variant], said: Collection[str]) -> list[Variant]:
+    """Give the one that was said first of these; there is one, or it would not have been said."""
+    order = list(said)
+    return sorted(fitting, key=lambda one: order.index(one.name))[:1]
 
 
 def _values(facts: Facts, product: ProductFacts | None, language: str, seed: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from babel.numbers import format_currency, get_currency_precision
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+import texts
 from config import Config
 from models import Category, Product, db
 
@@ -104,6 +105,11 @@ def shown_benefits(thing: Product, language: str) -> tuple[str, ...]:
 def price_text(minor: int, currency: str, language: str) -> str:
     """Write an amount of minor units as a reader of `language` does: R$ 97,00 in pt, R$97.00 in en."""
     return money_text(Decimal(minor).scaleb(-get_currency_precision(currency)), currency, language)
+
+
+def price_words(minor: int, currency: str, language: str) -> str:
+    """Write a price where it stands alone: what costs nothing is free."""
+    return price_text(minor, currency, language) if minor else texts.text("price_free", language)
 
 
 def money_text(amount: Decimal, currency: str, language: str) -> str:
@@ -230,9 +236,21 @@ def named_products(
     if is_cheapest:
         fitting = [one for score, one in scored if score == best and one.stock != 0]
         return sorted(fitting, key=lambda one: one.price_minor)[:CHEAPEST_SHOWN]
-    if not best or (best * 2 < wanted and not is_sure):
+    fitting = [one for score, one in scored if best and score == best]
+    beside = _named_beside(words, fitting)
+    is_half = (best + len(beside)) * 2 >= wanted
+    if not fitting or not (is_half or is_sure):
         return []
-    return [one for score, one in scored if score == best][:NAMED_LIMIT]
+    return [*fitting, *beside][:NAMED_LIMIT]
+
+
+def _named_beside(words: Sequence[str], fitting: Sequence[Product]) -> list[Product]:
+    """Give the product that is named beside those that fit best, by a word that it alone has: "the English
+    course and the social media kit"."""
+    told = {_stem(word) for one in fitting for word in _folded(_all_names(one)).split()}
+    others = (own_word_of([word]) for word in words if _stem(_folded(word).strip()) not in told)
+    found = {one.id: one for one in others if one is not None}
+    return list(found.values())
 
 
 def own_word_of(words: Sequence[str]) -> Product | None:
@@ -246,6 +264,15 @@ def own_word_of(words: Sequence[str]) -> Product | None:
             owners.setdefault(stem, set()).add(one.id)
     ids = {next(iter(own)) for own in owners.values() if len(own) == 1}
     return next((one for one in offered if one.id in ids), None) if len(ids) == 1 else None
+
+
+def unknown_words(words: Sequence[str]) -> list[str]:
+    """Give those of the words that nothing for sale is called or described by."""
+    told: list[Category | Product] = [*categories(), *products()]
+    names = {_stem(word) for one in told for word in _folded(_all_names(one)).split()}
+    return [
+        word for word, stem in _wanted(words).items() if len(stem) >= OWN_WORD_CHARS and stem not in names
+    ]
 
 
 def is_whole_name(words: Sequence[str]) -> bool:

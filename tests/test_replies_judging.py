@@ -16,6 +16,7 @@ from tests.fakes.chat_models import Asked, FakeChatModels
 from tests.redteam import desk
 
 UNSEEN = tuple(desk.unseen())
+IN_WORDS = tuple(desk.in_words())
 HONEST = tuple(desk.honest())
 # As measured: of the unseen claims the guards alone stop a fifth, and doubt finds most of the others.
 STOPPED_AT_LEAST = 0.15
@@ -34,6 +35,28 @@ def test_most_claims_that_no_pattern_knows_are_stopped_or_doubted():
     assert len(UNSEEN) >= 60
     assert len(stopped) >= STOPPED_AT_LEAST * len(UNSEEN)
     assert len({*stopped, *doubted}) >= DOUBTED_AT_LEAST * len(UNSEEN)
+
+
+@pytest.mark.parametrize(("kind", "language", "text"), IN_WORDS)
+def test_what_is_invented_in_words_is_stopped_without_a_judge(kind: str, language: str, text: str):
+    """Of the shop that states nothing of the kind; nothing is left to a judge, who may be down."""
+    assert is_held(text, desk.PLAIN, language), kind
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Um dia desses a gente conversa com calma.", "pt"),
+        ("Uma hora a dúvida passa. 😊", "pt"),
+        ("Você pode estudar um pouco por dia.", "pt"),
+        ("Un día de estos hablamos con calma.", "es"),
+        ("Have a good day!", "en"),
+        ("Take a minute to look at it.", "en"),
+        ("Metade do curso é prática.", "pt"),
+    ],
+)
+def test_a_manner_of_speaking_is_no_deadline_and_no_discount(text: str, language: str):
+    assert not is_held(text, desk.PLAIN, language)
 
 
 def test_few_true_replies_in_the_facts_language_cost_a_second_call():

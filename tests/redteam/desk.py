@@ -24,6 +24,7 @@ from replies.facts import (
 HERE = Path(__file__).parent
 HONEST = ("honest.yaml", "honest_talk.yaml")
 UNSEEN = HERE / "unseen.txt"
+IN_WORDS = HERE / "in_words.txt"
 DEMO = HERE.parents[1] / "demo"
 TODAY = date(2026, 11, 21)
 
@@ -180,7 +181,16 @@ def honest() -> Iterator[tuple[str, str, str]]:
 
 def unseen() -> Iterator[tuple[str, str, str]]:
     """Give the claims that no pattern was written for: family, language, text."""
-    for line in UNSEEN.read_text(encoding="utf-8").splitlines():
+    yield from _told_in(UNSEEN)
+
+
+def in_words() -> Iterator[tuple[str, str, str]]:
+    """Give the invented spans, prices and discounts that are written in words: kind, language, text."""
+    yield from _told_in(IN_WORDS)
+
+
+def _told_in(path: Path) -> Iterator[tuple[str, str, str]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             family, language, text = line.split("|")
             yield family, language, text
