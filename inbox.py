@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
 from integrations import Number
-from lanes import RECEIPTS_LANE, inbound_lane
+from lanes import RECEIPTS_LANE, TEMPLATES_LANE, inbound_lane
 from models import db
 from providers.base import Element
 from statements import bounded
@@ -95,6 +95,8 @@ def row_of(shape: str, number: Number | None, element: Element, now: datetime) -
 def _lane_of(element: Element, number: Number) -> str | None:
     if element.kind == "status":
         return RECEIPTS_LANE
+    if element.kind == "template":
+        return TEMPLATES_LANE
     return inbound_lane(number.id, element.person) if element.person else None
 
 

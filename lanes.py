@@ -18,6 +18,7 @@ from statements import changed_rows, insert_or_ignore, table
 
 LEASE_SECS = 30.0
 RECEIPTS_LANE = "receipts"
+TEMPLATES_LANE = "templates"
 DUE_LIMIT = 500
 
 _LANE = table(Lane).c

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 import integrations
 from integrations import Number
-from lanes import RECEIPTS_LANE, inbound_lane
+from lanes import RECEIPTS_LANE, TEMPLATES_LANE, inbound_lane
 from models import WebhookEvent, db
 from providers import provider
 from providers.base import Echo, Event, HistoryMessage, InboundMessage, Person
@@ -93,6 +93,8 @@ def _adopt(row: WebhookEvent, number: Number) -> None:
 def _lane(row: WebhookEvent, number: Number) -> str | None:
     if row.kind == "status":
         return RECEIPTS_LANE
+    if row.kind == "template":
+        return TEMPLATES_LANE
     person = _person(provider(row.provider).parse(row.payload))
     name = (person.bsuid or person.wa_id) if person is not None else None
     return inbound_lane(number.id, name) if name else None

@@ -290,6 +290,7 @@ def alert_words(kind: str, stored: str) -> str:
         "delivery_failed": _("A message did not arrive"),
         "credentials": _("A number's credentials are refused by the provider"),
         "receipt_failed": _("A receipt could not be worked on and was set aside"),
+        "template": _("A message template was changed at its provider"),
         "turn_failed": _("A message could not be worked on and was set aside"),
         "no_worker": _("No worker is running: messages wait"),
         "paid": _("An order is paid"),

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from message_content import Content, Media
+from providers.templates import Draft, ListedTemplate, Submitted
 
-ElementKind = Literal["message", "status", "echo", "history", "other"]
+ElementKind = Literal["message", "status", "echo", "history", "template", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,7 @@ class Provider(Protocol):
 
     name: str
     limits: Limits
+    keeps_templates: bool  # False: the desk's own rows are all there is of its templates
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
         """Tell whether `request` was signed with `app_secret`; constant time; False without secret or
@@ -378,4 +380,13 @@ class Provider(Protocol):
 
     def health(self, account: Account) -> Health:
         """Ask the provider about the number; never raises."""
+        ...
+
+    def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
+        """List every message template of the number's account, all pages or none."""
+        ...
+
+    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
+        """Hand a template in for approval, or a change of the one that the provider has under
+        `external_id`."""
         ...

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from message_content import Content, Media
-from providers import loose, meta_errors, meta_events, meta_messages, meta_webhooks, transport
+from providers import loose, meta_errors, meta_events, meta_messages, meta_templates, meta_webhooks, transport
 from providers.base import (
     Account,
     DownloadedMedia,
@@ -34,6 +34,7 @@ from providers.base import (
 )
 from providers.meta_webhooks import answer_handshake
 from providers.persons import is_named, person
+from providers.templates import Draft, ListedTemplate, Submitted
 from providers.transport import Answer, Bearer, Failure
 
 __all__ = ["Meta", "answer_handshake", "meta"]
@@ -49,6 +50,12 @@ _HEALTH_FIELDS = (
     "platform_type,throughput,whatsapp_business_manager_messaging_limit"
 )
 _MEDIA_TIMEOUT_FACTOR = 4.0
+_TEMPLATES_PER_PAGE = 100
+# An account may hold 6,000 templates in all their languages (Meta, "Template management").
+_MAX_TEMPLATE_PAGES = 200
+_NO_ACCOUNT = SendError(
+    "no_business_account", "final", "The number has no WhatsApp business account id, which templates need."
+)
 
 
 class Meta:
@@ -56,6 +63,7 @@ class Meta:
 
     name = "meta"
     limits: Limits = meta_messages.LIMITS
+    keeps_templates = True
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
         return meta_webhooks.verify(request, app_secret)
@@ -141,6 +149,42 @@ class Meta:
         if answer.status != 200 or not body.get("id"):
             return Health.failed(meta_errors.read_refusal(answer, datetime.now(UTC)))
         return _read_health(body)
+
+    def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
+        """List the templates of the business account. The next page is asked for by its cursor: an address
+        that the answer names does not get the token."""
+        if not account.business_id:
+            return _NO_ACCOUNT
+        found: list[ListedTemplate] = []
+        params = {"fields": meta_templates.FIELDS, "limit": str(_TEMPLATES_PER_PAGE)}
+        for _ in range(_MAX_TEMPLATE_PAGES):
+            answer = _call(account, "GET", f"{account.business_id}/message_templates", params=params)
+            if isinstance(answer, Failure):
+                return transport.send_error(answer)
+            body = _body(answer)
+            if answer.status != 200 or not isinstance(body.get("data"), list):
+                return meta_errors.read_refusal(answer, datetime.now(UTC))
+            found += [read for item in body["data"] if (read := meta_templates.read(item)) is not None]
+            paging = loose.mapping(body.get("paging"))
+            after = loose.text(loose.mapping(paging.get("cursors")).get("after"))
+            if not paging.get("next") or not after:
+                return tuple(found)
+            params = {**params, "after": after}
+        return SendError("too_many_templates", "final", "Meta's list of templates has no end.")
+
+    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
+        if not account.business_id:
+            return _NO_ACCOUNT
+        payload = meta_templates.submission(draft)
+        if external_id:
+            payload = {"category": payload["category"], "components": payload["components"]}
+        path = quote(external_id, safe="") or f"{account.business_id}/message_templates"
+        answer = _call(account, "POST", path, json=payload)
+        if isinstance(answer, Failure):
+            return transport.send_error(answer)
+        is_taken = answer.status in (200, 201)
+        taken = meta_templates.submitted(_body(answer), draft, external_id) if is_taken else None
+        return taken or meta_errors.read_refusal(answer, datetime.now(UTC))
 
 
 meta = Meta()

@@ -7,6 +7,7 @@ a message says (that is `meta_events`). Facts: Meta, "Webhooks" and the referenc
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -59,6 +60,14 @@ def _surplus(body: bytes) -> Element:
     return Element("other", None, key, None, None, b'{"field":"surplus","other":{}}')
 
 
+# What is told of message templates; it changes rows of ours.
+TEMPLATE_FIELDS = (
+    "message_template_status_update",
+    "message_template_quality_update",
+    "template_category_update",
+)
+
+
 class _Change(NamedTuple):
     """One `entry[].changes[]`: what all of its elements share."""
 
@@ -97,7 +106,8 @@ def _split_change(change: Any, waba: str | None, time: Any, elements: list[Eleme
     for name, make in _PARTS.get(field, {}).items():
         _split_part(shared, name, make, elements)
     if len(elements) == before:
-        elements.append(_other(shared, value))
+        kind: ElementKind = "template" if field in TEMPLATE_FIELDS else "other"
+        elements.append(replace(_other(shared, value), kind=kind))
 
 
 def _split_part(

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
 from message_content import Content, Media, Text
-from providers import loose, transport, twilio_errors, twilio_messages, twilio_webhooks
+from providers import loose, transport, twilio_errors, twilio_messages, twilio_templates, twilio_webhooks
 from providers.base import (
     Account,
     DownloadedMedia,
@@ -32,6 +32,7 @@ from providers.base import (
     SignedRequest,
 )
 from providers.persons import person
+from providers.templates import Draft, ListedTemplate, Submitted
 from providers.transport import Answer, Basic, Failure, NoCredentials
 from providers.twilio_messages import twiml
 
@@ -39,6 +40,7 @@ __all__ = ["ListedMessage", "Twilio", "twilio", "twiml"]
 
 DEFAULT_BASE_URL = "https://api.twilio.com"
 _MESSAGING_BASE_URL = "https://messaging.twilio.com"
+_CONTENT_BASE_URL = "https://content.twilio.com"
 _API_VERSION = "2010-04-01"
 # Hosts that may see the auth token, and those to which Twilio's media redirect, which never see it.
 _OWN_SUFFIX = ".twilio.com"
@@ -70,6 +72,7 @@ class Twilio:
 
     name = "twilio"
     limits: Limits = twilio_messages.LIMITS
+    keeps_templates = True
 
     def verify(self, request: SignedRequest, app_secret: str) -> bool:
         return twilio_webhooks.verify(request, app_secret)
@@ -152,6 +155,29 @@ class Twilio:
         # Newest comes first, and two of one second stay in that order when sorted.
         found.reverse()
         return sorted(found, key=lambda one: one.sent_at or since)
+
+    def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
+        """List the stored Contents with their WhatsApp approvals."""
+        base = _CONTENT_BASE_URL if _is_default(account) else _base_url(account)
+        path, found = f"/v1/ContentAndApprovals?PageSize={_PAGE_SIZE}", list[ListedTemplate]()
+        for _ in range(_MAX_PAGES):
+            answer = _call(account, "GET", base + path)
+            if isinstance(answer, Failure):
+                return transport.send_error(answer)
+            body = _body(answer)
+            if answer.status != 200 or not isinstance(body.get("contents"), list):
+                return twilio_errors.read_refusal(answer, datetime.now(UTC))
+            found += [read for item in body["contents"] if (read := twilio_templates.read(item)) is not None]
+            path = _path_of(loose.text(loose.mapping(body.get("meta")).get("next_page_url")))
+            if not path:
+                return tuple(found)
+        return SendError("too_many_templates", "final", "Twilio's list of contents has no end.")
+
+    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
+        words = (
+            "Twilio's templates are made in its Content Template Builder; then they are synced from there."
+        )
+        return SendError("made_at_twilio", "final", words)
 
 
 twilio = Twilio()
@@ -255,6 +281,16 @@ def _files(account: Account, sid: str, count: int) -> dict[str, str]:
             form[f"MediaUrl{index}"] = _base_url(account) + path
             form[f"MediaContentType{index}"] = loose.text(node.get("content_type"))
     return form
+
+
+def _path_of(url: str) -> str:
+    """Give path and query of the next page's address; its host does not get our token."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    is_path = parts.path.startswith("/") and not parts.path.startswith("//")
+    return parts._replace(scheme="", netloc="").geturl() if is_path else ""
 
 
 def _rfc_date(given: Any) -> datetime | None:

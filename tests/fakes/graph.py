@@ -28,7 +28,15 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
 from tests.fakes.faults import FATES, Fault, FaultBook
-from tests.fakes.graph_rules import ERRORS, MEDIA_TYPES, Refusal, check_message, check_read, recipient_of
+from tests.fakes.graph_rules import (
+    ERRORS,
+    MEDIA_TYPES,
+    Refusal,
+    check_message,
+    check_read,
+    check_template,
+    recipient_of,
+)
 from tests.fakes.poster import Poster, Posting
 from tests.fakes.server import Answer, HttpServer, Request, json_answer
 from tests.fakes.webhooks import (
@@ -134,6 +142,7 @@ class FakeGraph:
         self.refusals: list[tuple[int, str, dict[str, Any]]] = []
         self.requests: list[str] = []
         self.templates: list[dict[str, Any]] = []
+        self.review = "PENDING"  # what a template that is handed in becomes
         self.is_subscribed = True
         self.wa_ids: dict[str, str] = {}
         self.user_ids: dict[str, str] = {}
@@ -236,6 +245,10 @@ class FakeGraph:
                 return self._upload(request, number_id)
             case ("GET", self.business_account_id, "message_templates"):
                 return self._list_templates(request)
+            case ("POST", self.business_account_id, "message_templates"):
+                return self._take_template(request)
+            case ("POST", template_id) if any(t["id"] == template_id for t in self.templates):
+                return self._change_template(request, template_id)
             case ("GET", self.business_account_id, "subscribed_apps"):
                 app = {"whatsapp_business_api_data": {"id": "670843887433847", "name": "Balcao", "link": ""}}
                 return json_answer({"data": [app] if self.is_subscribed else []})
@@ -358,7 +371,8 @@ class FakeGraph:
             raise Refusal(132015 if known["status"] == "PAUSED" else 132016, f"template ({key[0]})")
         if known["category"] == "AUTHENTICATION" and to is None:
             raise Refusal(131062, "Authentication templates need a phone number.")
-        expected = set(re.findall(r"\{\{(\w+)\}\}", known["components"][0]["text"]))
+        body = next(c for c in known["components"] if c["type"] == "BODY")
+        expected = set(re.findall(r"\{\{(\w+)\}\}", body["text"]))
         given = [c for c in sent.get("components", ()) if str(c.get("type")).lower() == "body"]
         parameters = given[0].get("parameters", []) if given else []
         if len(parameters) != len(expected):
@@ -481,6 +495,34 @@ class FakeGraph:
             more = urlencode({**query, "limit": size, "after": cursors["after"]})
             paging["next"] = f"{self.url}{request.path}?{more}"
         return json_answer({"data": page, "paging": paging} if page else {"data": []})
+
+    def _take_template(self, request: Request) -> Answer:
+        """Take a template for review, as `review` says; a bad one is refused at once."""
+        refused = self._early_answer(self.faults.firing("template"))
+        if refused is not None:
+            return refused
+        try:
+            template = orjson.loads(request.body)
+            check_template(template)
+            key = (template["name"], template["language"])
+            if any((t["name"], t["language"]) == key for t in self.templates):
+                raise Refusal(100, "There is already content in this language for this template.")
+        except Refusal as refusal:
+            return self._refuse(refusal)
+        template |= {"id": str(10**15 + secrets.randbelow(10**15)), "status": self.review}
+        self.templates.append(template)
+        told = {name: template[name] for name in ("id", "status", "category")}
+        return json_answer(told)
+
+    def _change_template(self, request: Request, template_id: str) -> Answer:
+        template = next(t for t in self.templates if t["id"] == template_id)
+        try:
+            changed = template | orjson.loads(request.body)
+            check_template(changed)
+        except Refusal as refusal:
+            return self._refuse(refusal)
+        template |= changed | {"status": self.review}
+        return json_answer({"success": True})
 
     def _refuse(self, refusal: Refusal, payload: dict[str, Any] | None = None) -> Answer:
         if self.keep_sent:

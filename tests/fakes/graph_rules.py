@@ -106,6 +106,41 @@ def check_message(payload: Json) -> None:
     _CHECKS[kind](_object(payload, kind, kind))
 
 
+def check_template(template: Json) -> None:
+    """Raise Refusal when Meta would not take this template for review."""
+    if not isinstance(template, Mapping) or not re.fullmatch(r"[a-z0-9_]{1,512}", str(template.get("name"))):
+        raise Refusal(100, "The name may hold lower-case letters, digits and underscores only.")
+    if template.get("category") not in ("MARKETING", "UTILITY", "AUTHENTICATION"):
+        raise Refusal(100, "Param category must be one of {MARKETING, UTILITY, AUTHENTICATION}")
+    parts = {str(part.get("type")): part for part in template.get("components", ())}
+    if set(parts) - {"HEADER", "BODY", "FOOTER", "BUTTONS"} or "BODY" not in parts:
+        raise Refusal(100, "A template needs a BODY, and knows HEADER, FOOTER and BUTTONS beside it.")
+    for kind, limit in (("HEADER", HEADER_TEXT_MAX), ("BODY", BODY_MAX), ("FOOTER", FOOTER_MAX)):
+        text = str(parts.get(kind, {}).get("text", "x"))
+        _string(text, kind, limit)
+        names = set(re.findall(r"\{\{(\w+)\}\}", text))
+        if kind == "FOOTER" and names:
+            raise Refusal(100, "A footer holds no variables.")
+        if len(names) != _examples_count(parts.get(kind, {}).get("example", {})):
+            raise Refusal(100, f"{kind}: every variable needs an example.")
+    if re.search(r"^\{\{|\}\}$", str(parts["BODY"]["text"]).strip()):
+        raise Refusal(100, "Variables can't be at the start or end of the template.")
+    for button in parts.get("BUTTONS", {}).get("buttons", ()):
+        if button.get("type") not in ("QUICK_REPLY", "URL", "PHONE_NUMBER", "COPY_CODE"):
+            raise Refusal(100, "Unknown type of button.")
+        if button["type"] != "COPY_CODE":
+            _string(button.get("text"), "Button text", 25)
+
+
+def _examples_count(example: Json) -> int:
+    """Count the examples of a component, whatever form they have."""
+    for name, given in example.items():
+        if name.endswith("_named_params"):
+            return len(given)
+        return len(given[0]) if given and isinstance(given[0], list) else len(given)
+    return 0
+
+
 def check_read(payload: Json) -> None:
     """Raise Refusal for a bad read receipt or typing indicator."""
     _check_product(payload)
