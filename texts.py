@@ -21,6 +21,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from vocabulary import TEXT_LANGUAGES
 
 TEXTS_DIR = Path(__file__).parent / "templates" / "whatsapp"
+LETTERS_DIR = Path(__file__).parent / "templates" / "letters"
 DEFAULT_LANGUAGE = "pt"
 # Who writes in a language that has no texts reads English more likely than Portuguese.
 FOREIGN_LANGUAGE = "en"
@@ -33,7 +34,13 @@ AT = {"pt": "às", "es": "a las", "en": "at"}
 def text(name: str, language: str | None, **values: object) -> str:
     """Give the fixed text `name` in `language` (or the nearest that ships). Raises KeyError if unknown."""
     reader = text_language(language)
-    return _packaged(name, reader).render({**values, "language": reader}).strip()
+    return _packaged(TEXTS_DIR, name, reader).render({**values, "language": reader}).strip()
+
+
+def letter_text(name: str, language: str | None, **values: object) -> str:
+    """Give a text of the e-mails, text messages and pushes that we send, as `text` does."""
+    reader = text_language(language)
+    return _packaged(LETTERS_DIR, name, reader).render({**values, "language": reader}).strip()
 
 
 def text_language(language: str | None) -> str:
@@ -91,10 +98,10 @@ def slot_text(moment: datetime, language: str | None) -> str:
 
 
 @lru_cache(maxsize=512)
-def _packaged(name: str, language: str) -> Template:
-    path = TEXTS_DIR / language / f"{name}.txt"
+def _packaged(folder: Path, name: str, language: str) -> Template:
+    path = folder / language / f"{name}.txt"
     if not name.isidentifier() or not path.is_file():
-        raise KeyError(f"no customer text {name!r} in {language!r}")
+        raise KeyError(f"no text {name!r} in {language!r}")
     return compile_text(path.read_text(encoding="utf-8"))
 
 

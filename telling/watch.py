@@ -1,0 +1,85 @@
+"""Looks from the web process whether a worker lives, and tells people itself when none does.
+
+Without a worker nothing is answered, and nobody else is left to say so. `main` and gunicorn start one `Watch`
+in each web process; a lease keeps all but one of them quiet.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from flask import Flask
+from sqlalchemy import func, select
+
+import alerts
+import lanes
+from alerts.kinds import NO_WORKER
+from config import Config
+from models import Worker, db, reading
+from telling import alerting
+
+log = structlog.get_logger()
+
+LOOK_EVERY_SECS: Final = 15.0
+# Six missed heartbeats; also the time that a worker has to start beside the web process.
+SILENT_AFTER: Final = timedelta(seconds=60)
+WORDS: Final = "No worker is running: messages wait and nothing is answered. Start: python main.py worker"
+
+
+class Watch:
+    """One web process's look at the workers, in a thread of its own that ends with the process."""
+
+    def __init__(self, app: Flask, holder: str) -> None:
+        self._app = app
+        self._holder = holder
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker-watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=LOOK_EVERY_SECS)
+
+    def _run(self) -> None:
+        since = _clock()
+        config: Config = self._app.config["BALCAO"]
+        while not self._stopping.wait(LOOK_EVERY_SECS):
+            try:
+                with self._app.app_context():
+                    if lanes.claim("job:watch", self._holder, LOOK_EVERY_SECS * 0.9) is not None:
+                        look(config, self._holder, since=since, clock=_clock)
+            except Exception as error:
+                log.warning("watch_failed", error=type(error).__name__)
+
+
+def look(config: Config, holder: str, *, since: datetime, clock: Callable[[], datetime]) -> bool:
+    """Raise or settle the alert that no worker lives; without one, tell people of what there is. Commits.
+
+    `since` is when this process began to look: a worker may still be starting then. Tells whether one lives.
+    """
+    now = clock()
+    with reading():
+        seen_at = db.session.scalar(select(func.max(Worker.seen_at)))
+        is_known = alerts.is_open(NO_WORKER)
+        db.session.rollback()
+    if seen_at is not None and now - seen_at < SILENT_AFTER:
+        if is_known and alerts.settle(NO_WORKER, now=now):
+            db.session.commit()
+        return True
+    if now - since < SILENT_AFTER:
+        return False
+    if not is_known:
+        alerts.raise_alert(NO_WORKER, NO_WORKER, WORDS, now=now)
+        db.session.commit()
+        log.error("no_worker", seen_at=seen_at.isoformat() if seen_at else None)
+    for recipient_id in alerting.wanted(config, now):
+        alerting.tell(recipient_id, config, holder, clock)
+    return False
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
