@@ -31,6 +31,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
     4: (
         "desk_worker",
         "tasks",
+        "telling",
         "settling",
         "unasked",
         "rehearsal",
@@ -113,7 +114,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "admin": ("auth", "dashboard"),
     "api": ("auth",),
     "cli": ("auth", "commands", "setup_check"),
-    "desk_worker": ("tasks",),
+    "desk_worker": ("tasks", "telling"),
     "tasks": (
         "rehearsal",
         "settling",
@@ -137,7 +138,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "lanes": ("statements",),
     "inbox": ("integrations", "lanes", "statements"),
     "conversations": ("history", "integrations", "lanes", "statements"),
-    "alerts": ("statements",),
+    "alerts": ("simulated_phone", "statements"),
     "history": ("statements",),
     "model_calls": ("alerts",),
     "receipts": ("alerts", "conversations", "integrations", "statements"),
