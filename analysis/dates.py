@@ -297,7 +297,8 @@ def _count(groups: Groups, grammar: _Grammar, language: str) -> tuple[float | No
         return 1.0, grammar.words["units"][one]
     unit = "day" if groups.get("work") else grammar.words["units"][groups["unit"] or ""]
     numbers = read_numbers(groups["n"] or "", language=language)
-    return (float(numbers[0].value), unit) if numbers else (None, unit)
+    half = 0.5 if groups.get("half") else 0.0
+    return (float(numbers[0].value) + half, unit) if numbers else (None, unit)
 
 
 def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
@@ -471,8 +472,9 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "ordinal": ordinal,
         "cjkday": rf"(?P<day>{_CJK_DAY})",
         "year": rf"(?P<year>{_YEAR})",
-        "n": rf"(?P<n>\d{{1,3}}|(?:{_any(counts)}){'+' if cjk else ''})",
-        "unit": rf"(?P<unit>{_any(words['units'])})" + ("" if cjk else r"(?![^\W_])"),
+        "n": rf"(?P<n>\d{{1,3}}(?:[.,]5)?|(?:{_any(counts)}){'+' if cjk else ''})",
+        "unit": rf"(?P<unit>{_any(words['units'])})" + ("" if cjk else r"(?![^\W_])") + _half(data, cjk),
+        "closed": rf"(?=\s*(?:$|[^\w\s]|(?:{_any(map(fold, data.get('day_followers', ())))})(?![^\W_])))",
         "one": rf"(?P<one>{_any(words['units'])})(?![^\W_])",
         "dual": rf"(?P<dual>{_any(words['duals'])})",
         "days": rf"(?P<days>{_any(words['days'])})",
@@ -491,6 +493,13 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
     }
 
 
+def _half(data: dict[str, Any], is_unspaced: bool) -> str:
+    """Match the half behind a unit: "uma hora e meia", "1時間半"."""
+    words = [fold(word) for word in data.get("unit_half", ())]
+    end = "" if is_unspaced else r"(?![^\W_])"
+    return rf"(?:\s{{0,2}}(?P<half>{_any(words)}){end})?" if words else ""
+
+
 def _lasting(words: dict[str, dict[str, Any]], *units: str) -> list[str]:
     return [word for word, (_, unit) in words["periods"].items() if unit in units]
 
@@ -502,6 +511,8 @@ def _fill(template: str, pieces: dict[str, str]) -> str:
 
 
 def _bounded(pattern: str, language: str) -> str:
+    if language == "ko":  # particles follow a word, but nothing leads it: "낼" is no part of "보낼게요"
+        return rf"(?:(?<![가-힣])|(?=\d))(?:{pattern})"
     if language in UNSPACED:
         return pattern
     head = r"(?:(?<![^\W_])|(?<=\b[وبل]))" if language == "ar" else r"(?<![^\W_])"

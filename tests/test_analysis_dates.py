@@ -282,3 +282,86 @@ def test_working_days_are_counted_one_by_one(start: date, count: int) -> None:
 )
 def test_a_weekday_that_is_over_is_the_last_one(language: str, text: str, value: str) -> None:
     assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "em uma hora", "20T13:00"),
+        ("pt", "daqui a duas horas", "20T14:00"),
+        ("pt", "em duas horas e meia", "20T14:30"),
+        ("pt", "em 15 minutinhos", "20T12:15"),
+        ("pt", "há meia hora", "20T11:30"),
+        ("en", "in an hour", "20T13:00"),
+        ("en", "within an hour", "20T13:00"),
+        ("en", "in the next 2 hours", "20T14:00"),
+        ("en", "in 2.5 hours", "20T14:30"),
+        ("en", "in a quarter of an hour", "20T12:15"),
+        ("es", "en una hora", "20T13:00"),
+        ("es", "en tres cuartos de hora", "20T12:45"),
+        ("es", "en un par de días", "22"),
+        ("es", "hace media hora", "20T11:30"),
+        ("fr", "dans une heure", "20T13:00"),
+        ("fr", "dans deux heures et demie", "20T14:30"),
+        ("fr", "dans un quart d'heure", "20T12:15"),
+        ("de", "in einer Stunde", "20T13:00"),
+        ("de", "in zweieinhalb Stunden", "20T14:30"),
+        ("de", "in einer Viertelstunde", "20T12:15"),
+        ("de", "in einem Monat", None),
+        ("it", "in un'ora", "20T13:00"),
+        ("it", "un'ora fa", "20T11:00"),
+        ("it", "tra due ore e mezza", "20T14:30"),
+        ("it", "tra un quarto d'ora", "20T12:15"),
+        ("ar", "بعد ساعة", "20T13:00"),
+        ("ar", "خلال ثلاث ساعات", "20T15:00"),
+        ("ar", "بعد ربع ساعة", "20T12:15"),
+        ("zh", "一个小时后", "20T13:00"),
+        ("zh", "两个半小时后", "20T14:30"),
+        ("zh", "一刻钟后", "20T12:15"),
+        ("ja", "一時間後", "20T13:00"),
+        ("ja", "2時間半後", "20T14:30"),
+        ("ko", "한 시간 후", "20T13:00"),
+        ("ko", "네 시간 뒤", "20T16:00"),
+        ("ko", "2시간 반 뒤", "20T14:30"),
+        ("ko", "한시간 안에", "20T13:00"),
+    ],
+)
+def test_what_is_counted_from_now_may_be_spelled(language: str, text: str, value: str | None) -> None:
+    expected = "2026-12-20" if value is None else f"2026-11-{value}"
+    (day,) = read_dates(fold(text), now=FRIDAY, language=language)
+    assert day.value(FRIDAY)[:16] == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("fr", "le 1er essai"),
+        ("fr", "le premier colis"),
+        ("fr", "je prends le 3"),
+        ("en", "the 1st payment and the 2nd one"),
+        ("de", "der 1. Versuch, zum 2. Mal"),
+        ("es", "quiero el 12 en rojo"),
+        ("it", "prendo il 3"),
+        ("ko", "보낼게요, 낼게요"),
+        ("ko", "이월상품 있나요"),
+        ("ko", "이제그제서야"),
+    ],
+)
+def test_an_ordinal_or_a_part_of_a_word_is_no_day(language: str, text: str) -> None:
+    assert read_dates(fold(text), now=FRIDAY, language=language) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("fr", "le 1er à 10h", "2026-12-01T10:00"),
+        ("fr", "je passe le 1er", "2026-12-01"),
+        ("en", "the 15th works", "2026-12-15"),
+        ("de", "am 15. komme ich", "2026-12-15"),
+        ("es", "el 12 paso", "2026-12-12"),
+        ("ko", "낼 갈게요", "2026-11-21"),
+    ],
+)
+def test_an_ordinal_that_stands_alone_is_a_day(language: str, text: str, value: str) -> None:
+    (day,) = read_dates(fold(text), now=FRIDAY, language=language)
+    assert day.value(FRIDAY)[:16] == value
