@@ -15,6 +15,8 @@ from sqlalchemy import ColumnElement, Row, select, update
 
 import texts
 import whatsapp_service
+from alerts import recipients
+from alerts.kinds import ABOUT_ORDERS
 from config import Config
 from integrations import Number
 from message_content import Choice, Content, Menu, Template, Text
@@ -27,7 +29,7 @@ from statements import changed_rows, insert_or_ignore
 PAID: Final = "paid"
 TAKE: Final = "take"
 LATER: Final = "later"
-# The alerts that reach her, and the buttons under each.
+# The alerts that may reach her, all of them about a customer, and the buttons under each.
 BUTTONS: Final[dict[str, tuple[str, ...]]] = {
     "paid": (TAKE,),
     "payment_claimed": (PAID, TAKE, LATER),
@@ -39,8 +41,17 @@ BUTTONS: Final[dict[str, tuple[str, ...]]] = {
     "no_keys": (LATER,),
     "waiting": (TAKE, LATER),
     "complaint": (TAKE, LATER),
+    "lead": (TAKE, LATER),
+    "appointment": (TAKE, LATER),
+    "media": (TAKE, LATER),
+    "delivery_failed": (TAKE, LATER),
+    "order_placed": (TAKE, LATER),
+    "refund_wanted": (TAKE, LATER),
+    "refund_failed": (LATER,),
+    "payment_failed": (TAKE, LATER),
 }
-ABOUT_ORDERS: Final = frozenset(BUTTONS) - {"no_keys", "waiting", "complaint"}
+# What she is told when nobody has chosen; the rest is chosen on the page of the alerts.
+USUAL: Final = tuple(BUTTONS)[:10]
 PREFIX: Final = "owner:"
 # What is older than this when the first phone is entered, or when her window opens, is history.
 ALERT_MAX_AGE: Final = timedelta(hours=24)
@@ -92,7 +103,7 @@ def tell(config: Config, now: datetime) -> list[int]:
     """
     told = []
     for number in phones.numbers_with_owner():
-        _note_alerts(number, now)
+        _note_alerts(number, config, now)
         again = update(OwnerNotice).where(*_refused(number)).values(state="waiting", due_at=now)
         changed_rows(again)
         line = phones.line_of(number, now)
@@ -114,7 +125,7 @@ def _new_alerts(number: Number, now: datetime) -> Any:
         .outerjoin(OwnerNotice, OwnerNotice.alert_id == Alert.id)
         .where(
             Conversation.integration_id == number.id,
-            Alert.kind.in_(BUTTONS),
+            Alert.kind.in_(wished()),
             Alert.open_topic.is_not(None),
             Alert.created_at > now - ALERT_MAX_AGE,
             OwnerNotice.id.is_(None),
@@ -123,10 +134,22 @@ def _new_alerts(number: Number, now: datetime) -> Any:
     )
 
 
-def _note_alerts(number: Number, now: datetime) -> None:
+def wished() -> tuple[str, ...]:
+    """List the kinds of alerts that the owners want to be told of on WhatsApp. Reads only."""
+    chosen = recipients.owner()
+    if chosen is None:
+        return USUAL
+    return tuple(kind for kind in BUTTONS if chosen.is_active and recipients.wants(chosen, kind))
+
+
+def _note_alerts(number: Number, config: Config, now: datetime) -> None:
+    chosen = recipients.owner()
     for alert in db.session.execute(_new_alerts(number, now)).all():
+        quiet_end = recipients.quiet_end(chosen, alert.kind, config.zone, now) if chosen else None
         db.session.execute(
-            insert_or_ignore(OwnerNotice).values(**_row_of(alert, number, now), state="waiting", due_at=now)
+            insert_or_ignore(OwnerNotice).values(
+                **_row_of(alert, number, now), state="waiting", due_at=quiet_end or now
+            )
         )
 
 
@@ -282,6 +305,7 @@ def contents_of(row: OwnerNotice, number: Number, language: str, config: Config)
         "owner_notice",
         language,
         kind=row.kind,
+        headline="" if row.kind in USUAL else texts.letter_text("alert_headline", language, kind=row.kind),
         is_reminder=row.sent_count > 0,
         who=subject.name,
         phone=subject.phone,
@@ -350,6 +374,22 @@ def _words(row: OwnerNotice) -> str:
         )
     line = " ".join((said or "").split())
     return line if len(line) <= WORDS_MAX_CHARS else line[: WORDS_MAX_CHARS - 1].rstrip() + "…"
+
+
+def queue_test(now: datetime) -> tuple[list[int], int]:
+    """Queue a test to each owner whose window is open; gives their conversations, and how many windows are
+    closed. Flushes."""
+    told, closed = [], 0
+    for number in phones.numbers_with_owner():
+        line = phones.line_of(number, now)
+        if line is None or not line.is_open:
+            closed += 1
+            continue
+        contents = [Text(texts.letter_text("alert_test", line.language))]
+        whatsapp_service.queue(line.conversation_id, number, contents, sender="bot", now=now)
+        _touch(line.conversation_id, contents, now)
+        told.append(line.conversation_id)
+    return told, closed
 
 
 # --- what pages ask -----------------------------------------------------------------------------------------

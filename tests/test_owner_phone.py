@@ -11,6 +11,7 @@ import alerts
 import integrations
 import privacy
 import unasked
+from alerts import recipients
 from config import Config
 from message_content import Text
 from models import (
@@ -384,6 +385,7 @@ def test_every_kind_is_told_in_every_language(desk: WalkedDesk, language: str) -
     desk.says({"pt": "oi", "es": "hola", "en": "hello"}[language], OWNER)
     (order,) = desk.rows(Order)
     desk.change(Alert, open_topic=None)
+    choose(desk, None)
     for kind in sorted(notices.BUTTONS):
         raise_alert(desk, kind, f"{kind}:{order.id}")
         (told,) = tell_owner(desk)
@@ -391,6 +393,48 @@ def test_every_kind_is_told_in_every_language(desk: WalkedDesk, language: str) -
         assert "None" not in told.text, kind
         assert 20 < len(told.text) < 600, kind
         assert str(order.number) in told.text or kind not in notices.ABOUT_ORDERS, kind
+
+
+def test_the_owner_is_told_of_what_was_chosen_and_of_nothing_else(desk: WalkedDesk) -> None:
+    desk.says("oi")
+    desk.says("oi", OWNER)
+    raise_alert(desk, "lead", "lead:1")
+    assert tell_owner(desk) == [], "a lead is not among what she usually hears of"
+    choose(desk, ("lead",))
+    raise_alert(desk, "complaint", "complaint:1")
+    (told,) = tell_owner(desk)
+    assert "lead" in told.text.lower()
+    choose(desk, ("complaint",), is_active=False)
+    assert tell_owner(desk) == []
+
+
+def test_in_quiet_hours_the_owner_hears_of_urgent_things_alone(desk: WalkedDesk) -> None:
+    desk.says("oi")
+    desk.says("oi", OWNER)
+    local = desk.clock().astimezone(desk.app.config["BALCAO"].zone)
+    minute = local.hour * 60 + local.minute
+    choose(desk, None, quiet_from_min=minute, quiet_until_min=(minute + 30) % (24 * 60))
+    raise_alert(desk, "complaint", "complaint:1")
+    assert tell_owner(desk) == []
+    raise_alert(desk, "no_keys", "no_keys:1")
+    assert len(tell_owner(desk)) == 1
+    desk.clock.advance(31 * 60)
+    assert len(tell_owner(desk)) == 1
+
+
+def choose(
+    desk: WalkedDesk, chosen: tuple[str, ...] | None, *, is_active: bool = True, **quiet: int
+) -> None:
+    """Choose on the page of the alerts what the owner is told of."""
+    with desk.app.app_context():
+        wish = recipients.Wish("", "pt", chosen, **quiet)
+        row = recipients.owner()
+        if row is None:
+            recipients.add(recipients.WHATSAPP, recipients.OWNER, wish, now=desk.clock())
+        else:
+            recipients.change(row, wish)
+            recipients.switch(row, is_active=is_active)
+        db.session.commit()
 
 
 def test_a_persons_deletion_takes_the_notices_about_her(desk: WalkedDesk) -> None:

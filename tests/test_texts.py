@@ -38,6 +38,7 @@ VALUES = {
     "who": "Ana Souza",
     "phone": "+55 11 98765-4321",
     "words": "x" * 200,
+    "headline": "Um novo lead",
     "link": "https://desk.example.com/inbox/1",
     "verb": "paid",
     "button": "close",
