@@ -308,7 +308,7 @@ def _product_row(product: Product, ctx: ActionContext) -> dict[str, Any]:
     return {
         "id": product.id,
         "name": catalog.shown_name(product, ctx.language),
-        "price_text": catalog.price_text(product.price_minor, product.currency, ctx.language),
+        "price_text": catalog.price_words(product.price_minor, product.currency, ctx.language),
         "in_stock": product.stock is None or product.stock > 0,
     }
 
@@ -321,7 +321,7 @@ def _cart_facts(cart: Order, ctx: ActionContext) -> dict[str, Any]:
             {
                 "name": catalog.shown_name(product, ctx.language) if product is not None else item.name,
                 "quantity": item.quantity,
-                "total_text": catalog.price_text(
+                "total_text": catalog.price_words(
                     item.quantity * item.price_minor, cart.currency, ctx.language
                 ),
             }

@@ -5,6 +5,7 @@ that nobody pays.
 message at a time, and asks nobody outside.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from config import Config
@@ -47,8 +48,17 @@ def nudge_silent(config: Config, now: datetime) -> list[int]:
 
 def bring_goods(config: Config, now: datetime) -> list[int]:
     """Queue what paid orders waited for, one commit each; gives the conversations to wake."""
+    return _bring(delivery.due, config, now)
+
+
+def bring_gifts(config: Config, now: datetime) -> list[int]:
+    """Queue what was ordered a moment ago and costs nothing; gives the conversations to wake. Commits."""
+    return _bring(delivery.gifts, config, now)
+
+
+def _bring(find: Callable[[datetime], list[int]], config: Config, now: datetime) -> list[int]:
     with reading():
-        order_ids = delivery.due(now)
+        order_ids = find(now)
         db.session.rollback()
     woken = []
     for order_id in order_ids:

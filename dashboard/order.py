@@ -37,7 +37,7 @@ from models import (
     db,
     utc_now,
 )
-from shop import catalog, delivery, orders, payments, refunds, sales, standing, till
+from shop import catalog, delivery, orders, payments, refunds, sales, standing, stock, till
 from shop.stock import OutOfStock
 
 REASON_MAX_CHARS = 200
@@ -86,6 +86,7 @@ class OrderPage:
     can_be_paid: bool
     methods: Sequence[str]
     refund_key: str
+    can_return: bool
 
 
 @bp.get("/orders/<int:order_id>")
@@ -155,7 +156,9 @@ def take_up(order_id: int) -> ResponseReturnValue:
 @bp.post("/orders/<int:order_id>/payments/<int:payment_id>/refund")
 @login_required_role("manager")
 def refund(order_id: int, payment_id: int) -> ResponseReturnValue:
-    """Pay back all or a part; one click counts once, by the form's key."""
+    """Pay back all or a part, and put the goods back into stock where the form says that they are there; one
+    click counts once, by the form's key.
+    """
     found = _find(order_id)
     payment = db.session.get(Payment, payment_id)
     key = request.form.get("key", "")[:MAX_KEY_CHARS]
@@ -177,6 +180,8 @@ def refund(order_id: int, payment_id: int) -> ResponseReturnValue:
     except refunds.CannotBeRefunded as refusal:
         left = catalog.price_text(refusal.left_minor, found.currency, _language())
         return _refused(found, _("No more than %(left)s can go back.", left=left))
+    if request.form.get("restock") == "1":
+        stock.note_return(found, now=utc_now(), operator_id=current_user.id)
     if made.status == "done":
         return _done(found, _("Noted: the money has gone back. The customer has been told."))
     return _done(found, _("The payment service is asked to pay back."))
@@ -217,6 +222,7 @@ def _page(found: Order) -> OrderPage:
     ids = {
         "order": [found.id],
         standing.RECORD: [found.id],
+        stock.RECORD: [found.id],
         "payment": [row.id for row in rows],
         "refund": [row.id for row in made],
         "delivery": [row.id for row in goods],
@@ -231,6 +237,7 @@ def _page(found: Order) -> OrderPage:
         can_be_paid=found.status == "placed" and found.payment_status not in payments.PAID_STATES,
         methods=till.offered(found.currency, current_config()),
         refund_key=secrets.token_urlsafe(KEY_BYTES),
+        can_return=stock.can_return(found),
     )
 
 

@@ -38,6 +38,7 @@ def record_word(record: str) -> str:
     words: Mapping[str, str] = {
         "order": _("Order"),
         "order_payment": _("Money for the order"),
+        "order_stock": _("Stock of the order"),
         "payment": _("Payment"),
         "refund": _("Refund"),
         "delivery": _("Goods"),

@@ -254,6 +254,7 @@ def status_word(status: str) -> str:
         "pending": _("waiting"),
         "expired": _("expired"),
         "refunded": _("paid back"),
+        "returned": _("put back"),
         "partly_refunded": _("partly paid back"),
         "done": _("done"),
         "sent": _("sent"),

@@ -18,7 +18,7 @@ from sqlalchemy import and_, exists, func, or_, select, update
 import history
 import texts
 import vault
-from alerts import raise_alert, settle
+from alerts import is_open, raise_alert, settle
 from config import Config
 from conversations import SERVICE_WINDOW, SERVICE_WINDOW_MARGIN
 from message_content import Text
@@ -38,6 +38,7 @@ TOKEN_BYTES: Final = 32
 # A message that cannot be delivered is written again when the customer comes back, but not for ever.
 MAX_TRIES: Final = 5
 DUE_LIMIT: Final = 100
+GIFT_IS_FRESH: Final = timedelta(minutes=2)  # later it waits like all that could not leave at once
 KEY_MAX_CHARS: Final = 190
 PATH: Final = "/d/"
 
@@ -84,7 +85,9 @@ def prepare(order: Order, *, now: datetime) -> None:
 _UNITS = select(Delivery.order_item_id, Delivery.unit)
 
 
-def hand_over(order: Order, *, config: Config, now: datetime, actor: str = "system") -> HandedOver:
+def hand_over(
+    order: Order, *, config: Config, now: datetime, actor: str = "system", kinds: Collection[str] = KINDS
+) -> HandedOver:
     """Send whatever of a paid order is ready and has not left. Flushes. Idempotent: what has left stays.
 
     What cannot leave waits and is told to people of ours: no key left, nothing to hand over by itself, or a
@@ -92,7 +95,8 @@ def hand_over(order: Order, *, config: Config, now: datetime, actor: str = "syst
     """
     if order.status != "paid":
         return HandedOver()
-    waiting = [row for row in deliveries_of(order.id, for_update=True) if row.status == "pending"]
+    rows = deliveries_of(order.id, for_update=True)
+    waiting = [row for row in rows if row.status == "pending" and row.kind in kinds]
     sent = sum(_send(row, order, config, now, actor) for row in waiting)
     _settle_alerts(order, now)
     return HandedOver(sent, len(waiting) - sent)
@@ -170,6 +174,33 @@ def due(now: datetime) -> list[int]:
         .limit(DUE_LIMIT)
     )
     return list(found)
+
+
+def gifts(now: datetime) -> list[int]:
+    """Give the orders that cost nothing and whose goods have not left yet; the turn that placed one has just
+    been committed.
+    """
+    found = db.session.execute(
+        select(Delivery.order_id, OrderItem.product_id)
+        .join(Order, Order.id == Delivery.order_id)
+        .join(OrderItem, OrderItem.id == Delivery.order_item_id)
+        .where(
+            Delivery.status == "pending",
+            Delivery.kind != MANUAL,
+            Order.status == "paid",
+            Order.total_minor == 0,
+            Order.paid_at > now - GIFT_IS_FRESH,
+        )
+        .order_by(Delivery.order_id)
+        .limit(DUE_LIMIT)
+    )
+    # What people have been told to see to is not tried again every moment.
+    return list(dict.fromkeys(row.order_id for row in found if not _waits_for_people(*row)))
+
+
+def _waits_for_people(order_id: int, product_id: int) -> bool:
+    topics = (f"no_keys:{product_id}", f"to_deliver:{order_id}", f"undelivered:{order_id}")
+    return any(is_open(topic) for topic in topics)
 
 
 def bring_due(order_id: int, *, config: Config, now: datetime) -> int | None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 import history
 from models import Base, Delivery, LicenceKey, OrderItem, Payment, PaymentEvent, Refund, Sale, db
-from shop import standing
+from shop import standing, stock
 from statements import changed_rows
 
 
@@ -20,6 +20,7 @@ def purchases_of(order_ids: Sequence[int], contact_ids: Sequence[int]) -> Mappin
     steps = {
         "order": order_ids,
         standing.RECORD: order_ids,
+        stock.RECORD: order_ids,
         **{name: _ids(name, order_ids) for name in ("payment", "refund", "delivery")},
     }
     return {
@@ -37,7 +38,7 @@ def forget_purchases(order_ids: Sequence[int], contact_ids: Sequence[int]) -> No
     """Delete what tells of these orders' money and goods; their lines and the orders themselves follow."""
     for name in ("payment", "refund", "delivery"):
         history.forget(name, _ids(name, order_ids))
-    for name in ("order", standing.RECORD):
+    for name in ("order", standing.RECORD, stock.RECORD):
         history.forget(name, order_ids)
     payment_ids, delivery_ids = _ids("payment", order_ids), _ids("delivery", order_ids)
     changed_rows(delete(PaymentEvent).where(PaymentEvent.payment_id.in_(payment_ids)))

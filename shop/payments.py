@@ -385,11 +385,16 @@ def _keep_late(order: Order, total: str, actor: str, now: datetime, operator_id:
 
 
 def give(order: Order, *, config: Config, now: datetime) -> bool:
-    """Make an order that costs nothing a paid one. Flushes. False when it costs something or is not open."""
+    """Make an order that costs nothing a paid one. Flushes. False when it costs something or is not open.
+
+    It is no sale and no news of money. A task brings the goods moments later (`delivery.gifts`), behind the
+    words of the turn that placed the order.
+    """
     hold(order)
     if order.status != "placed" or order.total_minor != 0:
         return False
-    _pay(order, MANUAL, "system", config, now, None, catalog.price_text(0, order.currency, "en"))
+    _become_paid(order, "system", now, None)
+    delivery.hand_over(order, config=config, now=now, kinds=(delivery.MANUAL,))
     return True
 
 
@@ -417,6 +422,18 @@ def _pay(
     total: str,
 ) -> HandedOver:
     """Make the order a paid one, with all that follows from it."""
+    _become_paid(order, actor, now, operator_id)
+    sales.record(order, method, now=now)
+    reader = telling.reader_of(order.conversation_id, now)
+    told = reader.money(order.total_minor, order.currency)
+    words = texts.text("payment_confirmed", reader.language, number=order.number, total=told)
+    telling.tell(reader, [Text(words)], now=now)
+    handed_over = delivery.hand_over(order, config=config, now=now)
+    _alert("paid", order, f"Order {order.number} is paid: {total}", now)
+    return handed_over
+
+
+def _become_paid(order: Order, actor: str, now: datetime, operator_id: int | None) -> None:
     history.note_change(
         "order", order.id, before=order.status, after="paid", actor=actor, now=now, operator_id=operator_id
     )
@@ -424,15 +441,7 @@ def _pay(
     order.status, order.paid_at = "paid", now
     db.session.flush()
     ask_at_once(order.id, now=now)
-    if order.total_minor > 0:  # a gift is neither a sale nor news of money
-        sales.record(order, method, now=now)
-        reader = telling.reader_of(order.conversation_id, now)
-        told = reader.money(order.total_minor, order.currency)
-        words = texts.text("payment_confirmed", reader.language, number=order.number, total=told)
-        telling.tell(reader, [Text(words)], now=now)
-        _alert("paid", order, f"Order {order.number} is paid: {total}", now)
     delivery.prepare(order, now=now)
-    return delivery.hand_over(order, config=config, now=now)
 
 
 def _note_mismatch(

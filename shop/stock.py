@@ -4,11 +4,17 @@
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 
+import history
 from models import Order, Product, db
 from shop.catalog import Shortage
+from shop.holding import hold
+
+RECORD: Final = "order_stock"
 
 
 class OutOfStock(Exception):
@@ -61,3 +67,26 @@ def give_back(order: Order) -> None:
         if sold.stock is not None:
             sold.stock += item.quantity
     db.session.flush()
+
+
+def can_return(order: Order) -> bool:
+    """Tell whether an order that was paid has taken something that may still be put back on the shelf."""
+    if order.status not in ("paid", "refunded") or history.changes_of(RECORD, order.id):
+        return False
+    ids = [item.product_id for item in order.items]
+    counted = select(Product.id).where(Product.id.in_(ids), Product.stock.is_not(None)).limit(1)
+    return db.session.execute(counted).first() is not None
+
+
+def note_return(order: Order, *, now: datetime, operator_id: int) -> bool:
+    """Put all that a paid order had taken back on the shelf, because a person says that it is there. Flushes.
+
+    Done once for an order; False when it was, or when there is nothing to put back.
+    """
+    if not can_return(hold(order)):
+        return False
+    give_back(order)
+    history.note_change(
+        RECORD, order.id, before="", after="returned", actor="operator", now=now, operator_id=operator_id
+    )
+    return True

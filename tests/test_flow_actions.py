@@ -23,7 +23,7 @@ from models import (
     Ticket,
     db,
 )
-from shop import orders, payments, programs
+from shop import delivery, orders, payments, programs
 from tests.paying import make_order, told
 from tests.records import NOW, make_conversation, make_product
 
@@ -245,6 +245,8 @@ def test_goods_that_left_a_moment_ago_are_not_said_to_leave_again(ctx):
     order = make_order(delivery_kind="text", delivery_text="https://curso.example")
     order.total_minor = 0
     assert payments.give(order, config=ctx.config, now=NOW)
+    assert delivery.gifts(NOW) == [order.id]
+    assert delivery.bring_due(order.id, config=ctx.config, now=NOW) == order.conversation_id
     told_before = len(told(order.conversation_id))
     assert apply("send_goods_again", {}, ctx).outcome == "just_sent"
     assert len(told(order.conversation_id)) == told_before

@@ -174,6 +174,57 @@ def test_paid_back_after_the_customer_asked_for_it(open_desk, language: str) -> 
     assert [row.status for row in desk.rows(Delivery)] == ["revoked"]
 
 
+@pytest.mark.parametrize(("ticked", "left"), [({}, 3), ({"restock": "1"}, 5)])
+def test_goods_that_came_back_are_put_into_stock_once_if_the_form_says_so(
+    open_desk, ticked: dict[str, str], left: int
+) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt", stock=5)
+    mark_paid(desk, order, "194")
+    (payment,) = desk.rows(Payment)
+    page = f"/orders/{order.id}"
+    for amount in ("94,00", "100,00"):
+        key = re.findall(r'name="key" value="([^"]+)"', get(desk.client, page).text)[0]
+        for _ in range(2):
+            refund = f"{page}/payments/{payment.id}/refund"
+            assert post(desk.client, refund, page, key=key, amount=amount, **ticked).status_code == 303
+    assert (newest(desk).status, desk.rows(Product)[0].stock) == ("refunded", left)
+    assert len(desk.rows(StateChange, StateChange.record == "order_stock")) == len(ticked)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_costs_nothing_is_handed_over_at_once_without_a_word_of_money(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language, price_minor=0, stock=5)
+    for _ in range(2):
+        with desk.app.app_context():
+            unasked.bring_gifts(desk.app.config["BALCAO"], desk.clock())
+        desk.work()
+    assert (order.status, order.total_minor) == ("paid", 0)
+    words = said(desk)
+    assert {"pt": "Grátis", "es": "Gratis", "en": "Free"}[language] in words
+    assert CONFIRMED[language] not in words
+    assert texts_of(desk.graph.sent)[-1].count(GOODS) == 1, "the goods come last"
+    assert {"pt": "não custa nada", "es": "no cuesta nada", "en": "costs nothing"}[language] in words
+    assert (desk.rows(Payment), desk.rows(Sale), kinds(desk)) == ([], [], set())
+    assert desk.rows(Product)[0].stock == 3
+
+
+def test_a_gift_without_a_key_is_told_once_and_comes_when_there_is_one(open_desk) -> None:
+    desk = open_desk()
+    sell(desk, "pt", price_minor=0, delivery_kind="key", delivery_text="")
+    with desk.app.app_context():
+        for _ in range(3):
+            unasked.bring_gifts(desk.app.config["BALCAO"], desk.clock())
+        assert [alert.times for alert in desk.rows(Alert, Alert.kind == "no_keys")] == [2], "one for each key"
+        delivery.add_keys(desk.rows(Product)[0].id, ["AAAA-1", "AAAA-2"], now=desk.clock())
+        db.session.commit()
+        unasked.bring_goods(desk.app.config["BALCAO"], desk.clock())
+    desk.work()
+    assert "AAAA-2" in texts_of(desk.graph.sent)[-1]
+    assert kinds(desk) == set()
+
+
 def test_a_paid_order_waits_for_a_key_and_gets_it_when_there_is_one(open_desk) -> None:
     desk = open_desk(**PIX)
     order = sell(desk, "pt", delivery_kind="key", delivery_text="")
