@@ -36,13 +36,13 @@ _PHONE: Final = re.compile(
     r"(?![a-z0-9_%$€£¥°]|[.,:/-]\d)"
 )
 _NOT_PHONE: Final = re.compile(
-    r"(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|"
+    r"(?<![a-z])(?:pedido|order|orden|commande|bestell\w*|ordine|codigo|code|cpf|cnpj|nit|rfc|dni|rut|iban|"
     r"protocolo|ticket|tracking|rastreio|isbn|cep|numero de serie|serial|"
     r"订单|单号|注文番号|주문번호|طلب|rechnung\w*|invoice|factura|fatura|nf)"
     r"\W{0,3}(?:n[ro°º]?\.?|num\w*|numero|is|e|es|est|ist|رقم|:|#)?\W{0,3}$"
 )
 _PHONE_WORD: Final = re.compile(
-    r"(?:tel\w*|phone\w*|cel\w*|fone|whats\w*|zap\w*|wpp|mobile|movil|call|ligar?|llam\w*|numero|number|num|contato|"
+    r"(?<![a-z])(?:tel\w*|phone\w*|cel\w*|fone|whats\w*|zap\w*|wpp|mobile|movil|call|ligar?|llam\w*|numero|number|num|contato|"
     r"contacto|"
     r"handy\w*|nummer|portable|cellulare|fax"
     r"|电话|手机|号码|电話|電話|携帯|番号|전화\w*|번호\w*|연락처|هاتف|جوال|رقم\w*|واتس\w*|اتصل\w*|me at)"
@@ -67,6 +67,8 @@ _FOREIGN: Final = re.compile(
     rf"[\u2018-\u201f\u2026\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65،؛؟«»]"
     rf"|(?<=[^/=?&#%_.-])(?<!{_LETTER})(?={_LETTER})|(?<=/)(?=[\u3041-\u309f])"
 )
+SURE_LABEL: Final = 4  # letters: "ok.no" ends one sentence and begins another
+_SIMPLE_HOST: Final = re.compile(r"([^\W_]+)\.([a-z]+)")
 _URL_BODY: Final = r"[a-z0-9\-._~%!$&'*+,;=:@/?#\[\]()\u00c0-\u024f]*"
 
 
@@ -88,9 +90,35 @@ def read_links(folded: str, cased: str) -> list[Contact]:
     found = []
     for match in _url_pattern().finditer(folded):
         text = _trim(_FOREIGN.split(cased[match.start() : match.end()], maxsplit=1)[0])
-        if "." in text and _has_true_host(text.lower()):
+        end = match.start() + len(text)
+        if "." in text and _has_true_host(text.lower()) and not _is_full_stop(folded, match.start(), end):
             found.append(Contact("url", match.start(), match.start() + len(text), text))
     return found
+
+
+def _is_full_stop(folded: str, start: int, end: int) -> bool:
+    """Tell two sentences from a host: "obrigado.de nada", "lá.me liga", but "hab auf otto.de bestellt"."""
+    host = _SIMPLE_HOST.fullmatch(folded, start, end)
+    endings = load("contact")
+    if host is None or host[2] not in {*endings["word_tlds"], *endings["home_tlds"]}:
+        return False
+    announced, beside = _link_cues()
+    before = folded[max(0, start - LEAD_REACH) : start]
+    if announced.search(before) or (host[2] in endings["home_tlds"] and beside.search(before)):
+        return False
+    is_closed = not re.match(r"\s*[^\W_]", folded[end:])
+    return len(host[1]) < SURE_LABEL or not is_closed
+
+
+@cache
+def _link_cues() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    data = load("contact")
+    announced, beside = (
+        "|".join(map(_bound, map(fold, data[name]))) for name in ("link_cues", "link_prepositions")
+    )
+    return re.compile(rf"(?:{announced})\W{{0,3}}(?:(?:e|is|es|est|ist|da|do|de)\s)?$"), re.compile(
+        rf"(?:{beside})\s+$"
+    )
 
 
 def _has_true_host(link: str) -> bool:

@@ -22,11 +22,20 @@ from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 TASKS: Final = ("intent", "buying_signal", "sentiment", "urgency", "spam")
-RULES_VERSION: Final = 6  # raised when grammars or rules change what a reading says
+RULES_VERSION: Final = 7  # raised when grammars or rules change what a reading says
 PATTERN_CONFIDENCE: Final = 0.95
 BARE_WORDS: Final = 3
 BARE_CHARACTERS: Final = 4  # of unspaced writing, as long as a name
 COURTESY_WORDS: Final = 12
+_ARABIC: Final = re.compile(r"[\u0600-\u06ff]")
+_ARABIC_LEADS: Final = (
+    "[وف]?(?:[بكل]?ال|لل|[بكل])?"  # and, then, with, as, for, the: written onto the next word
+)
+_HANGUL: Final = re.compile("[가-힣]")
+_KOREAN_ENDS: Final = (  # a word of one syllable begins many others: "방" a room, "방법" a way
+    "은|는|이|가|을|를|의|에|에서|에는|로|으로|도|만|까지|부터|와|과|하고|이나|나|요|이요|이에요|예요|입니다|인가요|인데요"
+    "|있나요|있어요|없나요|없어요"
+)
 SECOND_LANGUAGE: Final = 0.15  # a language this likely lends its lexicon too: people mix
 
 
@@ -165,11 +174,19 @@ def _stands_in(pattern: Pattern, message: Message) -> bool:
 
 @lru_cache(maxsize=1024)
 def _matcher(phrase: str) -> re.Pattern[str] | None:
+    """Bound a phrase as its writing does: Arabic leads a word with particles, Korean ends it with them."""
     phrase = fold(phrase).strip()
     if not phrase:
         return None
-    bound = r"(?<![^\W_])" if phrase.isascii() else ""
-    return re.compile(rf"{bound}{re.escape(phrase)}{bound.replace('<', '')}")
+    before, after = "", ""
+    if phrase.isascii():
+        before, after = r"(?<![^\W_])", r"(?![^\W_])"
+    elif _ARABIC.search(phrase):
+        before, after = rf"(?<![^\W_]){_ARABIC_LEADS}", r"(?![^\W_])"
+    elif _HANGUL.match(phrase):
+        before = "(?<![가-힣])"
+        after = rf"(?:{_KOREAN_ENDS})?(?![가-힣])" if len(phrase) == 1 else ""
+    return re.compile(f"{before}{re.escape(phrase)}{after}")
 
 
 @lru_cache(maxsize=16)

@@ -4,7 +4,9 @@
 """
 
 import json
+import re
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -61,8 +63,12 @@ def _own_models() -> Models:
 
 
 def _input_lines() -> Iterator[bytes]:
-    """Give lines as bytes: a bad one must not end the others, and only a line feed ends a line."""
-    yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+    """Give lines as bytes: a bad one must not end the others, and only a line feed ends a line.
+
+    The mark that Windows writes before the first line is no part of it.
+    """
+    for number, line in enumerate(sys.stdin.buffer):
+        yield (line if number else line.removeprefix(BOM_UTF8)).rstrip(b"\r\n")
 
 
 def _read_line(line: bytes, jsonl: bool, models: Models) -> dict[str, Any]:
@@ -75,7 +81,7 @@ def _read_line(line: bytes, jsonl: bool, models: Models) -> dict[str, Any]:
         given["text"],
         now=_moment(given.get("now")),
         region=_word(given, "region"),
-        language=_word(given, "language"),
+        language=_language(given),
         models=models,
     ).to_json()
 
@@ -108,6 +114,12 @@ def _word(given: Mapping[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"`{name}` is not a text")
     return value or None
+
+
+def _language(given: Mapping[str, Any]) -> str | None:
+    """Read a language as browsers write it: "PT", "pt-BR", "zh_Hant"; an unknown one says nothing."""
+    written = (_word(given, "language") or "").strip().lower()
+    return re.split(r"[-_]", written)[0] or None
 
 
 def _one_line(answer: Mapping[str, Any]) -> str:

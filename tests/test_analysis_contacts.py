@@ -147,3 +147,51 @@ def test_a_phone_belongs_to_the_region_unless_it_names_its_country(
     text: str, region: str | None, value: str
 ) -> None:
     assert _values(text, "phone", region) == [value]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "ok.no",
+            "lá.me",
+            "tá ok.me manda",
+            "obrigado.de nada",
+            "chego já.no máximo 10min",
+            "gostei.top demais",
+        ),
+        *(
+            "ok.no problem",
+            "thanks.me too",
+            "see you there.to be confirmed",
+            "vale.no pasa nada",
+            "hola.me llamo Ana",
+        ),
+        *("gut.de rest kommt", "ok.it va bene", "oui.me voila", "12.de dezembro", "amei.se der compro"),
+    ],
+)
+def test_two_sentences_without_a_space_are_no_link(text: str) -> None:
+    assert _values(text, "url") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("amazon.es", "amazon.es"),
+        ("hab auf otto.de bestellt", "otto.de"),
+        ("lo vi en zalando.es y me gusta", "zalando.es"),
+        ("acesse lojadamaria.shop hoje", "lojadamaria.shop"),
+        ("su subito.it c'è", "subito.it"),
+        ("nosso site é oi.me venha", "oi.me"),
+        ("wa.me/5581999998888", "wa.me/5581999998888"),
+        ("loja.com.br tem", "loja.com.br"),
+        ("chama no t.me/loja", "t.me/loja"),
+    ],
+)
+def test_a_host_whose_ending_is_a_word_is_a_link_where_it_is_announced(text: str, link: str) -> None:
+    assert _values(text, "url") == [link]
+
+
+def test_a_word_that_ends_like_a_cue_hides_no_phone() -> None:
+    """The end of "inf" is no "nf", an invoice's number."""
+    assert _values("inf 81999998888", "phone", "BR") == ["+5581999998888"]

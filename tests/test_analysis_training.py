@@ -51,6 +51,28 @@ def test_a_phrase_of_the_business_outweighs_the_model() -> None:
     assert read("oi, banhoetosa", now=NOW, models=models).intent != "appointment_request"
 
 
+@pytest.mark.parametrize(
+    ("phrase", "text", "stands"),
+    [
+        ("غرفة", "عندكم غرفة؟", True),
+        ("غرفة", "بالغرفة مشكلة", True),
+        ("غرفة", "والغرفة جاهزة", True),
+        ("طلب", "مطلبي بسيط", False),
+        ("طلب", "طلبات كثيرة", False),
+        ("방", "방 있나요", True),
+        ("방", "방이 있나요", True),
+        ("방", "방법을 알려주세요", False),
+        ("방", "가방 있나요", False),
+        ("환불", "환불해주세요", True),
+        ("환불", "재환불은요", False),
+        ("退款", "我要退款", True),
+    ],
+)
+def test_a_phrase_stands_at_the_ends_of_words(phrase: str, text: str, stands: bool) -> None:
+    models = Models(patterns=(Pattern("urgency", "critical", phrase),))
+    assert (read(text, now=NOW, models=models).urgency == "critical") is stands
+
+
 def test_the_version_tells_when_a_cached_reading_is_stale() -> None:
     phrase = Pattern("intent", "complaint", "zorblat")
     assert Models().version() == Models().version()

@@ -510,6 +510,26 @@ def test_a_days_date_follows_the_lines_own_now(desk):
     assert "error" not in answer
 
 
+@pytest.mark.parametrize("written", ["pt", "PT", "pt-BR", "pt_br", " Pt "])
+def test_a_language_is_read_as_browsers_write_it(desk, written):
+    line = json.dumps({"text": "ok 3", "now": "2026-03-10T12:00:00Z", "language": written})
+    (answer,) = [
+        json.loads(out) for out in said(run(desk, "analyze", "--jsonl", input=line + "\n")).splitlines()
+    ]
+    assert answer["language"] == "pt"
+
+
+@pytest.mark.parametrize("options", [["--jsonl"], []])
+def test_the_mark_before_a_file_is_no_part_of_its_first_line(desk, options):
+    line = json.dumps({"text": "oi"}) if options else "oi"
+    for marked in ("\ufeff" + line, line):
+        (answer,) = [
+            json.loads(out) for out in said(run(desk, "analyze", *options, input=marked + "\n")).splitlines()
+        ]
+        assert "error" not in answer
+        assert answer["language"] == "pt"
+
+
 # --- both ways in -------------------------------------------------------------------------------------------
 
 
