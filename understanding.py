@@ -19,6 +19,7 @@ import answers
 import menu_flows
 import triage
 from analysis import Models, Reading
+from analysis.language import count_own_words
 from config import Config
 from conversations import Session, Thread
 from integrations import Number
@@ -42,12 +43,15 @@ READ_FOR_TRIAGE: Final = (
 )
 # A greeting tells a language only when nothing is known yet; a switch needs a sentence.
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
+FIRST_OWN_SHARE: Final = 3  # one word in so many must speak for it: not in "nike air max white"
 # Portuguese and Spanish share whole sentences ("curso de ingles por favor"): nearly sure is not enough.
 SWITCH_CONFIDENCE: Final = 0.98
 # WhatsApp's own limit; what is longer is stored whole and read to here, so that nobody's novel stops the
 # desk.
 MAX_READ_CHARS: Final = 4096
-SWITCH_MIN_WORDS: Final = 3
+# So many words that the other language does not know: names of products are of no language.
+SWITCH_OWN_WORDS: Final = 3
+LONGER_WORDS: Final = 6  # here one less: Spanish and Portuguese share most of their short words
 # Answers to what the desk asks by itself count also while a person has the conversation.
 ASKED_BY_DESK: Final = ("desk/complaint_solved:", "desk/feedback_score:")
 # The flow that serves what the open one has no step for.
@@ -339,9 +343,12 @@ def _flow_of(choice_id: str | None, session: Session | None, number: Number) -> 
 
 def _language(thread: Thread, number: Number, text: str, found: Reading) -> str:
     if thread.language is None:
-        is_told = found.language_confidence >= FIRST_LANGUAGE_CONFIDENCE
-        return found.language if is_told else number.language
-    is_sentence = len(text.split()) >= SWITCH_MIN_WORDS
+        own = count_own_words(text, found.language)
+        is_told = own >= SWITCH_OWN_WORDS or own * FIRST_OWN_SHARE >= len(text.split())
+        is_sure = found.language_confidence >= FIRST_LANGUAGE_CONFIDENCE
+        return found.language if is_told and is_sure else number.language
+    least = SWITCH_OWN_WORDS - (len(text.split()) >= LONGER_WORDS)
+    is_sentence = count_own_words(text, found.language, thread.language) >= least
     if is_sentence and found.language_confidence >= SWITCH_CONFIDENCE:
         return found.language
     return thread.language

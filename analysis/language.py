@@ -26,6 +26,13 @@ PRIOR_WEIGHT: Final = 1.5
 SHORT_PRIOR_WEIGHT: Final = 3.0  # a single word says less than the conversation did
 SHORT_DOUBT: Final = 1.0  # one word is half as telling as it looks
 WITHOUT_KANA: Final = 1.0  # Japanese is rarely written in Chinese characters alone
+UNWRITTEN: Final = 12  # a language without a letter of its script
+NEVER: Final = 1000
+HAN_WORDS: Final = 2  # who writes Chinese characters among so many Latin words each names foreign things
+OWN_WORD: Final = 1.8  # nats by which a word must speak for a language: common words do, product names do not
+OWN_LEAD: Final = 1.0
+LETTERS_OF_A_WORD: Final = 2  # in a script that is one language's own
+NAMES_DOUBT: Final = 3.0  # nothing but names and unknown words: letters alone say little
 DAMPING: Final = 0.5  # a word that our examples repeat is no surer a sign of its language
 SMOOTHING: Final = 0.3
 WORD_WEIGHT: Final = 3
@@ -38,6 +45,8 @@ _HANGUL: Final = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _ARABIC: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f]")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
 _LATIN: Final = re.compile(r"[a-zA-Z\u00c0-\u024f]")
+_LATIN_WORD: Final = re.compile(r"[a-zA-Z\u00c0-\u024f]+")
+_OWN_LETTERS: Final = {"ja": _KANA, "ko": _HANGUL, "ar": _ARABIC, "zh": _HAN}
 _LONG: Final = re.compile(r"(.)\1{2,}")
 
 
@@ -55,24 +64,52 @@ def language_shares(text: str, *, prior: str | None = None) -> dict[str, float]:
         return {language: 0.91 if language == prior else 0.01 for language in LANGUAGES}
     if (script := _script(clean)) is not None:
         return {language: 0.991 if language == script else 0.001 for language in LANGUAGES}
+    has_han = bool(_HAN.search(clean))
+    is_han = has_han and len(_HAN.findall(clean)) * HAN_WORDS >= len(_LATIN_WORD.findall(clean))
+    if is_han:
+        clean = _LATIN_WORD.sub(" ", clean)
     features = _features(clean)
     model = shipped_model()
     scores = [0.0] * len(LANGUAGES)
     if features:
         doubt = model.temperature * (1 + SHORT_DOUBT / max(1, len(clean.split())))
+        if not is_han and not any(max(row) >= OWN_WORD for row in _word_rows(clean)):
+            doubt *= NAMES_DOUBT
         scores = [score / doubt for score in model.scores(features)]
-    if not _HAN.search(clean) and not any(features):
+    if not has_han and not any(features):
         scores[LANGUAGES.index(DEFAULT)] += 0.5
-    if not _HAN.search(clean):
+    if not has_han:
         for language in ("zh", "ja", "ko", "ar"):
-            scores[LANGUAGES.index(language)] -= 12
-    elif not _LATIN.search(clean):
+            scores[LANGUAGES.index(language)] -= UNWRITTEN
+    elif is_han:
         for language in LANGUAGES:
-            scores[LANGUAGES.index(language)] -= 0 if language in {"zh", "ja"} else 12
+            scores[LANGUAGES.index(language)] -= 0 if language in {"zh", "ja"} else NEVER
         scores[LANGUAGES.index("ja")] -= WITHOUT_KANA
     if prior in LANGUAGES:
         scores[LANGUAGES.index(prior)] += PRIOR_WEIGHT + SHORT_PRIOR_WEIGHT / max(1, len(clean.split()))
     return dict(zip(LANGUAGES, softmax(scores), strict=True))
+
+
+def count_own_words(text: str, language: str, other: str | None = None) -> int:
+    """Count the words that speak for one language, against another if told; names of products do not.
+
+    A script of its own needs no words: its letters count.
+    """
+    clean = _NOISE.sub(" ", text[:MAX_CHARACTERS])
+    if (own := _OWN_LETTERS.get(language)) is not None:
+        return len(own.findall(clean)) // LETTERS_OF_A_WORD
+    at, rows = LANGUAGES.index(language), _word_rows(clean)
+    if other in LANGUAGES:
+        beside = LANGUAGES.index(other)
+        rows = [row for row in rows if row[at] - row[beside] >= OWN_LEAD]
+    return sum(row[at] >= OWN_WORD for row in rows)
+
+
+def _word_rows(clean: str) -> list[list[float]]:
+    """Give what each different word of a text says for each language."""
+    model, count = shipped_model(), len(LANGUAGES)
+    keys = {crc32(f"w{word}".encode()) & _MASK for word in _WORD.findall(clean.lower().replace("’", "'"))}
+    return [[model.step * value for value in model.weights[key * count : (key + 1) * count]] for key in keys]
 
 
 def learn_languages(texts: Iterable[tuple[str, str]]) -> Classifier:

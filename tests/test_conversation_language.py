@@ -1,0 +1,59 @@
+"""The conversation's language: told by the first words that speak for one, switched by sentences only."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from config import Config
+from models import Contact
+from tests.fakes.graph import FakeGraph
+from tests.real_door import META, WalkedDesk, walked_desk
+
+PRODUCTS = (
+    "samsung galaxy tab ultra",
+    "nike air max 90 white",
+    "playstation slim digital edition",
+    "carolina herrera good girl",
+)
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
+    with FakeGraph() as graph:
+        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
+            yield desk
+
+
+def language(desk: WalkedDesk) -> str | None:
+    found: str | None = desk.rows(Contact)[0].language
+    return found
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_the_name_of_a_product_switches_no_language(desk: WalkedDesk, name: str) -> None:
+    desk.says("oi, bom dia, tudo bem?")
+    desk.says(name)
+    assert language(desk) == "pt"
+
+
+@pytest.mark.parametrize("name", PRODUCTS[:2])
+def test_who_begins_with_a_products_name_is_answered_in_the_numbers_language(
+    desk: WalkedDesk, name: str
+) -> None:
+    desk.says(name)
+    assert language(desk) == "pt"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sorry, can we continue in english please?", "en"),
+        ("perdón, ¿me puede atender en español por favor?", "es"),
+        ("请问你们今天几点关门", "zh"),
+        ("ممكن تتكلمون معي بالعربي", "ar"),
+    ],
+)
+def test_a_whole_sentence_switches_the_language(desk: WalkedDesk, text: str, expected: str) -> None:
+    desk.says("oi, bom dia, tudo bem?")
+    desk.says(text)
+    assert language(desk) == expected
