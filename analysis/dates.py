@@ -40,6 +40,8 @@ SOON: Final = 62  # days within which a weekday and a number are said to name a 
 HALF_DAY: Final = 12
 BARE_LEADS: Final = frozenset({"on", "el"})  # which a template takes into a bare weekday
 _CJK_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9]|[一二三四五六七八九十廿]{1,3})"
+# "em 2 ou 3 dias", "in 2-3 days": by the later one all is done.
+_UP_TO: Final = r"(?:\d{1,2}\s?(?:[-–~]\s?|(?:a|o|ou|or|to|oder|bis|e|u|او|الى|الي)\s))?"
 _YEAR: Final = r"(?:1[89]\d{2}|20\d{2}|21\d{2}|'\d{2}(?!\d))"
 Groups = dict[str, str | None]
 
@@ -313,15 +315,27 @@ def _resolve_period(groups: Groups, grammar: _Grammar, now: datetime, language: 
     return shift_month(today, shift) if unit == "month" else date(today.year + shift, 1, 1)
 
 
-def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
+def _resolve_edge(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date | None:
     """Give the last or first day of a span; the first of the running one is over: the next is meant."""
     is_last = grammar.words["edges"][groups["edge"] or ""] == "last"
     if period := groups.get("period"):
         first, unit = _resolve_period(groups, grammar, now, language), grammar.words["periods"][period][1]
         return _following(first, unit) - timedelta(days=1) if is_last else first
+    if groups.get("month") or groups.get("monthnumber"):
+        return _edge_of_month(groups, grammar, now.date(), is_last)
     unit, today = grammar.words["spans"][groups["span"] or ""], now.date()
     following = _following(today, unit)
     return following - timedelta(days=1) if is_last else following
+
+
+def _edge_of_month(groups: Groups, grammar: _Grammar, today: date, is_last: bool) -> date | None:
+    month = grammar.words["months"].get(groups.get("month") or "") or read_small(groups.get("monthnumber"))
+    if not month:
+        return None
+    years = [full_year(year)] if (year := groups.get("year")) else [today.year, today.year + 1]
+    firsts = [date(one, month, 1) for one in years]
+    edges = [_following(first, "month") - timedelta(days=1) if is_last else first for first in firsts]
+    return next((edge for edge in edges if edge >= today), edges[-1])
 
 
 def _following(day: date, unit: str) -> date:
@@ -472,7 +486,7 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "ordinal": ordinal,
         "cjkday": rf"(?P<day>{_CJK_DAY})",
         "year": rf"(?P<year>{_YEAR})",
-        "n": rf"(?P<n>\d{{1,3}}(?:[.,]5)?|(?:{_any(counts)}){'+' if cjk else ''})",
+        "n": rf"{_UP_TO}(?P<n>\d{{1,3}}(?:[.,]5)?|(?:{_any(counts)}){'+' if cjk else ''})",
         "unit": rf"(?P<unit>{_any(words['units'])})" + ("" if cjk else r"(?![^\W_])") + _half(data, cjk),
         "closed": rf"(?=\s*(?:$|[^\w\s]|(?:{_any(map(fold, data.get('day_followers', ())))})(?![^\W_])))",
         "one": rf"(?P<one>{_any(words['units'])})(?![^\W_])",

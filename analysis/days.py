@@ -69,6 +69,8 @@ def _together(first: Day, second: Day, folded: str, words: Mapping[str, Mapping[
     if first.kind in {*WRITTEN, "day"} and texts[1] in weekdays and _TIGHT.fullmatch(gap):
         agreed = _agreeing(first.day, weekdays[texts[1]]) if first.kind == "day" else first.day
         return replace(first, end=second.end, day=agreed)
+    if first.day == second.day and first.kind != second.kind and _TIGHT.fullmatch(gap) and gap:
+        return replace(first, end=second.end)
     for weekday, period, known in ((texts[0], texts[1], second), (texts[1], texts[0], first)):
         if weekday in weekdays and periods.get(period, [0, ""])[1] == "week" and _GAP.fullmatch(gap):
             return Day(first.start, second.end, known.day + timedelta(days=weekdays[weekday]), kind="joined")

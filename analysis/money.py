@@ -22,6 +22,7 @@ MARK_REACH: Final = 16  # a currency's mark stands no further from its figures
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
 MAX_BARE: Final = Decimal(10) ** 7  # a longer row of digits without a currency is a code or a phone
+SETTLED_MIN: Final = 10  # "5 a month" may be pieces
 SPELLED_MIN: Final = 10
 LARGE_WORD: Final = 3  # letters of a scale that is a word: "20 mil"; "4k" is a screen
 CUE_REACH: Final = 28  # "presupuesto es de " and a word like "about" stand before a bare price
@@ -40,6 +41,7 @@ _MEASURING: Final = re.compile(
     r"|rating|temperatura|febre|fiebre|fever|media|versao|version|versione|v|lat|lon|long|numero|n|alle|um|at|as|las|@)"
     r"[\s:.]{0,3}$"
 )
+_MILLIONS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3}){2,}")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]+(?=\d?\Z)")
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
 _TAIL_GAP: Final = re.compile(r"[\s,]{0,2}(?:(?:and|e|y|et|und|con|com|و)\s{1,2})?")
@@ -68,6 +70,7 @@ class _Names:
     around: re.Pattern[str]
     weak: frozenset[str]  # names that mean other things too
     cue: re.Pattern[str]  # "costs", right before a bare number; the group `weak` is a mere "for"
+    behind: re.Pattern[str]  # "à vista", right behind one
     closes: re.Pattern[str]  # what may follow a sum that ends without its currency
     no_sum: re.Pattern[str]
     tenths: bool
@@ -173,7 +176,8 @@ def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) 
 def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) -> bool:
     """Tell a bare number that is a price: "custa 3 mil", "for 2k", or "2k" as the whole message."""
     number = numbers[at]
-    if number.is_article or not names.closes.match(folded, number.end):
+    is_settled = number.value >= SETTLED_MIN and bool(names.behind.match(folded, number.end))
+    if number.is_article or not (is_settled or names.closes.match(folded, number.end)):
         return False
     if number.value >= MAX_BARE and not number.is_scaled:
         return False
@@ -183,7 +187,10 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
     neighbours = (*numbers[max(0, at - 1) : at], *numbers[at + 1 : at + 2])[is_priced and at > 0 :]
     if any(_gap(number, other) <= RANGE_GAP for other in neighbours):
         return False
-    is_large = number.is_literal and number.is_scaled
+    if is_settled and number.is_literal:
+        return True
+    written = folded[number.start : number.end]
+    is_large = number.is_literal and (number.is_scaled or bool(_MILLIONS.fullmatch(written)))
     if is_priced:
         return number.value >= SMALLEST_PRICE
     if is_large and (cue or _ends_in_word(number, folded)):
@@ -193,7 +200,9 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
 
 
 def _ends_in_word(number: Number, folded: str) -> bool:
-    """Tell "20 mil", "2万" and "1万2" from "4k"."""
+    """Tell "20 mil", "2万", "1万2" and "1,250,000" from "4k"."""
+    if not number.is_scaled:
+        return True
     letters = _LAST_WORD.search(folded, number.start, number.end)
     return letters is not None and (len(letters.group()) >= LARGE_WORD or not letters.group().isascii())
 
@@ -291,9 +300,9 @@ def _names(language: str | None) -> _Names:
     codes = [code.lower() for code in shared["codes"]]
     unspaced = language in {"zh", "ja", "ko"}
     start, end = ("", "") if unspaced else (r"(?<![^\W_])", r"(?![^\W_])")
-    around, cues, weak_cues, closing = (
+    around, cues, weak_cues, behind, closing = (
         _any([fold(str(word)) for data in tongues for word in data.get(name, ())])
-        for name in ("around", "cues", "weak_cues", "closing")
+        for name in ("around", "cues", "weak_cues", "behind_cues", "closing")
     )
     # Behind a symbol the hundredths may stand: "12€50".
     ends = "" if unspaced else r"(?:(?<=[€£$¥₩])(?=\d\d(?!\d))|(?![^\W_]))"
@@ -301,7 +310,7 @@ def _names(language: str | None) -> _Names:
     return _Names(
         re.compile(rf"{start}(?P<name>{_any([*symbols, *codes, *leading])})\s{{0,2}}:?\s?$"),
         re.compile(
-            rf"[\s-]{{0,2}}(?:(?:de|d'|of|di)\s?)?(?P<name>{_any([*spoken, *symbols, *codes])})" + ends
+            rf"[\s-]{{0,2}}(?:(?:de|of|di)\s|d'\s?)?(?P<name>{_any([*spoken, *symbols, *codes])})" + ends
         ),
         currencies,
         re.compile(rf"{start}(?:{around}){end}"),
@@ -309,6 +318,7 @@ def _names(language: str | None) -> _Names:
         re.compile(
             rf"(?:{start}(?:(?P<strong>{cues})|(?P<weak>{weak_cues})){end}|{_INSTALMENTS})[\s:]{{0,3}}(?:(?:{around}){end}\s{{0,3}})?$"
         ),
+        re.compile(rf"\s{{1,3}}(?:{behind}){end}"),
         re.compile(rf"\s{{0,3}}(?:$|[^\s\w%°/:\-–+*]|(?:{closing}){end})"),
         re.compile("|".join(data["no_sum"] for data in tongues if "no_sum" in data) or "(?!)"),
         language == "zh",

@@ -365,3 +365,36 @@ def test_an_ordinal_or_a_part_of_a_word_is_no_day(language: str, text: str) -> N
 def test_an_ordinal_that_stands_alone_is_a_day(language: str, text: str, value: str) -> None:
     (day,) = read_dates(fold(text), now=FRIDAY, language=language)
     assert day.value(FRIDAY)[:16] == value
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "fim de janeiro", "2027-01-31"),
+        ("en", "end of may 2027", "2027-05-31"),
+        ("es", "a finales de diciembre", "2026-12-31"),
+        ("fr", "fin décembre", "2026-12-31"),
+        ("fr", "samedi en 8", "2026-11-28"),
+        ("de", "Ende Dezember", "2026-12-31"),
+        ("it", "fine dicembre", "2026-12-31"),
+        ("ar", "نهاية ديسمبر", "2026-12-31"),
+        ("zh", "12月底", "2026-12-31"),
+        ("ja", "12月末", "2026-12-31"),
+        ("ko", "12월 말", "2026-12-31"),
+        ("pt", "em 2 ou 3 dias", "2026-11-23"),
+        ("es", "en 2 o 3 días", "2026-11-23"),
+        ("en", "in 2-3 days", "2026-11-23"),
+        ("ja", "2~3日後", "2026-11-23"),
+        ("pt", "na próxima terça dia 24", "2026-11-24"),
+        ("es", "el 24 por la tarde", "2026-11-24"),
+    ],
+)
+def test_the_end_of_a_month_and_the_later_of_two_counts_are_read(
+    language: str, text: str, value: str
+) -> None:
+    assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]
+
+
+def test_a_phone_in_pairs_and_a_time_that_something_takes_are_no_day() -> None:
+    assert read_dates("mon numero 06.12.34.56.78", now=FRIDAY, language="fr") == []
+    assert read_dates("demora 2 a 3 dias", now=FRIDAY, language="pt") == []
