@@ -16,6 +16,7 @@ from action_terms import NONE, Action, ActionContext, ActionResult, Args, alert,
 from crm import tickets
 from models import Order, Payment, db
 from shop import catalog, delivery, orders, payments, till
+from shop.holding import hold
 
 RECENT_ORDERS: Final = 20
 # A second press, or the same words in two messages, means the same wish.
@@ -102,12 +103,23 @@ def _send_goods_again(_args: Args, ctx: ActionContext) -> ActionResult:
         unpaid = _newest(ctx, "placed")
         return ActionResult("unpaid", {"order": _order(unpaid, ctx)}) if unpaid else ActionResult(NONE)
     facts = {"order": _order(order, ctx)}
-    sent_at = [row.sent_at for row in delivery.deliveries_of(order.id) if row.sent_at is not None]
+    rows = delivery.deliveries_of(order.id)
+    if any(row.status == "pending" for row in rows):
+        return _bring_rest(order, facts, ctx)
+    sent_at = [row.sent_at for row in rows if row.sent_at is not None]
     if sent_at and max(sent_at) > ctx.now - SAME_WISH_WINDOW:
         return ActionResult("just_sent", facts)
     done = delivery.send_again(order, config=ctx.config, now=ctx.now, actor="customer")
-    if done.sent:
-        return ActionResult("sent", facts)
+    return ActionResult("sent", facts) if done.sent else _await_goods(order, facts, ctx)
+
+
+def _bring_rest(order: Order, facts: Mapping[str, Any], ctx: ActionContext) -> ActionResult:
+    """Send what has not left yet: what has left is not what the customer misses."""
+    done = delivery.hand_over(hold(order), config=ctx.config, now=ctx.now, actor="customer")
+    return _await_goods(order, facts, ctx) if done.waiting else ActionResult("sent", facts)
+
+
+def _await_goods(order: Order, facts: Mapping[str, Any], ctx: ActionContext) -> ActionResult:
     words = f"A customer waits for the goods of order {order.number}"
     alert("to_deliver", f"to_deliver:{order.id}", words, ctx)
     return ActionResult("waiting", facts)

@@ -24,7 +24,7 @@ from models import (
     db,
 )
 from shop import delivery, orders, payments, programs
-from tests.paying import make_order, told
+from tests.paying import arrived, make_order, open_topics, told
 from tests.records import NOW, make_conversation, make_product
 
 
@@ -252,6 +252,23 @@ def test_goods_that_left_a_moment_ago_are_not_said_to_leave_again(ctx):
     assert len(told(order.conversation_id)) == told_before
     later = replace(ctx, now=NOW + timedelta(minutes=3))
     assert apply("send_goods_again", {}, later).outcome == "sent"
+
+
+def test_who_misses_a_part_of_an_order_is_not_told_that_all_of_it_has_just_left(ctx):
+    product = make_product(delivery_kind="key")
+    delivery.add_keys(product.id, ["AAAA-1"], now=NOW)
+    order = make_order(product, quantity=2)
+    paid = payments.open_by_hand(order, now=NOW)
+    payments.confirm(paid, **arrived(order, ctx.config))
+    told_before = len(told(order.conversation_id))
+    assert apply("send_goods_again", {}, ctx).outcome == "waiting"
+    assert len(told(order.conversation_id)) == told_before
+    assert f"to_deliver:{order.id}" in open_topics()
+    delivery.add_keys(product.id, ["AAAA-2"], now=NOW)
+    assert apply("send_goods_again", {}, ctx).outcome == "sent"
+    (key,) = told(order.conversation_id)[told_before:]
+    assert "AAAA-2" in key
+    assert f"to_deliver:{order.id}" not in open_topics()
 
 
 def test_orders_and_payments_are_told_in_the_customers_language(ctx):
