@@ -1,4 +1,5 @@
-"""One process's worker: Huey's threads, the sweeper that finds what no wake-up named, and the heartbeat.
+"""One process's worker: Huey's threads, the sweeper that finds what no wake-up named, the heartbeat, and the
+teller, which sends alerts and letters.
 
 `main` starts it, beside the web server or alone. What the threads do stands in `tasks`.
 """
@@ -8,14 +9,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
+from flask import current_app
 from huey.consumer import Consumer
 from sqlalchemy import update
 
 import ai_service
 import lanes
 import tasks
+from config import Config
 from models import Worker, db
 from statements import changed_rows
+from telling import alerting, invitations
 
 log = structlog.get_logger()
 
@@ -45,10 +49,13 @@ class DeskWorker:
         )
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="sweeper", daemon=True)
+        # Mail servers and receivers may be slow: nothing else waits for them.
+        self._teller = threading.Thread(target=self._tell_until_stopped, name="teller", daemon=True)
 
     def start(self) -> None:
         self._consumer.start()
         self._sweeper.start()
+        self._teller.start()
         threading.Thread(target=_begin_work, name="beginning", daemon=True).start()
 
     def stop(self) -> None:
@@ -73,6 +80,23 @@ class DeskWorker:
             self._stopping.wait(SWEEP_EVERY_SECS)
             waited += SWEEP_EVERY_SECS
 
+    def _tell_until_stopped(self) -> None:
+        while not self._stopping.wait(SWEEP_EVERY_SECS):
+            try:
+                with tasks.in_app():
+                    tell()
+            except Exception as error:
+                log.warning("tell_failed", error=type(error).__name__)
+
+
+def tell() -> None:
+    """Tell people of ours of alerts, and customers of their appointments by e-mail; what is due by now."""
+    config: Config = current_app.config["BALCAO"]
+    for recipient_id in alerting.wanted(config, _clock()):
+        alerting.tell(recipient_id, config, tasks.HOLDER, _clock)
+    for letter_id in invitations.wanted(_clock()):
+        invitations.send(letter_id, config, _clock)
+
 
 def _begin_work() -> None:
     """Load what the first customer should not wait for, and ask Twilio what came while nobody listened."""
@@ -89,3 +113,7 @@ def _beat() -> None:
     if changed_rows(beat) == 0:
         db.session.add(Worker(name=tasks.HOLDER, started_at=now, seen_at=now))
     db.session.commit()
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)

@@ -34,6 +34,14 @@ if _made_here:
 from prometheus_client import multiprocess  # noqa: E402
 
 
+def post_worker_init(worker: Any) -> None:
+    """Let each web process look whether a message worker lives; imported here, in the process that looks."""
+    import tasks  # noqa: PLC0415
+    from telling.watch import Watch  # noqa: PLC0415
+
+    Watch(worker.wsgi, tasks.HOLDER).start()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Forget the gauges of a process that has ended."""
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

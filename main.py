@@ -23,9 +23,11 @@ from waitress.server import create_server
 import config as settings
 import desk_worker
 import opening
+import tasks
 from app import create_app
 from config import Config, ConfigError, Entry
 from opening import Opened
+from telling import watch
 
 log = structlog.get_logger()
 
@@ -45,6 +47,7 @@ def serve() -> None:
         opened = opening.prepare(config)
     worker = desk_worker.DeskWorker(config.worker_threads)
     worker.start()
+    watch.Watch(app, tasks.HOLDER).start()
     # The server's loop ends when it has no socket left.
     _on_stop_signals(sockets.clear)
     print(_welcome(config, opened), flush=True)

@@ -20,7 +20,9 @@ import phone
 from lanes import inbound_lane, outbound_lane
 from models import (
     Alert,
+    AlertDelivery,
     Appointment,
+    AppointmentLetter,
     AppointmentReminder,
     Base,
     Complaint,
@@ -168,6 +170,12 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
         "notes": _rows_of(Note, Note.conversation_id.in_(conversation_ids)),
         "feedback_requests": _rows_of(FeedbackRequest, FeedbackRequest.contact_id.in_(contact_ids)),
         **{record.__tablename__: _rows_of(record, record.contact_id.in_(contact_ids)) for record in _RECORDS},
+        "appointment_letters": _rows_of(
+            AppointmentLetter,
+            AppointmentLetter.appointment_id.in_(
+                select(Appointment.id).where(Appointment.contact_id.in_(contact_ids))
+            ),
+        ),
         "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
         "owner_notices": _rows_of(OwnerNotice, OwnerNotice.conversation_id.in_(conversation_ids)),
         "orders": _rows_of(Order, Order.contact_id.in_(contact_ids)),
@@ -260,6 +268,9 @@ def _delete_care(contact_ids: Sequence[int], conversation_ids: Sequence[int]) ->
         changed_rows(delete(RecordMessage).where(RecordMessage.message_id.in_(chunk)))
     own = select(Appointment.id).where(Appointment.contact_id.in_(contact_ids))
     changed_rows(delete(AppointmentReminder).where(AppointmentReminder.appointment_id.in_(own)))
+    changed_rows(delete(AppointmentLetter).where(AppointmentLetter.appointment_id.in_(own)))
+    told = select(Alert.id).where(Alert.conversation_id.in_(conversation_ids))
+    changed_rows(delete(AlertDelivery).where(AlertDelivery.alert_id.in_(told)))
     changed_rows(delete(FeedbackRequest).where(FeedbackRequest.contact_id.in_(contact_ids)))
 
 

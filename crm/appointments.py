@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 import history
 from config import Config
-from crm import linked_words, numbered, slots, teams, telling
+from crm import invitations, linked_words, numbered, slots, teams, telling
 from crm.numbered import CUSTOMER, SYSTEM, Actor
 from crm.slots import Place
 from models import Appointment, AppointmentReminder, db
@@ -119,22 +119,29 @@ def fix(config: Config, row: Appointment, starts_at: datetime, *, now: datetime,
         operator_id=by.operator_id,
         now=now,
     )
+    invitations.note(row, now=now)
 
 
 def confirm(appointment: Appointment, starts_at: datetime, *, now: datetime, by: Actor = SYSTEM) -> None:
     """Fix the time that a person of ours agreed to, whatever the hours say."""
+    is_moved = appointment.status == "confirmed" and appointment.starts_at != starts_at
     appointment.starts_at = starts_at
     set_status(appointment, "confirmed", now=now, by=by)
+    if is_moved:
+        invitations.note(appointment, now=now)
 
 
 def set_status(appointment: Appointment, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:
     """Move an appointment on; one that will not be held gives its time back. Raises ValueError for a status
     that is none.
     """
+    before = appointment.status
     numbered.set_status(appointment, status, STATUSES, now=now, by=by)
     if status not in HOLDING:
         appointment.slot_key = None
         db.session.flush()
+    if status != before:
+        invitations.note(appointment, now=now)
 
 
 def upcoming(contact_id: int, now: datetime) -> Appointment | None:

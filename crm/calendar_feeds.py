@@ -94,19 +94,20 @@ def calendar_of(feed: CalendarFeed, *, now: datetime) -> str:
 def calendar_text(name: str, rows: Iterable[tuple[Appointment, str]]) -> str:
     """Write appointments with their people's names as an iCalendar file."""
     lines = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//Balcao//Appointments//EN",
-        "CALSCALE:GREGORIAN",
         "METHOD:PUBLISH",
-        f"X-WR-CALNAME:{_escaped(name)}",
+        f"X-WR-CALNAME:{escaped(name)}",
         "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
     ]
     for row, person in rows:
         if row.starts_at is not None:
             lines += _event(row, person, row.starts_at)
-    lines.append("END:VCALENDAR")
-    return "".join(_folded(line) for line in lines)
+    return calendar_file(lines)
+
+
+def calendar_file(lines: Iterable[str]) -> str:
+    """Write an iCalendar object of these content lines."""
+    head = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Balcao//Appointments//EN", "CALSCALE:GREGORIAN")
+    return "".join(_folded(line) for line in (*head, *lines, "END:VCALENDAR"))
 
 
 def _event(row: Appointment, person: str, starts_at: datetime) -> list[str]:
@@ -120,14 +121,14 @@ def _event(row: Appointment, person: str, starts_at: datetime) -> list[str]:
         f"SEQUENCE:{max(0, int((row.updated_at - row.created_at).total_seconds()))}",
         f"DTSTART:{starts_at.astimezone(UTC).strftime(MOMENT)}",
         f"DTEND:{ends_at.astimezone(UTC).strftime(MOMENT)}",
-        f"SUMMARY:{_escaped(summary)}",
-        f"DESCRIPTION:{_escaped(row.number or '')}",
+        f"SUMMARY:{escaped(summary)}",
+        f"DESCRIPTION:{escaped(row.number or '')}",
         f"STATUS:{STATUSES[row.status]}",
         "END:VEVENT",
     ]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape a text value (RFC 5545, 3.3.11); control characters have no place in one."""
     escaped = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
     lines = escaped.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\\n")

@@ -17,7 +17,7 @@ import alerts
 import lanes
 from alerts.kinds import NO_WORKER
 from config import Config
-from models import Worker, db, reading
+from models import Alert, Worker, db, reading
 from telling import alerting
 
 log = structlog.get_logger()
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 LOOK_EVERY_SECS: Final = 15.0
 # Six missed heartbeats; also the time that a worker has to start beside the web process.
 SILENT_AFTER: Final = timedelta(seconds=60)
+# Whoever said "got it" knows; told again when it lasts, or when a worker has lived in between.
+AGAIN_AFTER: Final = timedelta(minutes=30)
 WORDS: Final = "No worker is running: messages wait and nothing is answered. Start: python main.py worker"
 
 
@@ -65,6 +67,7 @@ def look(config: Config, holder: str, *, since: datetime, clock: Callable[[], da
     with reading():
         seen_at = db.session.scalar(select(func.max(Worker.seen_at)))
         is_known = alerts.is_open(NO_WORKER)
+        closed_at = db.session.scalar(select(func.max(Alert.acknowledged_at)).where(Alert.kind == NO_WORKER))
         db.session.rollback()
     if seen_at is not None and now - seen_at < SILENT_AFTER:
         if is_known and alerts.settle(NO_WORKER, now=now):
@@ -72,7 +75,8 @@ def look(config: Config, holder: str, *, since: datetime, clock: Callable[[], da
         return True
     if now - since < SILENT_AFTER:
         return False
-    if not is_known:
+    lived_since = closed_at is not None and seen_at is not None and seen_at > closed_at
+    if not is_known and (closed_at is None or lived_since or now - closed_at >= AGAIN_AFTER):
         alerts.raise_alert(NO_WORKER, NO_WORKER, WORDS, now=now)
         db.session.commit()
         log.error("no_worker", seen_at=seen_at.isoformat() if seen_at else None)

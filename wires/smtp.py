@@ -89,14 +89,12 @@ def host_of(smtp_url: str) -> str:
 
 def _message(letter: Letter) -> EmailMessage:
     message = EmailMessage(policy=SMTP_POLICY)
-    message["From"] = Address(letter.sender_name, addr_spec=letter.sender)
+    message["From"] = Address(_line(letter.sender_name), addr_spec=letter.sender)
     message["To"] = Address(addr_spec=letter.to)
-    message["Subject"] = letter.subject
+    message["Subject"] = _line(letter.subject)
     message["Date"] = format_datetime(letter.at)
     message["Message-ID"] = f"<{letter.message_id}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers to it
-    if letter.language:
-        message["Content-Language"] = letter.language
     message.set_content(letter.text)
     if letter.calendar is not None:
         method = letter.calendar.method
@@ -108,7 +106,14 @@ def _message(letter: Letter) -> EmailMessage:
             filename=CALENDAR_FILE,
             params={"method": method, "charset": "utf-8"},
         )
+    if letter.language:  # last: whatever sets content takes the headers of content away
+        message["Content-Language"] = letter.language
     return message
+
+
+def _line(text: str) -> str:
+    """Make one line of what a header says: a name may hold line ends."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 @contextmanager
