@@ -225,6 +225,7 @@ def _request(payment: Payment, order: Order, at: Counter) -> PaymentRequest:
     base = at.config.public_base_url or f"http://{at.config.host}:{at.config.port}"
     is_public = at.config.public_base_url.startswith("https://")
     made = int(payment.created_at.timestamp() * 1000)
+    spare = f"{payment.our_reference.lower()}@{_domain(at.config)}"
     return PaymentRequest(
         reference=payment.our_reference,
         order_number=order.number or "",
@@ -238,7 +239,8 @@ def _request(payment: Payment, order: Order, at: Counter) -> PaymentRequest:
         success_url=f"{base}/payments/done/{language}",
         cancel_url=f"{base}/payments/back/{language}",
         notification_url=f"{base}/payments/{payment.method}" if is_public else "",
-        payer_email=contact.email or f"{payment.our_reference.lower()}@{_domain(at.config)}",
+        payer_email=contact.email or spare,
+        spare_email=spare,
         payer_name=contact.name or "",
     )
 

@@ -287,6 +287,20 @@ def test_what_mercado_pago_refuses_is_told_by_a_code(
     assert error_code(pix_service(pix_fake).start(replace(REQUEST, **change))) == code
 
 
+@pytest.mark.parametrize("email", ["ana@@loja", "loja@ana.example"])
+def test_a_payers_address_that_is_not_taken_is_replaced_by_the_spare_one(
+    pix_fake: FakeMercadoPago, email: str
+) -> None:
+    request = replace(REQUEST, payer_email=email, spare_email="p10017@loja.example")
+    first, again = (pix_service(pix_fake).start(request) for _ in range(2))
+    assert isinstance(first, OpenPayment)
+    assert again == first, "the same key gives the same payment"
+    assert len(pix_fake.payments) == 1
+    alone = pix_service(pix_fake).start(replace(request, idempotency_key="other", spare_email=""))
+    assert isinstance(alone, PaymentError)
+    assert alone.code == "refused"
+
+
 def test_a_pix_payment_is_pending_then_paid_then_given_back(pix_fake: FakeMercadoPago) -> None:
     service = pix_service(pix_fake)
     external_id = opened(service.start(REQUEST)).external_id

@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -76,6 +77,8 @@ BY_CAUSE: Final[Mapping[str, ErrorCode]] = {
     "2024": "not_refundable",
     "2063": "already_refunded",
 }
+# "payer.email must be a valid email", "Payer email forbidden", "Invalid users involved" (the seller herself).
+PAYER_CAUSES: Final = frozenset({"4050", "4390", "2034"})
 WORDS: Final[Mapping[ErrorCode, str]] = {
     "unauthorized": "Mercado Pago does not accept the token; look at MERCADOPAGO_ACCESS_TOKEN.",
     "forbidden": "The token may not do this; take the one of the production credentials.",
@@ -123,6 +126,10 @@ class MercadoPagoService:
             return PaymentError("currency_refused", WORDS["currency_refused"])
         try:
             answer = self._sdk.payment().create(_payment(request), self._options(request.idempotency_key))
+            if _refuses_payer(answer) and request.spare_email not in ("", request.payer_email):
+                spare = replace(request, payer_email=request.spare_email)
+                options = self._options(f"{request.idempotency_key}-spare")
+                answer = self._sdk.payment().create(_payment(spare), options)
             if not answer.is_success:
                 return _refusal(answer)
             return _open_payment(answer["response"])
@@ -318,6 +325,13 @@ def _refusal(answer: Any) -> PaymentError:
         return PaymentError(code, words)
     told = next((cause.get("description") for cause in causes), "") or body.get("message")
     return PaymentError(code, f"{words} {plain(told)}".strip())
+
+
+def _refuses_payer(answer: Any) -> bool:
+    """Tell whether only the payer's address is wrong: mistyped, or the shop's own."""
+    body = answer["response"] if isinstance(answer["response"], dict) else {}
+    causes = {str(cause.get("code")) for cause in body.get("cause") or () if isinstance(cause, dict)}
+    return answer.status_code == 400 and bool(causes & PAYER_CAUSES)
 
 
 def _code(status: int, causes: list[dict[str, Any]]) -> ErrorCode:

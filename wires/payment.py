@@ -76,6 +76,7 @@ class PaymentRequest:
     cancel_url: str
     notification_url: str = ""  # empty: the address that the account has
     payer_email: str = ""
+    spare_email: str = ""  # for a service that wants an address and takes no other of this payer
     payer_name: str = ""
 
 

@@ -56,6 +56,7 @@ class FakeMercadoPago(PaymentFake):
     access_token: str = ACCESS_TOKEN
     webhook_secret: str = WEBHOOK_SECRET
     site: str = "MLB"
+    seller_email: str = "loja@ana.example"  # nobody pays herself
     payments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -164,6 +165,8 @@ class FakeMercadoPago(PaymentFake):
 
     def _create(self, body: Mapping[str, Any]) -> tuple[int, Any]:
         check_payment(body)
+        if body["payer"]["email"] == self.seller_email:
+            raise Refusal(400, "Payer email forbidden", 4390)
         payment_id = str(next(self._serial))
         code = _code(payment_id)
         picture = io.BytesIO()
