@@ -37,6 +37,8 @@ JUDGEMENTS_KEPT: Final = 2048  # of at most 4096 characters each, mostly far les
 # Written by the customer's side of a chat: longer than a reply may be would only be cut.
 REPLY_TOKENS: Final = 700
 REPLY_SECS: Final = 20.0
+HEAR_SECS: Final = 12.0
+LEAST_SECS: Final = 1.0  # no model answers in less; asking would only count as its failure
 HELP_SECS: Final = 30.0
 JUDGE_SECS: Final = 10.0
 JUDGE_TOKENS: Final = 100
@@ -82,11 +84,20 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """The models that may be asked now, and what is remembered of them from call to call."""
+    """The models that may be asked now, and what is remembered of them from call to call.
+
+    `ends_at`, on the memory's clock, is when the customer has waited long enough: no call of a reply goes on
+    beyond it.
+    """
 
     models: llm.Models
     memory: llm.Memory
     judging: Judging = "never"
+    ends_at: float | None = None
+
+    def secs(self, at_most: float) -> float:
+        """Give how long a call may take."""
+        return at_most if self.ends_at is None else min(at_most, self.ends_at - self.memory.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +179,8 @@ def write(
     """Have a model plan the reply; a plan with a breach costs one corrected try, then nothing leaves.
 
     Where the local reading is in doubt, the same call reads the message too. What is to be judged and gets no
-    verdict does not leave, and there is no second try: a judge that is down stays down. `keep_lease` is
+    verdict does not leave, and there is no second try: a judge that is down stays down. Nothing is asked when
+    the assistant's time is over. `keep_lease` is
     called before every call but the first, which the caller has made ready for.
     """
     reads_too = reading is None or reading.intent_confidence < CLEAR_INTENT
@@ -185,6 +197,8 @@ def write(
     breaches: list[Breach] = []
     prompt = asked
     for place in range(MAX_TRIES):
+        if assistant.secs(REPLY_SECS) < LEAST_SECS:
+            break
         if place:
             keep_lease()
         result = _ask(assistant, prompt, ReadPlan if reads_too else Plan)
@@ -193,6 +207,9 @@ def write(
             break
         found = guards.check(result.parsed, facts, language=language, strategy=strategy, words=words)
         if not found and _is_to_judge(assistant, result.parsed.text, words, facts, language=language):
+            if assistant.secs(JUDGE_SECS) < LEAST_SECS:
+                breaches.append(Breach("unjudged", result.parsed.text[:FOUND_CHARS]))
+                break
             keep_lease()
             judged, found = _judged(assistant, result.parsed.text, words, facts, language=language)
             calls.append(judged)
@@ -224,7 +241,7 @@ def _judged(
         _messages(prompts.judging(sentences, words=words, language=language, facts=facts)),
         memory=assistant.memory,
         schema=Verdict,
-        deadline_secs=JUDGE_SECS,
+        deadline_secs=assistant.secs(JUDGE_SECS),
         max_tokens=JUDGE_TOKENS,
         temperature=SURE,
     )
@@ -295,7 +312,7 @@ def make_out(assistant: Assistant, kind: str, file: llm.File, *, language: str) 
     result: Answered[None] | Failed
     if kind == "audio":
         purpose = "transcription"
-        result = llm.transcribe(models, file, memory=memory, language=language, deadline_secs=REPLY_SECS)
+        result = llm.transcribe(models, file, memory=memory, language=language, deadline_secs=HEAR_SECS)
     else:
         is_image = kind == "image"
         purpose, make = ("vision", llm.describe_image) if is_image else ("document", llm.read_document)
@@ -324,7 +341,7 @@ def _ask(assistant: Assistant, prompt: Prompt, form: type[Form]) -> Answered[For
         _messages(prompt),
         memory=assistant.memory,
         schema=form,
-        deadline_secs=REPLY_SECS,
+        deadline_secs=assistant.secs(REPLY_SECS),
         max_tokens=REPLY_TOKENS,
     )
 

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+import structlog
 from babel import Locale
 from sqlalchemy import select, update
 
@@ -44,10 +45,13 @@ from replies import guards, strategies, suggestions
 from replies.amounts import price_text
 from replies.attacks import kind_of_attack
 from replies.plan import Suggestions, Summary, Translation
+from replies.summing import check_summary
 from replies.wording import words
 from shop import orders
 from statements import changed_rows
 from triage import CLEAR_INTENT
+
+log = structlog.get_logger()
 
 SUGGESTED: Final = 3
 UNANSWERED_MESSAGES: Final = 5
@@ -221,6 +225,11 @@ def _summed_by_model(
     helped = ai_service.summarise(assistant, talk, language=language)
     failure = _keep(helped, means, conversation_id, now)
     told = "" if helped.told is None else cast(Summary, helped.told).summary
+    today = now.astimezone(means.config.zone).date()
+    breaches = check_summary(told, [turn.text for turn in talk], language=language, today=today)
+    if breaches:
+        log.info("summary_refused", conversation_id=conversation_id, codes=[one.code for one in breaches])
+        return "", "bad_answer"
     return " ".join(told.replace("\x00", "").split()), failure
 
 

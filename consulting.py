@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
+from time import monotonic
+from typing import Final
 
 import model_calls
 from ai_service import Assistant, Call
 from config import Config
 from models import db, reading
+
+# Who writes waits so long at most for all calls of a turn together; then the desk's own words speak.
+TURN_SECS: Final = 25.0
 
 
 def _nothing_to_keep() -> None:
@@ -24,7 +29,8 @@ class Means:
     """With what an answer is made: the settings, the models if any are set, the turn's lease, and the dice.
 
     `keep_lease` is called before the network is asked; it commits, and raises LeaseLost. `show_typing` tells
-    the customer that an answer is on its way; best effort.
+    the customer that an answer is on its way; best effort. `began` is when the turn did, for its budget of
+    time.
     """
 
     config: Config
@@ -32,6 +38,7 @@ class Means:
     keep_lease: Callable[[], None] = _nothing_to_keep
     rng: Random = field(default_factory=Random)
     show_typing: Callable[[], None] = _nothing_to_keep
+    began: float = field(default_factory=monotonic)
 
 
 def assistant(means: Means, now: datetime) -> Assistant | None:
@@ -45,7 +52,7 @@ def assistant(means: Means, now: datetime) -> Assistant | None:
         return None
     means.show_typing()  # a model takes seconds; nothing is open here
     means.keep_lease()
-    return replace(means.assistant, models=models)
+    return replace(means.assistant, models=models, ends_at=means.began + TURN_SECS)
 
 
 def keep(calls: Iterable[Call], means: Means, *, conversation_id: int, now: datetime) -> list[int]:

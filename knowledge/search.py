@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql
 
-from knowledge.words import indexed, relatives, stems
+from knowledge.words import asked_stems, indexed, relatives, stems
 from models import SEARCH_INDEX, Article, Passage, db
 
 QUESTION_MAX_CHARS: Final = 1_000
@@ -94,7 +94,7 @@ def search(
 
 
 def _wishes(question: str, language: str) -> list[_Wish]:
-    said = list(dict.fromkeys(stems(question[:QUESTION_MAX_CHARS], language)))[:QUESTION_MAX_STEMS]
+    said = list(dict.fromkeys(asked_stems(question[:QUESTION_MAX_CHARS], language)))[:QUESTION_MAX_STEMS]
     wishes: list[_Wish] = []
     for stem in said:
         name = indexed(stem)

@@ -39,6 +39,7 @@ class _WordList:
     endings: tuple[str, ...] = ()
     irregular: Mapping[str, str] = field(default_factory=dict)
     relatives: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    phrases: Mapping[str, str] = field(default_factory=dict)
 
 
 def stems(text: str, language: str) -> tuple[str, ...]:
@@ -46,6 +47,15 @@ def stems(text: str, language: str) -> tuple[str, ...]:
     its words.
     """
     return tuple(_stem(word, language) for word in _words(text) if word not in _list_of(language).stop)
+
+
+def asked_stems(question: str, language: str) -> tuple[str, ...]:
+    """Give the stems of what a question means: "when do I get it?" has no word that says it, and asks for the
+    delivery."""
+    words = f" {' '.join(_words(question))} "
+    for phrase, meaning in _list_of(language).phrases.items():
+        words = words.replace(f" {phrase} ", f" {meaning} ")
+    return stems(words, language)
 
 
 def relatives(stem: str, language: str) -> tuple[str, ...]:
@@ -119,6 +129,7 @@ def _list_of(language: str) -> _WordList:
         prefixes=tuple(sheet.get("prefixes", "").split()),
         endings=tuple(sorted(sheet.get("endings", "").split(), key=len, reverse=True)),
         irregular=sheet.get("irregular", {}),
+        phrases=_phrases_of(sheet.get("phrases", {})),
     )
     groups = [tuple(dict.fromkeys(_known_stem(w, known) for w in _words(g))) for g in sheet.get("same", ())]
     related: dict[str, list[str]] = {}
@@ -131,7 +142,14 @@ def _list_of(language: str) -> _WordList:
         known.endings,
         known.irregular,
         {stem: tuple(dict.fromkeys(others)) for stem, others in related.items()},
+        known.phrases,
     )
+
+
+def _phrases_of(listed: Mapping[str, str]) -> dict[str, str]:
+    """Give the phrases as words of a text stand, the longest first."""
+    read = {" ".join(_words(phrase)): " ".join(_words(meaning)) for phrase, meaning in listed.items()}
+    return dict(sorted(read.items(), key=lambda pair: -len(pair[0])))
 
 
 def _known_stem(word: str, known: _WordList) -> str:

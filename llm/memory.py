@@ -1,8 +1,9 @@
 """What one process remembers of its models between calls; the caller owns it and hands it in.
 
 Circuits: after FAILURES_TO_OPEN failures in a row a model is left alone, at first for OPEN_SECS, twice as
-long after each failed trial. Habits: what a model refused (a schema, a temperature), so that it is not tried
-again. It also holds the clock and the dice that deadlines and waits go by. Safe from any thread.
+long after each failed trial; a call that hung to its end counts as several, for it cost somebody the wait.
+Habits: what a model refused (a schema, a temperature), so that it is not tried again. It also holds the clock
+and the dice that deadlines and waits go by. Safe from any thread.
 """
 
 import random
@@ -12,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-FAILURES_TO_OPEN: Final = 5
+FAILURES_TO_OPEN: Final = 4
+A_TIMEOUT_COUNTS: Final = 2
 OPEN_SECS: Final = 30.0
 MAX_OPEN_SECS: Final = 300.0
 
@@ -75,14 +77,15 @@ class Memory:
         with self._lock:
             self._circuits.pop(label, None)
 
-    def note_failure(self, label: str, *, wait_secs: float = 0.0) -> None:
+    def note_failure(self, label: str, *, wait_secs: float = 0.0, has_hung: bool = False) -> None:
         """Count a failure; `wait_secs` is how long the service wishes to be left alone."""
         now = self.clock.now()
         with self._lock:
             circuit = self._circuits.setdefault(label, _Circuit())
-            circuit.failures += 1
+            was_open = circuit.failures >= FAILURES_TO_OPEN
+            circuit.failures += A_TIMEOUT_COUNTS if has_hung else 1
             if circuit.failures >= FAILURES_TO_OPEN:
-                if circuit.failures > FAILURES_TO_OPEN:
+                if was_open:
                     circuit.open_secs = min(circuit.open_secs * 2, MAX_OPEN_SECS)
                 circuit.open_until = now + circuit.open_secs
             if wait_secs > 0:

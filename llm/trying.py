@@ -80,7 +80,8 @@ def ask_model(model: Model, request: Request, course: Course, *, has_others: boo
         return Refusal("circuit_open")
     outcome = _try_often(model, request, course, has_others=has_others)
     if isinstance(outcome, Refusal) and (outcome.code in _UNWELL or outcome.is_passing):
-        memory.note_failure(model.label, wait_secs=outcome.wait_secs or 0.0)
+        has_hung = outcome.code == "timeout"
+        memory.note_failure(model.label, wait_secs=outcome.wait_secs or 0.0, has_hung=has_hung)
     else:
         memory.note_success(model.label)
     return outcome

@@ -24,7 +24,8 @@ _PROMISES: Final = re.compile(r"\d|%|\b(?:garant\w+ (?:que|a|o|el|la|the|you)|se
 # What everyday words alone can claim: of the shop or of others as such, and that something is the most.
 _BOASTS: Final = re.compile(
     r"\b(?:(?:a|nossa) loja|(?:la|nuestra) tienda|(?:the|our) (?:shop|store)|del[ea]s|ell[oa]s|theirs?|"
-    r"noss[oa]s?|nuestr[oa]s?|ours)\b(?![^.!?]*\?)|\b(?:o|a) que mais\b|\b(?:lo|la) que mas\b|\bthe (?:most|best)\b|"
+    r"noss[oa]s?|nuestr[oa]s?|ours)\b(?![^.!?]*\?)|"
+    r"\b(?:o|a) que mais\b|\b(?:lo|la) que mas\b|\bthe (?:most|best)\b|"
     r"\b(?:o|a|el|la|los|las|os|as) (?:mais|mas|melhor\w*|mejor\w*) \w"
 )
 

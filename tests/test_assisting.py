@@ -19,6 +19,7 @@ from knowledge import Sheet
 from models import Contact, Conversation, Integration, Message, ModelCall, Ticket, db, utc_now
 from replies import guards, suggestions
 from replies.facts import Facts
+from replies.summing import check_summary
 from shop import catalog, orders
 from shop.catalog import ProductSheet
 from tests import page_rows
@@ -310,6 +311,45 @@ def test_a_summary_is_written_anew_by_its_button(keyless: WalkedDesk, language: 
     words = {"pt": "interesse em uma oferta", "es": "interés en una oferta", "en": "interest in an offer"}
     assert words[language] in (keyless.conversation().summary or "")
     assert words[language] in get(keyless.client, page(keyless)).text
+
+
+@pytest.mark.parametrize(
+    ("told", "is_kept"),
+    [
+        ("Quer o curso de violão e perguntou o preço.", True),
+        ("Quer o curso de violão por R$ 12,00, como combinado.", False),
+        ("Quer o curso de violão com 30% de desconto.", False),
+        ("Quer o curso de violão; responder em ana@exemplo.com.", False),
+        ("Quer o curso de violão; ligar para +55 81 99999-1234.", False),
+        ("Quer o curso de violão; cartão 4111 1111 1111 1111.", False),
+    ],
+)
+def test_a_summary_tells_no_figure_and_no_address_that_nobody_said(
+    desk: WalkedDesk, model: RudeChatModels, told: str, is_kept: bool
+) -> None:
+    heard(desk, "tem violão? qual o preço?", intent="lead_inquiry")
+    model.script({"summary": told})
+    part(desk, "/summary")
+    kept = desk.conversation().summary or ""
+    assert (kept == told) is is_kept
+    assert is_kept or "Disse por último" in kept
+
+
+@pytest.mark.parametrize(
+    ("summary", "said", "is_told"),
+    [
+        ("Wants 2 courses for R$ 394,00.", ["são 2", "R$ 394,00 no total"], True),
+        ("Paid R$ 197.00 by Pix.", ["paguei 197 reais no pix"], True),
+        ("Asked for 23 November.", ["pode ser 23/11?"], True),
+        ("Offered 20% off.", ["tem desconto?"], False),
+        ("Card 4111 1111 1111 1111.", ["meu cartão é 4111 1111 1111 1111"], False),
+        ("CPF 529.982.247-25.", ["cpf 529.982.247-25"], False),
+        ("Order 1042-5567-8890.", ["o pedido 1042-5567-8890"], True),
+    ],
+)
+def test_a_summary_is_held_against_what_was_said(summary: str, said: list[str], is_told: bool) -> None:
+    found = check_summary(summary, said, language="en", today=date(2026, 11, 21))
+    assert (not found) is is_told, found
 
 
 def test_a_rude_model_leaves_the_records_to_tell(desk: WalkedDesk, model: RudeChatModels) -> None:

@@ -21,6 +21,9 @@ from tests.records import NOW
 from vocabulary import LANGUAGES
 
 QUESTIONS = Path(__file__).with_name("knowledge_questions.csv")
+PARAPHRASES = Path(__file__).with_name("knowledge_paraphrases.csv")
+# Of questions that share hardly a word with their article, as many must be clear.
+PARAPHRASED_AT_LEAST = 0.7
 # Of the questions that some article answers, as many must be clear; of the others, none.
 CLEAR_AT_LEAST = 0.85
 RUDE = (
@@ -460,7 +463,11 @@ def clear_answer(question, language):
     found = knowledge.search(question, language)
     if not found or not found[0].is_clear:
         return ""
-    return db.session.get_one(Article, found[0].article_id).slug.partition("/")[2]
+    return slug_of(found[0])
+
+
+def slug_of(found):
+    return db.session.get_one(Article, found.article_id).slug.partition("/")[2]
 
 
 def test_the_demos_questions_get_their_article_and_strange_ones_none(desk):
@@ -483,6 +490,27 @@ def test_the_demos_questions_get_their_article_and_strange_ones_none(desk):
         wanted = [row for row in rows if row["language"] == language and row["article"]]
         met = [row for row in wanted if answers[language, row["question"]]]
         assert len(met) / len(wanted) >= CLEAR_AT_LEAST, language
+
+
+def test_questions_in_other_words_find_their_article_too(desk):
+    """The same on every database; what is written down must not be told for something else."""
+    numbers = dict(zip(("nexora", "shop"), two_numbers(), strict=True))
+    for name, number in numbers.items():
+        uploads = knowledge.uploads_of(demo.ARTICLES_DIR / name)
+        knowledge.import_files(uploads, language="pt", now=NOW, integration_id=number.id)
+    db.session.commit()
+    with PARAPHRASES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= 60
+    found = {}
+    for row in rows:
+        number = numbers[row["number"]]
+        answer = knowledge.search(row["question"], row["language"], integration_id=number.id)
+        found[row["question"]] = slug_of(answer[0]) if answer and answer[0].is_clear else ""
+    assert not [one for one in rows if found[one["question"]] not in ("", one["article"])]
+    for language in ("pt", "es", "en"):
+        asked = [one["question"] for one in rows if one["language"] == language]
+        assert sum(bool(found[one]) for one in asked) >= PARAPHRASED_AT_LEAST * len(asked), language
 
 
 # --- the migration ------------------------------------------------------------------------------------------

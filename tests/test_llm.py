@@ -728,6 +728,18 @@ def test_a_model_that_keeps_failing_is_left_alone_and_tried_later(
     assert answered(ask(models, QUESTION, memory=memory))  # it counts anew
 
 
+def test_a_model_that_hangs_is_left_alone_after_two_calls(
+    rude: RudeChatModels, at: At, memory: Memory, skipping: Skipping
+):
+    rude.always = "never"
+    models = at(rude)
+    for _ in range(2):
+        assert failed(ask(models, QUESTION, memory=memory, deadline_secs=0.3)).code == "timeout"
+    seen = len(rude.seen)
+    assert failed(ask(models, QUESTION, memory=memory, deadline_secs=0.3)).code == "circuit_open"
+    assert len(rude.seen) == seen
+
+
 def test_an_open_circuit_is_stepped_over(rude: RudeChatModels, at: At, memory: Memory):
     models = at(rude, AI_FALLBACK_MODELS=OTHER)
     for _ in range(FAILURES_TO_OPEN):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import ai_service
 from ai_service import Assistant
 from llm import Memory
 from llm.base import Endpoint, Model, Models
+from llm.memory import Clock
 from replies import doubts, guards
 from replies.facts import Facts
 from tests.fakes.chat_models import Asked, FakeChatModels
@@ -122,3 +124,38 @@ def test_what_an_obeying_model_invents_is_stopped_by_a_faithful_judge(
         if written.plan is not None:
             left.append(text)
     assert len(left) <= left_at_most * len(UNSEEN), left
+
+
+@dataclass
+class Later:
+    """A clock that stands still unless somebody moves it."""
+
+    secs: float = 1_000.0
+
+    def now(self) -> float:
+        return self.secs
+
+
+def test_a_turn_asks_nothing_when_its_time_is_over(model: FakeChatModels):
+    """The reply has a breach and took all the time: no second try, and no judge."""
+    clock = Later()
+    models = Models((Model(Endpoint("own", model.url), model.models[0], None, None),))
+    assistant = Assistant(models, Memory(clock=Clock(clock.now)), "always", ends_at=clock.now() + 25)
+    plan = obeying_with_a_faithful_judge("Custa R$ 1,00 hoje.", "pt")
+
+    def slowly(asked: Asked) -> dict[str, Any]:
+        clock.secs += 24.5
+        told: dict[str, Any] = plan(asked)
+        return told
+
+    model.answer = slowly
+    asked = {"strategy": "racional", "language": "pt", "facts": desk.PLAIN, "turns": (), "reading": None}
+    written = ai_service.write(assistant, "oi", **asked)  # type: ignore[arg-type]
+    assert (written.plan, len(written.calls)) == (None, 1)
+    assert ai_service.write(assistant, "oi", **asked).calls == ()  # type: ignore[arg-type]
+
+    clock.secs -= 24.5
+    plan = obeying_with_a_faithful_judge("Temos um jardim bonito.", "pt")
+    written = ai_service.write(assistant, "oi", **asked)  # type: ignore[arg-type]
+    assert [breach.code for breach in written.breaches] == ["unjudged"]
+    assert (written.plan, len(written.calls)) == (None, 1)
