@@ -541,7 +541,7 @@ def test_python_cli_and_flask_offer_the_same_commands(tmp_path):
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         offered = set(re.findall(r"^  ([a-z][a-z-]+) ", ran.stdout, re.MULTILINE))
@@ -554,7 +554,7 @@ def test_a_bad_setting_is_one_line_and_no_traceback(tmp_path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={"PORT": "many", "INSTANCE_DIR": str(tmp_path), "PATH": ""},
         check=False,
     )

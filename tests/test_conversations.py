@@ -401,7 +401,7 @@ def test_messages_of_one_person_in_two_lanes_at_once_are_all_answered(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
         desk.end_leases()
         desk.clock.advance(5)
         desk.work()
@@ -416,7 +416,7 @@ def run_together(job: Callable[[int], None], count: int = 8) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
 
 

@@ -51,7 +51,7 @@ def test_a_deadlock_is_known_for_one(server_app: Flask) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert refusals == [True]
 
 

@@ -27,9 +27,9 @@ from tests.crash.processes import (
 from tests.crash.test_many_workers import expected_answers
 
 WORDS = ("hello", "1", "menu", "4")
-LEASE_SECS = "3"
+LEASE_SECS = "5"
 HASTE = {"UNCERTAIN_RESEND_SECS": "8", "SEND_TIMEOUT_SECS": "1", "WORKER_THREADS": "4"}
-REST_SECS = 180
+REST_SECS = 600
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def test_workers_killed_at_random_answer_every_message_exactly_once(
             number = rng.choice((1, 2))
             desk.kill(f"worker-{number}")
             start_worker(desk, number)
-        writing.join(60)
+        writing.join(300)
         assert not writing.is_alive()
         judge(desk, crowd, expected)
 
@@ -73,7 +73,7 @@ def test_one_process_on_sqlite_killed_and_restarted_answers_every_message_exactl
             time.sleep(rng.uniform(1.0, 2.5))
             desk.kill("desk")
             start_all_in_one(desk)
-        writing.join(60)
+        writing.join(300)
         assert not writing.is_alive()
         judge(desk, crowd, expected)
 
@@ -82,18 +82,18 @@ def start_worker(desk: Site, number: int) -> None:
     """Start a worker and wait for its heartbeat: one that is killed before it works proves nothing."""
     before = desk.worker_count()
     desk.start(f"worker-{number}", "-m", "tests.crash.hasty", LEASE_SECS, "worker")
-    desk.wait_until(lambda: desk.worker_count() > before, 90)
+    desk.wait_until(lambda: desk.worker_count() > before, 300)
 
 
 def start_all_in_one(desk: Site) -> None:
     desk.start("desk", "-m", "tests.crash.hasty", LEASE_SECS)
-    desk.wait_until(desk.answers, 90)
+    desk.wait_until(desk.answers, 300)
 
 
 def make_graph_slow(graph_url: str) -> None:
     """Accept at once and answer late: most kills then meet a send of which only a receipt can tell."""
     fault = {"kind": "slow", "times": None, "secs": 0.4}
-    assert requests.post(f"{graph_url}/__faults", json=fault, timeout=5).status_code == 201
+    assert requests.post(f"{graph_url}/__faults", json=fault, timeout=60).status_code == 201
 
 
 def judge(desk: Site, crowd: Crowd, expected: list[str]) -> None:

@@ -20,7 +20,7 @@ from tests.real_door import META, texts_of, walked_desk
 
 CUSTOMERS = 200
 WORDS = ("hello", "1", "menu", "4")
-REST_SECS = 180
+REST_SECS = 600
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgresql, pytest.mark.redis]
 

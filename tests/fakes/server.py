@@ -99,7 +99,7 @@ class HttpServer:
         """Close every connection and the port; returns when the thread has ended."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(5)
+            self._thread.join(60)
 
     def __enter__(self) -> Self:
         self.start()
