@@ -36,6 +36,7 @@ from .tenses import is_over
 MAX_AHEAD: Final = {"day": 3650, "week": 520, "month": 240, "year": 100, "hour": 10000, "minute": 100000}
 WORKING_DAYS: Final = 5  # of a week, from Monday on
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
+COUNTED: Final = frozenset({"ahead"})
 SOON: Final = 62  # days within which a weekday and a number are said to name a date
 HALF_DAY: Final = 12
 BARE_LEADS: Final = frozenset({"on", "el"})  # which a template takes into a bare weekday
@@ -52,7 +53,7 @@ class _Grammar:
     templates: tuple[tuple[str, re.Pattern[str]], ...]
     trigger: re.Pattern[str]
     words: dict[str, dict[str, Any]]
-    offset: re.Pattern[str] | None  # "two weeks from", right before a day
+    offset: re.Pattern[str] | None  # "two weeks from" and "two weeks before", right before a day
     no_days: tuple[re.Pattern[str], ...]  # "segunda via", "guten Morgen": the group `no` is no day
     weekday_before: re.Pattern[str]
     shorts: frozenset[str]  # weekdays cut short, which are other words as often: "sun", "ter", "so"
@@ -146,9 +147,10 @@ def _with_hours(
     since = 0
     for day in days:
         if day.start >= since:
-            is_past = bool(day.cycle or day.day == now.date()) and is_over(
-                folded, accented, day.start, day.end, language
-            )
+            may_be_past = day.cycle or day.day == now.date() or day.kind in COUNTED
+            is_past = bool(may_be_past) and is_over(folded, accented, day.start, day.end, language)
+            if is_past and day.kind in COUNTED:
+                continue  # "quebrou em dois dias" counts from a day that nobody named
             day = turned_back(day, now.date()) if is_past else day
             kept.append(with_hour(day, folded, language, since=since, awaited=None if is_past else now))
             since = kept[-1].end
@@ -161,6 +163,7 @@ def _mover(grammar: _Grammar, language: str) -> Callable[[Groups, date], date | 
         count, unit = _count(groups, grammar, language)
         if count is None or unit not in {"day", "week", "month", "year"} or count > MAX_AHEAD[unit]:
             return None
+        count = -count if groups.get("back") else count
         if unit in {"day", "week"}:
             return start + timedelta(days=round(count * (7 if unit == "week" else 1)))
         return shift_month(start, round(count * (12 if unit == "year" else 1)), keep_day=True)
@@ -464,8 +467,11 @@ def _word(words: Any, language: str) -> str:
 def _offset(data: dict[str, Any], pieces: dict[str, str]) -> re.Pattern[str] | None:
     if "after" not in data:
         return None
-    leads, after = (_any([fold(word) for word in data[name]]) for name in ("count_leads", "after"))
-    return re.compile(_fill(rf"(?<![^\W_])(?:(?:{leads})\s+)?{{n}}\s+{{unit}}\s+(?:{after})\s+$", pieces))
+    leads, after, before = (
+        _any([fold(word) for word in data[name]]) for name in ("count_leads", "after", "before")
+    )
+    words = rf"(?:(?:{after})|(?P<back>{before}))"
+    return re.compile(_fill(rf"(?<![^\W_])(?:(?:{leads})\s+)?{{n}}\s+{{unit}}\s+{words}\s+$", pieces))
 
 
 def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]]) -> dict[str, str]:

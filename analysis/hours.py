@@ -50,7 +50,7 @@ _TIME: Final = (
 _TIME_UNSPACED: Final = (
     r"(?:(?P<clock>{clock})|(?P<before>{before})?(?P<hour>{number})\s?"
     r"(?::(?P<minute>[0-5]\d)(?!\d)(?::[0-5]\d(?!\d))?"
-    r"|(?P<mark>{marks})(?![間间간])(?:\s?(?P<after>{after})|\s?(?P<minute2>{number})\s?(?:{minute_words}))?"
+    r"|(?P<mark>{marks})(?![間间간]|[零〇一二三四五六七八九](?![十分零〇一二三四五六七八九刻]))(?:\s?(?P<after>{after})|\s?(?P<minute2>{number})\s?(?:{minute_words}))?"
     r"(?:\s?(?P<short>{less}))?))"
 )
 _LEFT: Final = r"(?<!\d)(?<!\d[.,:/-])"
@@ -167,8 +167,10 @@ def with_far_hour(day: Day, folded: str, language: str) -> Day:
     start = max(0, day.start - FAR_REACH)
     for stop in _SENTENCE_END.finditer(folded, start, day.start):
         start = stop.end()
-    own = _own_part(day, folded, clock) or _part(clock.part_behind.match(folded, day.end), clock)
-    for span in ((day.end, end), (start, day.start)):
+    behind = clock.part_behind.match(folded, day.end)
+    own = _own_part(day, folded, clock) or _part(behind, clock)
+    # Behind the words of the part: the end of "après-midi" is no noon.
+    for span in ((behind.end() if behind else day.end, end), (start, day.start)):
         hours = [(match, _moment(match, day, own, clock)) for match in clock.alone.finditer(folded, *span)]
         hours = [(match, moment) for match, moment in hours if moment]
         if hours:

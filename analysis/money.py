@@ -43,6 +43,7 @@ _MEASURING: Final = re.compile(
 )
 _MILLIONS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3}){2,}")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]+(?=\d?\Z)")
+_SEVERAL: Final = frozenset("几幾数數몇何")  # "几百块": some hundreds
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
 _TAIL_GAP: Final = re.compile(r"[\s,]{0,2}(?:(?:and|e|y|et|und|con|com|و)\s{1,2})?")
 _INSTALMENTS: Final = r"(?<!\d)\d{1,2}\s?x\s(?:de|of|por|at|a|da|zu|von)(?![^\W_])"
@@ -133,6 +134,8 @@ def _beside(
     number: Number, folded: str, names: _Names, place: tuple[str | None, str | None], cased: str | None
 ) -> Money | None:
     """Read a number with the currency behind it, else with the one before it."""
+    if not number.is_literal and folded[max(0, number.start - 1) : number.start] in _SEVERAL:
+        return None
     before = names.before.search(folded, max(0, number.start - MARK_REACH), number.start)
     if before and _is_lower_code(before, cased):
         before = None
@@ -305,7 +308,7 @@ def _names(language: str | None) -> _Names:
         for name in ("around", "cues", "weak_cues", "behind_cues", "closing")
     )
     # Behind a symbol the hundredths may stand: "12€50".
-    ends = "" if unspaced else r"(?:(?<=[€£$¥₩])(?=\d\d(?!\d))|(?![^\W_]))"
+    ends = "" if unspaced else r"(?:(?<=[€£$¥₩])(?=\d\d(?!\d))|(?![^\W_]|'[st](?![^\W_])))"
     currencies = {**leading, **currencies}
     return _Names(
         re.compile(rf"{start}(?P<name>{_any([*symbols, *codes, *leading])})\s{{0,2}}:?\s?$"),

@@ -398,3 +398,49 @@ def test_the_end_of_a_month_and_the_later_of_two_counts_are_read(
 def test_a_phone_in_pairs_and_a_time_that_something_takes_are_no_day() -> None:
     assert read_dates("mon numero 06.12.34.56.78", now=FRIDAY, language="fr") == []
     assert read_dates("demora 2 a 3 dias", now=FRIDAY, language="pt") == []
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "3 dias antes do natal", "2026-12-22"),
+        ("es", "una semana antes de navidad", "2026-12-18"),
+        ("en", "two days before christmas", "2026-12-23"),
+        ("fr", "2 semaines avant Noël", "2026-12-11"),
+        ("de", "zwei Tage vor Weihnachten", "2026-12-23"),
+        ("it", "tre giorni prima di natale", "2026-12-22"),
+        ("pt", "dois dias depois do natal", "2026-12-27"),
+    ],
+)
+def test_days_are_counted_back_from_a_day(language: str, text: str, value: str) -> None:
+    assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "quebrou em dois dias"),
+        ("en", "it broke in two days, best care in years"),
+        ("de", "nach zwei Tagen ging es kaputt"),
+        ("ar", "انكسر بعد يومين"),
+        ("fr", "plus que trois jours avant les vacances"),
+        ("zh", "2231号订单"),
+        ("ja", "最高の一日"),
+        ("ja", "注文して10日経ちます"),
+        ("ja", "わあすごい"),
+        ("ko", "주문한지 10일 됐어요"),
+        ("ko", "방학까지 3일 기대된다"),
+    ],
+)
+def test_a_time_that_something_took_is_no_day(language: str, text: str) -> None:
+    assert read_dates(fold(text), now=FRIDAY, language=language) == []
+
+
+def test_an_hour_that_was_promised_is_still_to_come() -> None:
+    (day,) = read_dates(fold("você disse em uma hora"), now=FRIDAY, language="pt")
+    assert day.value(FRIDAY)[:16] == "2026-11-20T13:00"
+
+
+def test_the_end_of_a_part_of_the_day_is_no_noon() -> None:
+    (day,) = read_dates(fold("suis-je libre jeudi après-midi"), now=FRIDAY, language="fr")
+    assert day.value(FRIDAY) == "2026-11-26"

@@ -291,6 +291,9 @@ def test_a_sum_is_read_as_people_say_it(
         ("en", "see you 10.30, version 10.15"),
         ("it", "alle 8,30"),
         ("en", "25 dec, 5 a month"),
+        ("en", "your code 7788 won't last"),
+        ("fr", "combien font 12 fois 9, sur ma facture 5567"),
+        ("zh", "每天几百块"),
     ],
 )
 def test_a_count_or_a_courtesy_is_no_sum(language: str, text: str) -> None:
