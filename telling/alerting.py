@@ -55,7 +55,7 @@ class To:
 class Words:
     """One message in the words of its recipient: long for e-mail, short for a phone, data for a program."""
 
-    subject: str
+    headline: str
     text: str
     short: str
     path: str
@@ -151,7 +151,7 @@ def words_of(parcel: Parcel, language: str, config: Config) -> Words:
     path = newest.path if len(news) == 1 else "/"
     base = config.public_base_url
     return Words(
-        subject=f"[Balcão] {texts.letter_text('alert_subject', language, news=news)}",
+        headline=texts.letter_text("alert_subject", language, news=news),
         text=texts.letter_text(
             "alert_letter",
             language,
@@ -172,7 +172,7 @@ def words_of(parcel: Parcel, language: str, config: Config) -> Words:
 def test_words(language: str, now: datetime) -> Words:
     """Say what a test says."""
     words = texts.letter_text("alert_test", language)
-    return Words(f"[Balcão] {words}", words + "\n", words, "/", "alert.test", now, {"count": 0, "alerts": []})
+    return Words(words, words + "\n", words, "/", "alert.test", now, {"count": 0, "alerts": []})
 
 
 def _headline(kind: str, language: str) -> str:
@@ -239,7 +239,7 @@ def _mail(to: To, words: Words, message_id: str, config: Config, now: datetime) 
     letter = Letter(
         sender=config.mail_sender,
         to=to.address,
-        subject=words.subject,
+        subject=f"[Balcão] {words.headline}",
         text=words.text,
         message_id=f"{message_id}_{to.id}@{config.mail_sender.rpartition('@')[2] or 'balcao'}",
         at=now,
@@ -267,7 +267,7 @@ def _post(to: To, words: Words, message_id: str, config: Config, now: datetime) 
 def _push(to: To, words: Words, message_id: str, config: Config, now: datetime) -> SendError | None:
     """Send to every browser of the operator's; one that took it is enough."""
     told, gone, errors = [], [], []
-    content = {"title": "Balcão", "body": words.short, "url": words.path, "tag": message_id}
+    content = {"title": "Balcão", "body": words.headline, "url": words.path, "tag": message_id}
     for browser_id, subscription in to.browsers:
         error = web_push.send(
             subscription,

@@ -502,7 +502,7 @@ def test_a_push_reaches_the_browsers_that_still_listen(desk):
         desk.raises("waiting")
         assert desk.tell() == 1
         (shown,) = push.shown
-        assert shown.payload["body"].startswith("Balcão: Um cliente espera por uma pessoa")
+        assert shown.payload["body"].startswith("Um cliente espera por uma pessoa")
         assert shown.payload["url"] == "/"
         with desk.app.app_context():
             assert [one.endpoint for one in db.session.scalars(select(PushSubscription))] == [
