@@ -39,6 +39,7 @@ import payment_door
 import routes
 import tasks
 from admin import (
+    alert_settings,
     articles,
     learning,
     owner_phone,
@@ -53,6 +54,7 @@ from config import Config
 from dashboard import (
     account,
     assist,
+    browser_alerts,
     calendar_feed,
     conversation,
     downloads,
@@ -204,6 +206,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(record.bp, auth.at_least("agent")),
     Door(order.bp, auth.at_least("agent")),
     Door(account.bp, auth.at_least("agent")),
+    Door(browser_alerts.bp, auth.at_least("agent")),
     Door(simulator.bp, auth.at_least("agent")),
     Door(events.bp, auth.at_least("admin")),
     Door(teaching.bp, auth.at_least("admin")),
@@ -214,6 +217,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(products.bp, auth.at_least("manager"), max_bytes=product_form.FORM_MAX_BYTES),
     Door(shelves.bp, auth.at_least("manager")),
     Door(owner_phone.bp, auth.at_least("admin")),
+    Door(alert_settings.bp, auth.at_least("admin")),
 )
 # Files that extensions bring along; they are the same for everybody.
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})

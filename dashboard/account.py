@@ -7,8 +7,10 @@ from flask_login import current_user
 
 import auth
 import operators
+from alerts import recipients
 from crm import calendar_feeds
 from models import Operator, db, utc_now
+from wires import web_push
 
 bp = Blueprint("account", __name__)
 
@@ -45,7 +47,13 @@ def revoke_feed(feed_id: int) -> ResponseReturnValue:
 
 def _page(feed_address: str = "") -> str:
     feeds = calendar_feeds.feeds_of(current_user.id)
-    return render_template("dashboard/account.html", feeds=feeds, feed_address=feed_address)
+    return render_template(
+        "dashboard/account.html",
+        feeds=feeds,
+        feed_address=feed_address,
+        browsers=recipients.browsers_of(current_user.id),
+        push_key=web_push.public_key(auth.current_config().secret_key),
+    )
 
 
 def _change_password(form: dict[str, str]) -> str | None:

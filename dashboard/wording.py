@@ -293,6 +293,7 @@ def alert_words(kind: str, stored: str) -> str:
         "template": _("A message template was changed at its provider"),
         "turn_failed": _("A message could not be worked on and was set aside"),
         "no_worker": _("No worker is running: messages wait"),
+        "alert_untold": _("Alerts do not reach one of their recipients"),
         "paid": _("An order is paid"),
         "payment_claimed": _("A payment waits to be confirmed: look at the account"),
         "payment_mismatch": _("Money arrived that is not what an order costs"),
