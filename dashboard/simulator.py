@@ -33,7 +33,8 @@ from dashboard import turn_xray
 from dashboard.arguments import row_id
 from dashboard.templating import day_name
 from models import Integration, db, utc_now
-from providers.base import Account, InboundMedia
+from providers import simulated_media
+from providers.base import Account
 from providers.simulator import SimulatedEvent, webhook
 from simulated_phone import COUNTRIES, Bubble, Customer, NotSimulated
 from vault import SealBroken
@@ -54,6 +55,7 @@ PLACE: Final = (-8.0631, -34.8711, "Marco Zero, Recife")
 UNDELIVERABLE: Final = "Message undeliverable"
 RECEIPTS_OF_PHONE: Final = ("sent", "delivered", "read", "failed")
 WA_ID: Final = re.compile(r"([0-9]{6,15})?", re.ASCII)
+FILE_KINDS: Final[Mapping[str, str]] = {"media": "image", "voice": "audio", "document": "document"}
 FAILURE_CODES: Final[Mapping[str, int]] = {"meta": 131026, "twilio": 63024}
 # The two of "disorder" are each clear, even below an open menu: only such texts wait for one another.
 SAMPLE_TEXTS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -369,9 +371,10 @@ def _place(play: Play) -> list[Letter]:
     return [_message(play, _("location"), kind="location", text=name, latitude=latitude, longitude=longitude)]
 
 
-def _photograph(play: Play) -> list[Letter]:
-    media = InboundMedia("image", media_id=str(secrets.randbits(48)), mime_type="image/jpeg")
-    return [_message(play, _("photo"), kind="media", media=media)]
+def _send_file(play: Play) -> list[Letter]:
+    kind = FILE_KINDS[_text(play.wishes, "act")]
+    media = simulated_media.file_of(kind, str(secrets.randbits(48)))
+    return [_message(play, _("file"), kind="media", media=media)]
 
 
 def _own_up(play: Play) -> list[Letter]:
@@ -437,7 +440,9 @@ ACTS: Final[Mapping[str, Callable[[Play], list[Letter]]]] = {
     "reaction": _react,
     "order": _order,
     "location": _place,
-    "media": _photograph,
+    "media": _send_file,
+    "voice": _send_file,
+    "document": _send_file,
     "owner": _own_up,
     "receipts": _tell_receipts,
     "age": _age,
@@ -558,7 +563,7 @@ def _customer_json(customer: Customer) -> dict[str, Any]:
 
 def _shown_number(number: Integration) -> dict[str, Any]:
     is_meta = number.shape == "meta"
-    acts = {"location", "media", "reaction"} | ({"order", "owner"} if is_meta else set())
+    acts = {"location", "reaction", *FILE_KINDS} | ({"order", "owner"} if is_meta else set())
     return {
         "id": number.id,
         "name": number.name,

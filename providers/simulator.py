@@ -14,6 +14,7 @@ from message_content import Content, Media
 from providers import (
     meta_errors,
     meta_messages,
+    simulated_media,
     simulated_meta,
     simulated_twilio,
     twilio_errors,
@@ -110,7 +111,12 @@ class Simulator:
     def fetch_media(
         self, account: Account, media: InboundMedia, *, max_bytes: int
     ) -> DownloadedMedia | MediaError:
-        return MediaError("simulated", "A simulated message has no file behind it.")
+        file = simulated_media.content_of(media)
+        if file is None:
+            return MediaError("simulated", "A simulated message of this kind has no file behind it.")
+        if len(file.content) > max_bytes:
+            return MediaError("too_large", "The file is larger than may be stored.")
+        return file
 
     def health(self, account: Account) -> Health:
         words = "Simulated number: always there, reaches nobody."

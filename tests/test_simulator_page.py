@@ -376,7 +376,10 @@ def test_an_order_without_products_is_refused_in_words(desk: Desk) -> None:
     assert answer.json["error"]["code"] == "no_products"
 
 
-@pytest.mark.parametrize(("act", "kind"), [("location", "location"), ("media", "image")])
+@pytest.mark.parametrize(
+    ("act", "kind"),
+    [("location", "location"), ("media", "image"), ("voice", "audio"), ("document", "document")],
+)
 @pytest.mark.parametrize("shape", ["meta", "twilio"])
 def test_places_and_photos_are_what_they_say(desk: Desk, shape: str, act: str, kind: str) -> None:
     desk.act(act, shape)

@@ -1,5 +1,6 @@
 """The simulated provider: signed webhooks in both shapes, sends that obey the real limits, no network."""
 
+import hashlib
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from message_content import Choice, LinkButton, Menu, Reaction, Text
-from providers import provider, simulator
+from providers import provider, simulated_media, simulator
 from providers.base import (
     Account,
     Echo,
@@ -198,6 +199,30 @@ def test_the_rest_of_the_contract_answers_without_a_network():
     simulated: Any = provider("simulator")
     assert simulated.mark_read(META, "wamid.X", typing=True)
     assert simulated.health(META).is_ok
-    assert simulated.fetch_media(META, InboundMedia("image", "1"), max_bytes=1).code == "simulated"
+    assert simulated.fetch_media(META, InboundMedia("sticker", "1"), max_bytes=1).code == "simulated"
     assert simulated.explain(ProviderError(131050)).is_opt_out
     assert simulated.explain(ProviderError(21610)).is_opt_out
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "begins"),
+    [
+        ("image", "image/jpeg", b"\xff\xd8\xff"),
+        ("audio", "audio/wav", b"RIFF"),
+        ("document", "application/pdf", b"%PDF-"),
+    ],
+)
+@BOTH
+def test_a_simulated_file_comes_through_the_door_with_real_bytes(
+    account: Account, kind: str, mime_type: str, begins: bytes
+) -> None:
+    event = SimulatedEvent(
+        "media", ANA, external_id=id_of(account), media=simulated_media.file_of(kind, "42")
+    )
+    _element, heard = through_the_door(account, event)
+    assert heard.kind == kind
+    simulated: Any = provider("simulator")
+    file = simulated.fetch_media(account, heard.media, max_bytes=1_000_000)
+    assert (file.mime_type, file.content[: len(begins)]) == (mime_type, begins)
+    assert file.sha256_hex == hashlib.sha256(file.content).hexdigest()
+    assert simulated.fetch_media(account, heard.media, max_bytes=10).code == "too_large"

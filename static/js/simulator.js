@@ -371,6 +371,8 @@
     order: () => act("order"),
     location: () => act("location"),
     media: () => act("media"),
+    voice: () => act("voice"),
+    document: () => act("document"),
     reaction: () => act("reaction"),
   };
 
