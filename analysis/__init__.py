@@ -105,6 +105,8 @@ def judge(text: str, *, language: str | None, models: Models) -> Judgement:
     urgency, urgency_confidence = read_urgency(message, models, unasked)
     if intent == SPAM:
         signal, urgency = None, LOW
+    elif message.tells_danger:
+        signal = None  # nobody buys while the kitchen burns
     judgement = Judgement(
         languages=message.languages,
         language_confidence=round(shares[message.languages[0]], 4),

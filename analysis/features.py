@@ -31,6 +31,7 @@ NEGATED_LENGTH: Final = 5  # of an Arabic word that may hide a "not" around it
 CONCEPT_WEIGHT: Final = 1.6
 PAIR_WEIGHT: Final = 0.8
 FEELINGS: Final = "feelings"
+DANGERS: Final = "dangers"
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 
 _TOKEN: Final = re.compile(
@@ -72,6 +73,7 @@ class _Lexicon:
     phrases: dict[str, tuple[str, ...]]  # by first word: the phrases, longest first
     phrase_concepts: dict[str, tuple[str, ...]]
     longest_stem: int
+    anywhere: frozenset[str]  # Korean syllables that mean the same inside a word
 
 
 def tokenize(text: str) -> Tokens:
@@ -220,21 +222,27 @@ def _concepts_at(
     for language in languages:
         table = _lexicon(language, lexicon)
         if language in UNSPACED and kind in {"unspaced", "word"} and not word[0].isascii():
-            names += _inside(word, table)
+            matched, phrase_width = _phrase(tokens, position, table, is_open=True)
+            names += matched or _inside(word, table, is_korean=language == "ko")
+            width = max(width, phrase_width)
             continue
         matched, phrase_width = _phrase(tokens, position, table)
         if matched:
             names += matched
             width = max(width, phrase_width)
         else:
-            names += _single(word, table, language, bare_tails=lexicon == FEELINGS)
+            names += _single(word, table, language, bare_tails=lexicon in {FEELINGS, DANGERS})
     return names, width
 
 
-def _phrase(tokens: Tokens, position: int, table: _Lexicon) -> tuple[tuple[str, ...], int]:
+def _phrase(
+    tokens: Tokens, position: int, table: _Lexicon, *, is_open: bool = False
+) -> tuple[tuple[str, ...], int]:
+    """Match the longest phrase that begins here; the last word of an open one may go on, as in Korean."""
     for phrase in table.phrases.get(tokens.words[position], ()):
         words = phrase.split(" ")
-        if tokens.words[position : position + len(words)] == tuple(words):
+        *firsts, last = tokens.words[position : position + len(words)]
+        if firsts == words[:-1] and (last == words[-1] or (is_open and last.startswith(words[-1]))):
             return table.phrase_concepts[phrase], len(words)
     return (), 1
 
@@ -261,13 +269,18 @@ def _single(word: str, table: _Lexicon, language: str, *, bare_tails: bool) -> l
     return names
 
 
-def _inside(run: str, table: _Lexicon) -> list[str]:
-    """In unspaced writing, take the longest known word at each place, turned round by a "not" beside it."""
+def _inside(run: str, table: _Lexicon, *, is_korean: bool = False) -> list[str]:
+    """In unspaced writing, take the longest known word at each place, turned round by a "not" beside it.
+
+    A Korean word of one syllable counts where a word begins: inside it would be a piece of another.
+    """
     found: list[tuple[int, int, tuple[str, ...]]] = []
     position = 0
     while position < len(run):
         for size in range(min(12, len(run) - position), 0, -1):
-            if known := table.exact.get(run[position : position + size]):
+            piece = run[position : position + size]
+            is_piece = is_korean and size == 1 and position > 0 and piece not in table.anywhere
+            if not is_piece and (known := table.exact.get(piece)):
                 found.append((position, position + size, known))
                 position += size - 1
                 break
@@ -290,15 +303,19 @@ def _is_spaced(word: str) -> bool:
 def _lexicon(language: str | None, name: str) -> _Lexicon:
     """Index a lexicon:
 
-    `word`, `stem*`, `several words`; entries are separated by commas, one concept a line.
+    `word`, `stem*`, `several words`, `*syllable`; entries are separated by commas, one concept a line.
     """
     exact: dict[str, tuple[str, ...]] = {}
     stems: dict[str, tuple[str, ...]] = {}
     phrases: dict[str, list[str]] = {}
     phrase_concepts: dict[str, tuple[str, ...]] = {}
+    anywhere: set[str] = set()
     for concept, entries in load(name, language).items():
         for raw in str(entries).split(","):
             entry = fold(raw.strip())
+            if entry.startswith("*"):
+                entry = entry[1:]
+                anywhere.add(entry)
             if entry.endswith("*"):
                 stems[entry[:-1]] = (*stems.get(entry[:-1], ()), concept)
             elif " " in entry and language not in {"zh", "ja"}:
@@ -312,4 +329,5 @@ def _lexicon(language: str | None, name: str) -> _Lexicon:
         {first: tuple(sorted(known, key=len, reverse=True)) for first, known in phrases.items()},
         phrase_concepts,
         max(map(len, stems), default=1),
+        frozenset(anywhere),
     )

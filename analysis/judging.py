@@ -6,7 +6,7 @@ the shipped ones task by task; nothing here reads a database.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -16,13 +16,13 @@ from vocabulary import LANGUAGES
 
 from .classifier import Classifier, Features
 from .embedding import LocalModel
-from .features import UNSPACED, Tokens, find_concepts, surface, tokenize, weigh
+from .features import DANGERS, UNSPACED, Tokens, find_concepts, surface, tokenize, weigh
 from .folding import fold
 from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 TASKS: Final = ("intent", "buying_signal", "sentiment", "urgency", "spam")
-RULES_VERSION: Final = 7  # raised when grammars or rules change what a reading says
+RULES_VERSION: Final = 8  # raised when grammars or rules change what a reading says
 PATTERN_CONFIDENCE: Final = 0.95
 BARE_WORDS: Final = 3
 BARE_CHARACTERS: Final = 4  # of unspaced writing, as long as a name
@@ -36,6 +36,9 @@ _KOREAN_ENDS: Final = (  # a word of one syllable begins many others: "방" a ro
     "은|는|이|가|을|를|의|에|에서|에는|로|으로|도|만|까지|부터|와|과|하고|이나|나|요|이요|이에요|예요|입니다|인가요|인데요"
     "|있나요|있어요|없나요|없어요"
 )
+DANGEROUS_PAIRS: Final = (("fume", "smell"), ("smoke", "issue"), ("poison", "taken"), ("theft", "account"))
+HARMLESS: Final = frozenset({"safe", "swallowed"})
+PAIRED_WORDS: Final = 40  # in a longer text the two may have nothing to do with each other
 SECOND_LANGUAGE: Final = 0.15  # a language this likely lends its lexicon too: people mix
 
 
@@ -49,6 +52,8 @@ class Message:
     concepts: tuple[str, ...]
     feelings: tuple[str, ...]
     voice: tuple[str, ...]
+    tells_danger: bool
+    is_harmless: bool  # though it holds words of danger: a smoke detector, a cash machine that kept a card
     is_courtesy: bool
     features: Features = field(repr=False)
     feeling_features: Features = field(repr=False)
@@ -152,6 +157,8 @@ def prepare(text: str, shares: Mapping[str, float]) -> Message:
     concepts = find_concepts(tokens, languages)
     feelings = find_concepts(tokens, languages, "feelings")
     voice = find_concepts(tokens, languages, "voice")
+    dangers = frozenset(find_concepts(tokens, languages, DANGERS))
+    tells_danger = _tells_danger(dangers, feelings, len(tokens.words))
     return Message(
         text,
         tokens,
@@ -159,11 +166,22 @@ def prepare(text: str, shares: Mapping[str, float]) -> Message:
         tuple(concepts),
         tuple(feelings),
         tuple(voice),
+        tells_danger,
+        not tells_danger and not dangers.isdisjoint(HARMLESS),
         _is_courtesy(tokens),
         weigh(seen, {"concepts": concepts}),
         weigh(seen, {"feelings": feelings, "concepts": concepts}),
         weigh(seen, {"concepts": concepts, "voice": voice}),
     )
+
+
+def _tells_danger(found: frozenset[str], feelings: Sequence[str], words: int) -> bool:
+    """Tell that somebody may come to harm or is being robbed now; who laughs is in no danger."""
+    if "laugh" in feelings:
+        return False
+    if "alone" in found or ("swallowed" in found and "account" not in found):  # machines swallow cards
+        return True
+    return words <= PAIRED_WORDS and any(found.issuperset(pair) for pair in DANGEROUS_PAIRS)
 
 
 def _stands_in(pattern: Pattern, message: Message) -> bool:
@@ -211,7 +229,7 @@ def is_bare(message: Message) -> bool:
     return (
         len(message.tokens.words) <= BARE_WORDS
         and unspaced <= BARE_CHARACTERS
-        and not (message.concepts or message.feelings)
+        and not (message.concepts or message.feelings or message.tells_danger)
         and not {"url", "mail", "mark"}.intersection(message.tokens.kinds)
     )
 

@@ -44,7 +44,6 @@ _KANA: Final = re.compile(r"[\u3040-\u30ff\uff66-\uff9f]")
 _HANGUL: Final = re.compile(r"[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _ARABIC: Final = re.compile(r"[\u0600-\u06ff\u0750-\u077f]")
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
-_LATIN: Final = re.compile(r"[a-zA-Z\u00c0-\u024f]")
 _LATIN_WORD: Final = re.compile(r"[a-zA-Z\u00c0-\u024f]+")
 _OWN_LETTERS: Final = {"ja": _KANA, "ko": _HANGUL, "ar": _ARABIC, "zh": _HAN}
 _LONG: Final = re.compile(r"(.)\1{2,}")

@@ -8,8 +8,13 @@ from typing import Final
 from .judging import Message, Models, is_bare, is_silent
 
 LOW: Final = "low"
+CRITICAL: Final = "critical"
+NO_HURRY: Final = "nohurry"
 LEAST_CONFIDENCE: Final = 0.35
+LEAST_PRESSING: Final = 0.4
 UNNAMED: Final = 0.7
+CALMED: Final = 0.03  # what is left of haste where the words deny it: "no rush", a smoke detector
+DANGER_CONFIDENCE: Final = 0.8  # of what a named danger claims at least
 # Where the message asks for nothing, haste must be plain: who comes "just now" from work is in no danger.
 LEAST_UNASKED: Final = 0.6
 SURELY_UNASKED: Final = 0.6
@@ -25,13 +30,19 @@ def read_urgency(message: Message, models: Models, unasked: float = 0.0) -> tupl
     if is_silent(message, models) or (is_bare(message) and not models.knows(message)):
         return LOW, 0.95
     shares = models.judge("urgency", message, message.features)
-    if _ALARMS.isdisjoint(message.concepts):
-        shares = {label: share * (UNNAMED if label in _LOUD else 1.0) for label, share in shares.items()}
+    if message.tells_danger:
+        # A child who swallowed a battery is told in calm words too: to miss it would cost most of all.
+        return CRITICAL, round(max(shares[CRITICAL], DANGER_CONFIDENCE), 4)
+    is_calm = message.is_harmless or NO_HURRY in message.concepts
+    if is_calm or _ALARMS.isdisjoint(message.concepts):
+        left, loud = (CALMED, _PRESSING) if is_calm else (UNNAMED, _LOUD)
+        shares = {label: share * (left if label in loud else 1.0) for label, share in shares.items()}
         total = sum(shares.values())
         shares = {label: share / total for label, share in shares.items()}
     label = max(shares, key=lambda name: shares[name])
     is_small_talk = unasked >= SURELY_UNASKED and _DANGERS.isdisjoint(message.concepts)
-    is_faint = label in _PRESSING and is_small_talk and shares[label] < LEAST_UNASKED
+    least = LEAST_UNASKED if is_small_talk else LEAST_PRESSING
+    is_faint = label in _PRESSING and shares[label] < least
     if is_faint or shares[label] < LEAST_CONFIDENCE:
         calmer = "medium" if shares[LOW] < shares["medium"] else LOW
         return calmer, round(max(shares[calmer], LEAST_CONFIDENCE), 4)
