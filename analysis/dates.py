@@ -130,7 +130,8 @@ def _cycle(kind: str, groups: Groups, text: str, grammar: _Grammar) -> str:
     if kind == "next_weekday":
         weekdays = grammar.words["weekdays"]
         lead, _, rest = text.partition(" ")
-        return WEEKLY if text in weekdays or (lead in BARE_LEADS and rest in weekdays) else ""
+        is_glued = text.startswith(groups["weekday"] or "") and " " not in text
+        return WEEKLY if text in weekdays or is_glued or (lead in BARE_LEADS and rest in weekdays) else ""
     if kind == "day":
         return MONTHLY
     is_dated = any(groups.get(name) for name in ("year", "era", "nextyear", "thisnext", "nextmonth"))
@@ -483,7 +484,9 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
     digits = r"(?P<day>3[01]|[12]\d|0?[1-9])(?!\d)"
     nths = [word for word, value in words["ordinals"].items() if value <= 5]
     return {
-        "weekday": rf"(?P<weekday>{_any(words['weekdays'])})" + ("" if cjk else r"(?![^\W_])"),
+        "weekday": rf"(?P<weekday>{_any(words['weekdays'])})"
+        + (rf"(?:{_any(data['glued_parts'])})?" if "glued_parts" in data else "")
+        + ("" if cjk else r"(?![^\W_])"),
         "month": rf"(?P<month>{_any(words['months'])})" + ("" if cjk else r"(?![^\W_])"),
         "monthnumber": rf"(?P<monthnumber>1[0-2]|0?[1-9]{'|[一二三四五六七八九十]{1,2}' if cjk else ''})",
         "day": rf"(?:{digits}{suffix}|{ordinal})",

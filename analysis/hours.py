@@ -16,6 +16,7 @@ from .folding import fold
 from .lexicons import load
 
 LEAD_REACH: Final = 44  # how far before a day its hour may begin
+RANGE_REACH: Final = 20  # how far before its end the first hour of a range may begin
 FAR_REACH: Final = 48  # how far from its day, in one sentence, an hour may stand that belongs to it
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 HALF_DAY: Final = 12
@@ -72,6 +73,7 @@ class _Clock:
     alone: re.Pattern[str]
     part: re.Pattern[str]
     part_behind: re.Pattern[str]
+    glued: re.Pattern[str]  # "Freitagabend"
     parts: dict[str, str]
     numbers: dict[str, int]
     named: dict[str, time]
@@ -114,8 +116,22 @@ def with_hour(
     ahead = clock.ahead.search(folded, max(since, day.start - LEAD_REACH), day.start)
     if ahead and (moment := _moment(ahead, day, own, clock)):
         moment = _still_to_come(moment, ahead, own, awaited if day.kind in _CALLED else None)
+        first = _range_start(ahead, day, own, clock, since)
+        if first is not None:
+            ahead, moment = first
         return replace(day, start=ahead.start(), day=moment.date(), at=moment.time(), kind="")
     return day
+
+
+def _range_start(
+    ahead: re.Match[str], day: Day, own: str, clock: _Clock, since: int
+) -> tuple[re.Match[str], datetime] | None:
+    """Give the first hour of "das 8 às 17 de segunda"."""
+    text, end = ahead.string, ahead.start()
+    for match in clock.alone.finditer(text, max(since, end - RANGE_REACH), end):
+        if not text[match.end() : end].strip(" -–") and (moment := _moment(match, day, own, clock)):
+            return match, moment
+    return None
 
 
 def _own_part(day: Day, folded: str, clock: _Clock) -> str:
@@ -123,7 +139,10 @@ def _own_part(day: Day, folded: str, clock: _Clock) -> str:
     if folded[day.start : day.end] in clock.no_parts:
         return ""
     parts = [match["part"] for match in clock.part.finditer(folded, day.start, day.end)]
-    return clock.parts[parts[-1]] if parts else ""
+    if parts:
+        return clock.parts[parts[-1]]
+    glued = clock.glued.search(folded, day.start, day.end)
+    return clock.parts[glued["part"]] if glued else ""
 
 
 def _bare_moment(match: re.Match[str], day: Day, own: str, clock: _Clock) -> datetime | None:
@@ -305,6 +324,7 @@ def _clock(language: str) -> _Clock:
         compiled(start + _LEFT + _FIRST + body),
         compiled(start + "(?P<part>{parts})"),
         compiled(_GAP + start + "(?P<part>{parts})"),
+        re.compile(rf"[a-z]{{5}}(?P<part>{_any(map(fold, data.get('glued_parts', ())), is_spaced)})"),
         parts,
         numbers,
         {word: time.fromisoformat(str(value)) for word, value in tables["clock"].items()},

@@ -27,6 +27,7 @@ SPELLED_MIN: Final = 10
 LARGE_WORD: Final = 3  # letters of a scale that is a word: "20 mil"; "4k" is a screen
 CUE_REACH: Final = 28  # "presupuesto es de " and a word like "about" stand before a bare price
 RANGE_GAP: Final = 5  # two numbers this close are a range, not a price
+SMALLEST_WITH_COMMA: Final = 2  # below stand people's heights: "1,75"
 SMALLEST_PRICE: Final = 5  # "custa 2" is seldom the price
 # "1.500,00": figures with two decimals are a price, unless they measure something or may be an hour.
 _WITH_CENTS: Final = re.compile(r"(?P<whole>\d{1,3}(?:[.,  ]\d{3})+|\d{1,6})(?P<mark>[.,])(?P<cents>\d\d)")
@@ -42,6 +43,10 @@ _MEASURING: Final = re.compile(
     r"[\s:.]{0,3}$"
 )
 _MILLIONS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3}){2,}")
+_EVEN: Final = re.compile(r",[-–]{1,2}(?![^\W_])")  # "20,-"
+_RANGE_LINK: Final = re.compile(
+    r"\s?[-–~]\s?|\s(?:a|ao|ate|to|till|hasta|bis|fino a|الى|الي)\s|\s(?P<and>e|y|and|et|und|و)\s"
+)
 _LAST_WORD: Final = re.compile(r"[^\W\d_]+(?=\d?\Z)")
 _SEVERAL: Final = frozenset("几幾数數몇何")  # "几百块": some hundreds
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
@@ -107,6 +112,8 @@ def read_money(
         if sums and number.start < sums[-1].end:
             continue
         money = _beside(number, folded, names, (region, language), cased)
+        if money is None and sums and _ends_range(sums[-1], number, folded, names):
+            money = Money(number.start, number.end, number.value, sums[-1].currency)
         if money is None and (
             _is_price(at, numbers, folded, names)
             or _is_written_price(number, folded, names, decimal_mark(region, language))
@@ -188,11 +195,13 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
     is_priced = cue is not None and cue["weak"] is None
     # A word like "costs" parts a number from the one before it; a mere "to" makes a range of the two.
     neighbours = (*numbers[max(0, at - 1) : at], *numbers[at + 1 : at + 2])[is_priced and at > 0 :]
-    if any(_gap(number, other) <= RANGE_GAP for other in neighbours):
+    written = folded[number.start : number.end]
+    is_range = any(_gap(number, other) <= RANGE_GAP for other in neighbours)
+    begins_range = at == 0 or _gap(number, numbers[at - 1]) > RANGE_GAP
+    if is_range and not (cue and begins_range and number.is_literal and number.is_scaled):
         return False
     if is_settled and number.is_literal:
         return True
-    written = folded[number.start : number.end]
     is_large = number.is_literal and (number.is_scaled or bool(_MILLIONS.fullmatch(written)))
     if is_priced:
         return number.value >= SMALLEST_PRICE
@@ -200,6 +209,16 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
         return True
     rest = f"{folded[: number.start]} {folded[number.end :]}"
     return is_large and not re.sub(r"[\W_]+", "", names.around.sub(" ", rest))
+
+
+def _ends_range(first: Money, number: Number, folded: str, names: _Names) -> bool:
+    """Tell the second sum of a range: "R$ 50 a 80", "between 1.1m and 1.3m"."""
+    link = _RANGE_LINK.fullmatch(folded, first.end, number.start)
+    if link is None or not number.is_literal or number.value <= first.amount:
+        return False
+    if link["and"] and not number.is_scaled:
+        return False
+    return bool(names.closes.match(folded, number.end) or names.behind.match(folded, number.end))
 
 
 def _ends_in_word(number: Number, folded: str) -> bool:
@@ -211,9 +230,13 @@ def _ends_in_word(number: Number, folded: str) -> bool:
 
 
 def _is_written_price(number: Number, folded: str, names: _Names, mark: str | None) -> bool:
-    """Tell "1.500,00" and "99,90" in a shop's chat from an hour, a height and a version."""
+    """Tell "1.500,00", "99,90" and "20,-" in a shop's chat from an hour, a height and a version."""
+    if _EVEN.match(folded, number.end):
+        return True
     match = _WITH_CENTS.fullmatch(folded, number.start, number.end)
-    if match is None or names.is_whole or number.value < SMALLEST_PRICE:
+    if match is None or names.is_whole:
+        return False
+    if number.value < (SMALLEST_PRICE if match["mark"] == "." else SMALLEST_WITH_COMMA):
         return False
     if _MEASURED.match(folded, number.end):
         return False
@@ -313,7 +336,8 @@ def _names(language: str | None) -> _Names:
     return _Names(
         re.compile(rf"{start}(?P<name>{_any([*symbols, *codes, *leading])})\s{{0,2}}:?\s?$"),
         re.compile(
-            rf"[\s-]{{0,2}}(?:(?:de|of|di)\s|d'\s?)?(?P<name>{_any([*spoken, *symbols, *codes])})" + ends
+            r"(?:,[-–]{1,2})?[\s-]{0,2}(?:(?:de|of|di)\s|d'\s?)?"
+            rf"(?P<name>{_any([*spoken, *symbols, *codes])})" + ends
         ),
         currencies,
         re.compile(rf"{start}(?:{around}){end}"),
@@ -321,7 +345,7 @@ def _names(language: str | None) -> _Names:
         re.compile(
             rf"(?:{start}(?:(?P<strong>{cues})|(?P<weak>{weak_cues})){end}|{_INSTALMENTS})[\s:]{{0,3}}(?:(?:{around}){end}\s{{0,3}})?$"
         ),
-        re.compile(rf"\s{{1,3}}(?:{behind}){end}"),
+        re.compile(rf"\s{{0,3}}(?:{behind}){end}"),
         re.compile(rf"\s{{0,3}}(?:$|[^\s\w%°/:\-–+*]|(?:{closing}){end})"),
         re.compile("|".join(data["no_sum"] for data in tongues if "no_sum" in data) or "(?!)"),
         language == "zh",

@@ -410,9 +410,15 @@ def test_a_phone_in_pairs_and_a_time_that_something_takes_are_no_day() -> None:
         ("de", "zwei Tage vor Weihnachten", "2026-12-23"),
         ("it", "tre giorni prima di natale", "2026-12-22"),
         ("pt", "dois dias depois do natal", "2026-12-27"),
+        ("pt", "já tem 3 dias que pedi", "2026-11-17"),
+        ("es", "llevo 3 días esperando", "2026-11-17"),
+        ("fr", "ça fait 3 jours que j'attends", "2026-11-17"),
+        ("de", "ich warte seit 3 Tagen", "2026-11-17"),
+        ("it", "aspetto da 3 giorni", "2026-11-17"),
+        ("es", "el próximo lunes 30", "2026-11-30"),
     ],
 )
-def test_days_are_counted_back_from_a_day(language: str, text: str, value: str) -> None:
+def test_days_are_counted_back_and_on(language: str, text: str, value: str) -> None:
     assert [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)] == [value]
 
 

@@ -243,6 +243,11 @@ def test_the_word_dollar_is_a_dollar_wherever_it_is_said(text: str, region: str,
         ("120k per year", "AE", "120000", None),
         ("is 1,250,000 negotiable", "AE", "1250000", None),
         ("300 al mes", "ES", "300", None),
+        ("rent 7,500/month", "AE", "7500", None),
+        ("cobraram 35 de entrega", "BR", "35", None),
+        ("gastos de envío 4,95", "ES", "4.95", None),
+        ("für 20,-", "DE", "20", None),
+        ("20,- €", "DE", "20", "EUR"),
         ("85 pro Monat", "DE", "85", None),
         ("3万5块", "CN", "35000", "CNY"),
         ("1万2千元", "CN", "12000", "CNY"),
@@ -314,3 +319,17 @@ def test_a_count_or_a_courtesy_is_no_sum(language: str, text: str) -> None:
 )
 def test_a_last_chinese_figure_is_a_tenth_of_its_scale(typed: str, amount: str) -> None:
     assert read_amount(typed, language="zh") == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "sums"),
+    [
+        ("R$ 50 a 80", "BR", [("50", "BRL"), ("80", "BRL")]),
+        ("$20-30", "US", [("20", "USD"), ("30", "USD")]),
+        ("between 1.1m and 1.3m", "AE", [("1100000", None), ("1300000", None)]),
+        ("R$ 50 e 3 vieram quebrados", "BR", [("50", "BRL")]),
+    ],
+)
+def test_both_ends_of_a_range_are_sums(text: str, region: str, sums: list[tuple[str, str | None]]) -> None:
+    found = [entity.value for entity in read(text, now=NOW, region=region).entities if entity.type == "money"]
+    assert found == [{"amount": amount, "currency": currency} for amount, currency in sums]
