@@ -23,7 +23,7 @@ from owner import notices, phones
 from telling import alerting
 from wires import signed_webhook
 
-SHOWN_DELIVERIES: Final = 30
+SHOWN_DELIVERIES: Final = 20
 ADDRESS_MAX_CHARS: Final = {recipients.EMAIL: 190, recipients.SMS: 40, recipients.WEBHOOK: 1000}
 HOME_REGION: Final = "BR"
 DAY_MINS: Final = 24 * 60
@@ -62,7 +62,7 @@ def alerts() -> ResponseReturnValue:
         owner=_owner(),
         has_owner=bool(phones.numbers_with_owner()),
         removed=[(row, _title(row)) for row in removed],
-        deliveries=[(row, _title(known[row.recipient_id])) for row in told],
+        deliveries=[(row, count, _title(known[row.recipient_id])) for row, count in told],
         missing=alert_words.missing_words(config),
         words=alert_words,
         kind_word=wording.alert_words,

@@ -312,9 +312,19 @@ def untold_topic(recipient_id: int) -> str:
 # --- what pages ask -----------------------------------------------------------------------------------------
 
 
-def newest(limit: int) -> Sequence[AlertDelivery]:
-    """List the newest deliveries."""
-    return db.session.scalars(select(AlertDelivery).order_by(AlertDelivery.id.desc()).limit(limit)).all()
+def newest(limit: int) -> list[tuple[AlertDelivery, int]]:
+    """List the newest messages: the last delivery in each, and how many alerts it tells of."""
+    message = func.coalesce(AlertDelivery.batch_id, AlertDelivery.id)
+    last = func.max(AlertDelivery.id)
+    found = db.session.execute(
+        select(last, func.count())
+        .group_by(AlertDelivery.recipient_id, message)
+        .order_by(last.desc())
+        .limit(limit)
+    )
+    counts: dict[int, int] = {row[0]: row[1] for row in found}
+    rows = db.session.scalars(select(AlertDelivery).where(AlertDelivery.id.in_(counts)))
+    return [(row, counts[row.id]) for row in sorted(rows, key=lambda row: -row.id)]
 
 
 def troubles() -> dict[int, str]:

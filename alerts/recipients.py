@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 import vault
 from alerts import kinds
@@ -240,14 +240,6 @@ def browsers_of(operator_id: int) -> Sequence[PushSubscription]:
         .where(PushSubscription.operator_id == operator_id)
         .order_by(PushSubscription.id)
     ).all()
-
-
-def browser_counts() -> dict[int, int]:
-    """Count browsers by operator."""
-    rows = db.session.execute(
-        select(PushSubscription.operator_id, func.count()).group_by(PushSubscription.operator_id)
-    )
-    return dict(rows.tuples().all())
 
 
 def push_recipient(operator_id: int) -> AlertRecipient | None:

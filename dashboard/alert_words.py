@@ -46,6 +46,11 @@ def kinds_words(kinds: Sequence[str] | None) -> str:
     return str(ngettext("%(num)d kind", "%(num)d kinds", len(kinds)))
 
 
+def count_words(count: int) -> str:
+    """Say how many alerts travelled in one message."""
+    return str(ngettext("%(num)d alert", "%(num)d alerts", count))
+
+
 def state_word(state: str) -> str:
     words: Mapping[str, str] = {
         "waiting": _("waits"),
