@@ -19,6 +19,7 @@ from integrations import Number
 from models import (
     Alert,
     Appointment,
+    CampaignRecipient,
     Complaint,
     Contact,
     ContactIdentity,
@@ -37,6 +38,7 @@ from models import (
     Order,
     OwnerNotice,
     Sale,
+    ScheduledMessage,
     Ticket,
     Turn,
     db,
@@ -53,7 +55,7 @@ _IDENTITY_FIELDS = ("wa_id", "bsuid", "parent_bsuid", "username")
 # Who can be told apart by it; a username may be given away and taken by somebody else.
 _TELLING_KINDS = ("wa_id", "bsuid", "parent_bsuid")
 _RECORDS = (Lead, Ticket, Complaint, Appointment, Feedback, FeedbackRequest, FollowUp, Nudge, Sale, Order)
-
+_REACHED = (CampaignRecipient, ScheduledMessage)
 
 _IDENTITY = table(ContactIdentity).c
 _CONTACT = table(Contact).c
@@ -263,7 +265,7 @@ def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
             conversation.contact_id = survivor.id
         else:
             _join_conversations(kept, conversation)
-    for record in _RECORDS:
+    for record in (*_REACHED, *_RECORDS):
         db.session.execute(update(record).where(record.contact_id == other.id).values(contact_id=survivor.id))
     _hold(survivor, other)  # after the threads: a turn, too, takes its thread before its contact
     _inherit(survivor, other)
@@ -551,7 +553,7 @@ def _conversations_of(contact: Contact) -> Iterable[Conversation]:
 
 
 def _join_conversations(kept: Conversation, other: Conversation) -> None:
-    for row in (Message, Turn, Alert, Note, OwnerNotice, *_RECORDS[:-1]):
+    for row in (Message, Turn, Alert, Note, OwnerNotice, *_REACHED, *_RECORDS[:-1]):
         changed_rows(update(row).where(row.conversation_id == other.id).values(conversation_id=kept.id))
     has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
     cart = update(Order).where(Order.cart_of_conversation_id == other.id)

@@ -47,6 +47,14 @@ def country(written: str) -> str | None:
     return _region(number) if number else None
 
 
+def is_plausible(written: str) -> bool:
+    """Tell whether a number with country code can be somebody's, in one of its spellings: its digits belong
+    to a range that is in use."""
+    digits = (normalise(written) or "").removeprefix("+")
+    numbers = [number for spelling in variants(digits) if (number := _parse(spelling, None))]
+    return any(phonenumbers.is_valid_number(number) for number in numbers)
+
+
 def display(written: str) -> str:
     """Give a number as people read it ("+55 11 98765-4321"); what is no number is given back as it is."""
     number = _parse(written, None)

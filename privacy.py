@@ -25,6 +25,7 @@ from models import (
     AppointmentLetter,
     AppointmentReminder,
     Base,
+    CampaignRecipient,
     Complaint,
     Contact,
     ContactIdentity,
@@ -46,6 +47,7 @@ from models import (
     OrderItem,
     OwnerNotice,
     RecordMessage,
+    ScheduledMessage,
     StoredMedia,
     Ticket,
     TrainingExample,
@@ -177,6 +179,8 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
             ),
         ),
         "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
+        "campaign_recipients": _rows_of(CampaignRecipient, _reached(contact_ids)),
+        "scheduled_messages": _rows_of(ScheduledMessage, ScheduledMessage.contact_id.in_(contact_ids)),
         "owner_notices": _rows_of(OwnerNotice, OwnerNotice.conversation_id.in_(conversation_ids)),
         "orders": _rows_of(Order, Order.contact_id.in_(contact_ids)),
         "order_items": _rows_of(OrderItem, OrderItem.order_id.in_(_order_ids(contact_ids))),
@@ -225,6 +229,8 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     changed_rows(delete(StoredMedia).where(media))
     _delete_lessons(conversation_ids)
     _delete_care(contact_ids, conversation_ids)
+    changed_rows(delete(CampaignRecipient).where(_reached(contact_ids)))
+    changed_rows(delete(ScheduledMessage).where(ScheduledMessage.contact_id.in_(contact_ids)))
     records = sum(
         changed_rows(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS
     )
@@ -246,6 +252,15 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     db.session.flush()
     db.session.expire_all()
     return Deleted(len(contact_ids), len(conversation_ids), message_count, records, len(event_ids), paths)
+
+
+def _reached(contact_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Find a person in the lists of campaigns, also where a file named her phone before she was a contact."""
+    spellings = {spelling for value in _identity_values(contact_ids) for spelling in phone.variants(value)}
+    return or_(
+        CampaignRecipient.contact_id.in_(contact_ids),
+        (CampaignRecipient.phone != "") & CampaignRecipient.phone.in_(sorted(spellings)),
+    )
 
 
 def _delete_lessons(conversation_ids: Sequence[int]) -> None:

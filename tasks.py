@@ -467,7 +467,7 @@ def sweep() -> None:
         _enqueue(fetch_media, media_id)
     for errand in errands:
         wake_errand(errand)
-    for conversation_id in [*unasked.tell_owners(_config(), now), *unasked.bring_gifts(_config(), now)]:
+    for conversation_id in unasked.queue_due(_config(), now):
         wake_outbox(conversation_id)
 
 

@@ -12,12 +12,15 @@ import integrations
 import knowledge
 import privacy
 from models import (
+    Campaign,
+    CampaignRecipient,
     Category,
     Contact,
     Conversation,
     Decision,
     Integration,
     LicenceKey,
+    MessageTemplate,
     OrderItem,
     Outcome,
     PaymentSettings,
@@ -25,6 +28,7 @@ from models import (
     Product,
     Rehearsal,
     Sale,
+    TemplateUse,
     WebhookEvent,
     db,
 )
@@ -60,6 +64,7 @@ def remove(number_ids: Sequence[int]) -> Removed:
             db.session.scalars(select(Contact).where(Contact.id.in_(wrote)).order_by(Contact.id)).all()
         )
     ]
+    _remove_templates(number_ids)
     _forget_decisions()
     products = _remove_products()
     knowledge.remove_demo_articles()
@@ -84,6 +89,16 @@ def _chunks(people: Sequence[Contact]) -> Iterable[Sequence[Contact]]:
         yield db.session.scalars(
             select(Contact).where(Contact.id.in_(ids[start : start + PEOPLE_PER_DELETE]))
         ).all()
+
+
+def _remove_templates(number_ids: Sequence[int]) -> None:
+    """Delete what the simulated numbers sent of their own accord."""
+    campaigns = select(Campaign.id).where(Campaign.integration_id.in_(number_ids))
+    templates = select(MessageTemplate.id).where(MessageTemplate.integration_id.in_(number_ids))
+    changed_rows(delete(CampaignRecipient).where(CampaignRecipient.campaign_id.in_(campaigns)))
+    changed_rows(delete(Campaign).where(Campaign.integration_id.in_(number_ids)))
+    changed_rows(delete(TemplateUse).where(TemplateUse.template_id.in_(templates)))
+    changed_rows(delete(MessageTemplate).where(MessageTemplate.integration_id.in_(number_ids)))
 
 
 def _forget_decisions() -> None:

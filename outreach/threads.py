@@ -1,0 +1,67 @@
+"""The thread with a person whom we write to first.
+
+`campaigns` calls it. A known person keeps the id under which she wrote: another spelling of her number does
+not replace it. Flushes, never commits.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+import conversations
+import phone
+from integrations import Number
+from models import ContactIdentity, Conversation, db
+from providers.base import Person
+from statements import insert_or_ignore
+
+
+def open_with(number: Number, wa_id: str, name: str, *, now: datetime) -> Conversation:
+    """Give the thread with whoever has this phone (digits with country code), made when there is none."""
+    known = known_contact(number, wa_id)
+    if known is not None:
+        return open_with_contact(number, known, now=now)
+    is_demo = number.account.provider == "simulator"
+    return conversations.admit(number, Person(wa_id=wa_id, name=name or None), now=now, is_demo=is_demo)
+
+
+def open_with_contact(number: Number, contact_id: int, *, now: datetime) -> Conversation:
+    """Give the thread between a contact and a number, made when there is none."""
+    row = {
+        "integration_id": number.id,
+        "contact_id": contact_id,
+        "handler": "bot",
+        "handler_reason": "",
+        "is_closed": False,
+        "unread_count": 0,
+        "last_preview": "",
+        "pair_blocked_count": 0,
+        "last_message_at": now,
+        "created_at": now,
+    }
+    mine = (Conversation.integration_id == number.id, Conversation.contact_id == contact_id)
+    found = db.session.scalar(select(Conversation).where(*mine))
+    if found is None:
+        db.session.execute(insert_or_ignore(Conversation).values(row))
+        found = db.session.scalars(select(Conversation).where(*mine)).one()
+    return found
+
+
+def known_contact(number: Number, wa_id: str) -> int | None:
+    """Find who has this phone, under any spelling of it."""
+    return db.session.scalar(
+        select(ContactIdentity.contact_id)
+        .where(
+            ContactIdentity.account == number.identity_account,
+            ContactIdentity.kind == "wa_id",
+            ContactIdentity.replaced_at.is_(None),
+            ContactIdentity.match_key == match_key(wa_id),
+        )
+        .order_by(ContactIdentity.contact_id)
+        .limit(1)
+    )
+
+
+def match_key(wa_id: str) -> str:
+    """Give what all spellings of a number share."""
+    return min(phone.variants(wa_id))
