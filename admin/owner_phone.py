@@ -30,6 +30,8 @@ class ShownNumber:
     row: Integration
     form: Form
     line: OwnerLine | None
+    has_template: bool
+    code: str
 
 
 @bp.get("/owner-phone")
@@ -62,7 +64,6 @@ def _page(refused_id: int | None = None, refused: Form | None = None) -> str:
         notices=told,
         contacts=_contacts({row.conversation_id for row in told}),
         from_environment=current_config().owner_phone,
-        has_template=bool(current_config().owner_template),
         kind_words=_kind_words(),
         state_words=_state_words(),
         shown_phone=phone.display,
@@ -72,7 +73,11 @@ def _page(refused_id: int | None = None, refused: Form | None = None) -> str:
 def _shown(row: Integration, refused: Form | None) -> ShownNumber:
     number = integrations.number(row.id)
     line = phones.line_of(number, utc_now()) if number is not None and number.owner_phone else None
-    return ShownNumber(row, refused or Form({"owner_phone": phone.display(row.owner_phone)}), line)
+    form = refused or Form({"owner_phone": phone.display(row.owner_phone)})
+    has_template = number is not None and notices.has_template(number, current_config())
+    is_set = number is not None and bool(number.owner_phone)
+    code = phones.code_of(number, current_config().secret_key, utc_now()) if number and is_set else ""
+    return ShownNumber(row, form, line, has_template, code)
 
 
 def _contacts(conversation_ids: set[int]) -> dict[int, Contact]:

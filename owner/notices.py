@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, select, update
 
+import message_templates
 import texts
 import whatsapp_service
 from alerts import recipients
@@ -20,9 +21,21 @@ from alerts.kinds import ABOUT_ORDERS
 from config import Config
 from integrations import Number
 from message_content import Choice, Content, Menu, Template, Text
-from models import Alert, Complaint, Contact, Conversation, Message, Order, OwnerNotice, Product, db
+from models import (
+    Alert,
+    Complaint,
+    Contact,
+    Conversation,
+    Message,
+    MessageTemplate,
+    Order,
+    OwnerNotice,
+    Product,
+    db,
+)
 from owner import phones
 from owner.phones import OwnerLine
+from providers.templates import placeholders
 from shop import catalog
 from statements import changed_rows, insert_or_ignore
 
@@ -62,6 +75,7 @@ AT_ONCE: Final = 10
 MAX_TRIES: Final = 5
 WORDS_MAX_CHARS: Final = 200
 MAX_ID_DIGITS: Final = 15
+TEMPLATE_NAME: Final = "owner_news"  # found among the desk's own templates without any setting
 # Meta's names of the languages that our texts have.
 TEMPLATE_LANGUAGES: Final = {"pt": "pt_BR", "es": "es", "en": "en"}
 
@@ -251,7 +265,7 @@ def _touch(conversation_id: int, contents: Sequence[Content], now: datetime) -> 
 
 def _may_knock(number: Number, config: Config, now: datetime) -> bool:
     """Tell whether the template may ask her to write: something is new, and she was not asked a while ago."""
-    if not config.owner_template:
+    if not has_template(number, config):
         return False
     fresh = _due(number, now).where(OwnerNotice.knocked_at.is_(None)).limit(1)
     lately = select(OwnerNotice.id).where(
@@ -277,21 +291,46 @@ def _knock(number: Number, config: Config, now: datetime) -> bool:
     )
     if marked == 0:
         return False
-    words = texts.text("owner_knock", line.language, count=len(waiting))
+    words = " ".join(texts.text("owner_knock", line.language, count=len(waiting)).split())
+    kept = _kept_template(number, config, line.language)
+    if kept is not None:
+        return _queue_kept(kept, line, words, now)
     contents = [_template(number, config.owner_template, line.language, words)]
     whatsapp_service.queue(line.conversation_id, number, contents, sender="bot", now=now)
     _touch(line.conversation_id, contents, now)
     return True
 
 
+def has_template(number: Number, config: Config) -> bool:
+    """Tell whether there is a template that may ask the owner of this number to write. Reads only."""
+    return bool(config.owner_template) or _kept_template(number, config, number.language) is not None
+
+
+def _kept_template(number: Number, config: Config, language: str) -> MessageTemplate | None:
+    """Find the approved template of this name in the desk's own list, in the owner's language or another that
+    the setting names."""
+    name, _, wanted = config.owner_template.partition(":")
+    fallback = wanted or TEMPLATE_LANGUAGES[texts.text_language(number.language)]
+    return message_templates.find(number.id, name or TEMPLATE_NAME, wanted or language, fallback)
+
+
+def _queue_kept(row: MessageTemplate, line: OwnerLine, words: str, now: datetime) -> bool:
+    wanted = placeholders(message_templates.wording_of(row))
+    values = {one.key: words for one in wanted[:1]}
+    try:
+        message_templates.queue(line.conversation_id, row, values, purpose="owner", now=now)
+    except message_templates.TemplateRefused:
+        return False
+    return True
+
+
 def _template(number: Number, configured: str, language: str, words: str) -> Template:
     """Fill the one variable of the owner's template; a template's values hold no line ends."""
     name, _, wanted = configured.partition(":")
-    line = " ".join(words.split())
     if number.webhook_shape == "twilio":
-        components: dict[str, Any] = {"type": "variables", "values": {"1": line}}
+        components: dict[str, Any] = {"type": "variables", "values": {"1": words}}
     else:
-        components = {"type": "body", "parameters": [{"type": "text", "text": line}]}
+        components = {"type": "body", "parameters": [{"type": "text", "text": words}]}
     return Template(name, wanted or TEMPLATE_LANGUAGES[language], (components,), preview=words)
 
 

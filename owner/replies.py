@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 import alerts
 import conversations
+import integrations
 import texts
 from config import Config
 from integrations import Number
@@ -33,15 +34,23 @@ TYPED: Final = {
     "depois": LATER, "luego": LATER, "later": LATER,
 }  # fmt: skip
 COMMAND: Final = re.compile(r"\s*([a-z]{4,8})\s+#?([0-9]{1,15})\s*[.!]?\s*", re.IGNORECASE | re.ASCII)
+# What she writes from a phone whose number WhatsApp does not show; her page has the code.
+INTRODUCTION: Final = re.compile(
+    r"\s*(?:don[oa]|due(?:ñ|n)[oa]|owner)\s+([A-Z2-7]{4}-[A-Z2-7]{4})\s*[.!]?\s*", re.IGNORECASE
+)
+WHO: Final = "who"
 PRESSED: Final = re.compile(rf"{PREFIX}({'|'.join(VERBS)}):([0-9]{{1,15}})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the owner wants done about one notice."""
+    """What the owner wants done about one notice; `who` tells the desk by a code that she is the owner."""
 
     verb: str
-    notice_id: int
+    notice_id: int = 0
+    integration_id: int = 0
+    contact_id: int = 0
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,13 @@ class Done:
 
 
 def wish_of(number: Number, contact_id: int, choice_id: str | None, text: str) -> Wish | None:
-    """Read the owner's button or typed command; None from anybody else, whatever it says. Reads only."""
+    """Read the owner's button or typed command; None from anybody else, whatever it says. Reads only.
+
+    A code is read from anybody and proved by `do`.
+    """
+    introduced = INTRODUCTION.fullmatch(text) if choice_id is None else None
+    if introduced is not None and number.owner_phone:
+        return Wish(WHO, integration_id=number.id, contact_id=contact_id, code=introduced[1])
     wish = _pressed(choice_id) or (_typed(text) if choice_id is None else None)
     if wish is None or not number.owner_phone:
         return None
@@ -79,6 +94,8 @@ def _typed(text: str) -> Wish | None:
 
 def do(wish: Wish, *, language: str, config: Config, now: datetime) -> Done:
     """Do what the owner wants and say how things stand. Flushes. Idempotent."""
+    if wish.verb == WHO:
+        return _introduce(wish, language, config, now)
     row = db.session.get_one(OwnerNotice, wish.notice_id, with_for_update=True, populate_existing=True)
     match wish.verb:
         case "paid":
@@ -87,6 +104,14 @@ def do(wish: Wish, *, language: str, config: Config, now: datetime) -> Done:
             return _take(row, language, config, now)
         case _:
             return _remind(row, language, config, now)
+
+
+def _introduce(wish: Wish, language: str, config: Config, now: datetime) -> Done:
+    number = integrations.number(wish.integration_id)
+    is_owner = number is not None and phones.introduce(
+        number, wish.contact_id, wish.code, config=config, now=now
+    )
+    return Done((Text(texts.text("owner_known", language, is_owner=is_owner)),))
 
 
 def _mark_paid(row: OwnerNotice, language: str, config: Config, now: datetime) -> Done:

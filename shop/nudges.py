@@ -1,10 +1,10 @@
 """The one message that we write by ourselves: about a cart that was left, an order without payment, a
 silent lead.
 
-A task calls `plan` and `send`. Only inside the customer's 24-hour window, at a decent hour where she is, once
-per record, and never to somebody who asked for silence, complained, said no, or has a person. Whatever she
-does meanwhile (she writes, buys, is taken over) cancels it. Rows and queued messages only: flushes, never
-commits.
+A task calls `plan` and `send`. Inside the customer's 24-hour window, or by an approved template made for it
+(`reminders`), at a decent hour where she is, once per record, and never to somebody who asked for silence,
+complained, said no, or has a person. Whatever she does meanwhile (she writes, buys, is taken over) cancels
+it. Rows and queued messages only: flushes, never commits.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ from config import Config
 from flow_files import choices
 from integrations import Number
 from message_content import Choice, Menu
+from message_templates import TemplateRefused
 from models import (
     Complaint,
     Contact,
@@ -33,6 +34,7 @@ from models import (
     Lead,
     MenuSession,
     Message,
+    MessageTemplate,
     Nudge,
     Order,
     OrderItem,
@@ -40,7 +42,7 @@ from models import (
     Turn,
     db,
 )
-from shop import catalog
+from shop import catalog, reminders
 from simulated_phone import REHEARSAL_NUMBER
 from statements import changed_rows, insert_or_ignore
 
@@ -95,13 +97,16 @@ def candidates(now: datetime) -> list[Candidate]:
 
 
 def plan(wanted: Candidate, *, config: Config, now: datetime) -> None:
-    """Write down that a record is followed up, and when: at the next decent hour inside the window. Flushes.
+    """Write down that a record is followed up, and when: at the next decent hour, inside the window unless
+    there is a template for it. Flushes.
 
     Idempotent: a record is planned once for ever.
     """
     contact = db.session.get_one(Contact, wanted.contact_id)
     due_at = decent_time(now, zones_of(contact, config))
-    is_late = due_at is None or not conversations.is_window_open(wanted.silent_since, due_at)
+    is_late = due_at is None or not (
+        conversations.is_window_open(wanted.silent_since, due_at) or _has_template(wanted, contact)
+    )
     db.session.execute(
         insert_or_ignore(Nudge).values(
             record=LEAD if wanted.kind == LEAD else ORDER,
@@ -117,6 +122,15 @@ def plan(wanted: Candidate, *, config: Config, now: datetime) -> None:
             created_at=now,
         )
     )
+
+
+def _has_template(wanted: Candidate, contact: Contact) -> bool:
+    conversation = db.session.get_one(Conversation, wanted.conversation_id)
+    number = integrations.number(conversation.integration_id)
+    if number is None:
+        return False
+    language = texts.text_language(contact.language or number.language)
+    return reminders.template_of(number.id, wanted.kind, language) is not None
 
 
 def zones_of(contact: Contact, config: Config) -> tuple[ZoneInfo, ...]:
@@ -243,24 +257,49 @@ def send(nudge_id: int, *, now: datetime) -> int | None:
     row = db.session.get_one(Nudge, nudge_id, with_for_update=True, populate_existing=True)
     if row.state != "planned":
         return None
-    reason = _obstacle(row, now)
     number = _number_of(row)
-    if reason or number is None:
-        _settle(row, "cancelled", now, reason or "number_off")
+    if number is None:
+        _settle(row, "cancelled", now, "number_off")
         return None
+    template = _template_of(row, number, now)
+    reason = _obstacle(row, template, now)
     content = _menu(row, number)
-    is_silent = changed_rows(
-        update(Conversation)
-        .where(
-            Conversation.id == row.conversation_id,
-            Conversation.handler == "bot",
-            Conversation.last_inbound_at == row.silent_since,
-        )
-        .values(last_message_at=now, last_preview=content.summary.replace("\n", " ")[:PREVIEW_CHARS])
-    )
-    if is_silent != 1:
-        _settle(row, "cancelled", now, "wrote")
+    if not reason and not _is_silent(row, content, now):
+        reason = "wrote"
+    if not reason:
+        turn = _note_turn(row, number, now)
+        try:
+            row.message_id = _queue(row, number, content, template, turn.id, now)
+        except TemplateRefused as refused:
+            db.session.delete(turn)
+            reason = f"template_{refused.code}"
+    if reason:
+        _settle(row, "cancelled", now, reason)
         return None
+    _settle(row, "sent", now)
+    return row.conversation_id
+
+
+def _template_of(row: Nudge, number: Number, now: datetime) -> MessageTemplate | None:
+    """Give the template that has to be used because free text may not be sent any more."""
+    if conversations.is_window_open(row.silent_since, now):
+        return None
+    return reminders.template_of(number.id, row.kind, _language(row, number))
+
+
+def _is_silent(row: Nudge, content: Menu, now: datetime) -> bool:
+    """Hold the conversation; False when the customer has written meanwhile, or a person has taken over."""
+    silent = (
+        Conversation.id == row.conversation_id,
+        Conversation.handler == "bot",
+        Conversation.last_inbound_at == row.silent_since,
+    )
+    preview = content.summary.replace("\n", " ")[:PREVIEW_CHARS]
+    touching = update(Conversation).where(*silent)
+    return changed_rows(touching.values(last_message_at=now, last_preview=preview)) == 1
+
+
+def _note_turn(row: Nudge, number: Number, now: datetime) -> Turn:
     turn = Turn(
         conversation_id=row.conversation_id,
         responder=SHOP,
@@ -273,20 +312,32 @@ def send(nudge_id: int, *, now: datetime) -> int | None:
     )
     db.session.add(turn)
     db.session.flush()
-    row.message_id = whatsapp_service.queue(
-        row.conversation_id, number, [content], sender="bot", now=now, turn_id=turn.id
-    )[0]
+    return turn
+
+
+def _queue(
+    row: Nudge, number: Number, content: Menu, template: MessageTemplate | None, turn_id: int, now: datetime
+) -> int:
+    """Queue what is said. Flushes. Raises TemplateRefused."""
+    if template is not None:
+        told = _told(row, number)
+        name = next(iter(told["name"].split()), reminders.NAMELESS)
+        values = reminders.values_of(template, {**told, "name": name})
+        payloads = reminders.payloads_of(template, [choice.id for choice in content.choices])
+        return reminders.queue(row.conversation_id, template, values, payloads, turn_id=turn_id, now=now)
+    ids = whatsapp_service.queue(
+        row.conversation_id, number, [content], sender="bot", now=now, turn_id=turn_id
+    )
     _offer(row, number, content, now)
-    _settle(row, "sent", now)
-    return row.conversation_id
+    return ids[0]
 
 
-def _obstacle(row: Nudge, now: datetime) -> str:
+def _obstacle(row: Nudge, template: MessageTemplate | None, now: datetime) -> str:
     """Name what speaks against writing now; nothing when nothing does."""
     conversation = db.session.get_one(Conversation, row.conversation_id, populate_existing=True)
     if conversation.last_inbound_at != row.silent_since:
         return "wrote"
-    if not conversations.is_window_open(conversation.last_inbound_at, now):
+    if template is None and not conversations.is_window_open(conversation.last_inbound_at, now):
         return "window_closed"
     if conversation.is_with_person:
         return "with_person"
@@ -333,24 +384,27 @@ def _offer(row: Nudge, number: Number, content: Menu, now: datetime) -> None:
 
 def _menu(row: Nudge, number: Number) -> Menu:
     language = _language(row, number)
-    contact = db.session.get_one(Contact, row.contact_id)
-    order = db.session.get(Order, row.record_id) if row.record == ORDER else None
-    lead = db.session.get(Lead, row.record_id) if row.record == LEAD else None
-    words = texts.text(
-        "nudge",
-        language,
-        kind=row.kind,
-        contact_name=(lead.name if lead is not None else "") or contact.name,
-        number=order.number if order is not None else "",
-        total=catalog.price_text(order.total_minor, order.currency, language) if order is not None else "",
-        goods=_goods(order, language) if order is not None else "",
-    )
+    told = _told(row, number)
+    words = texts.text("nudge", language, kind=row.kind, contact_name=told.pop("name"), **told)
     prefix = f"{number.start_flow}/" if row.kind == LEAD else ""
     offered = [
         Choice(f"{prefix}{choice_id}", texts.text("title_nudge", language, button=button))
         for choice_id, button in BUTTONS[row.kind]
     ]
     return Menu(words, tuple(offered))
+
+
+def _told(row: Nudge, number: Number) -> dict[str, str]:
+    """Give what may be said of the record: to whom, what, what it costs, under which number."""
+    language = _language(row, number)
+    contact = db.session.get_one(Contact, row.contact_id)
+    order = db.session.get(Order, row.record_id) if row.record == ORDER else None
+    lead = db.session.get(Lead, row.record_id) if row.record == LEAD else None
+    told = {"name": (lead.name if lead is not None else "") or contact.name}
+    if order is None:
+        return {**told, "goods": "", "total": "", "number": ""}
+    total = catalog.price_text(order.total_minor, order.currency, language)
+    return {**told, "goods": _goods(order, language), "total": total, "number": order.number or ""}
 
 
 def _goods(order: Order, language: str) -> str:

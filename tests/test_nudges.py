@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 import conversations
+import integrations
 import unasked
 from config import Config
 from models import (
@@ -16,16 +18,18 @@ from models import (
     Conversation,
     Lead,
     Message,
+    MessageTemplate,
     Nudge,
     Order,
     Product,
     Turn,
     db,
 )
+from providers.templates import Button, Wording, to_json
 from shop import nudges, orders
 from tests.fakes.graph import FakeGraph, SentMessage
 from tests.real_door import META, Clock, WalkedDesk, texts_of, walked_desk
-from tests.records import make_product
+from tests.records import NOW, make_product
 
 HOUR = 3600
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -316,6 +320,76 @@ def test_what_happens_in_the_night_cancels_it_for_good(
     wait(desk, nudges.ORDER)
     look(desk)
     assert len(desk.rows(Nudge)) == 1
+
+
+def make_template(desk: WalkedDesk, kind: str, body: str, **changes: Any) -> None:
+    """Have an approved template for this kind at the provider and in the desk's list."""
+    buttons = (Button("quick_reply", "Fechar"), Button("quick_reply", "Ver"))
+    with desk.app.app_context():
+        (number,) = integrations.numbers()
+        row = MessageTemplate(
+            integration_id=number.id, name=f"follow_up_{kind}", language="pt_BR", category="marketing",
+            status="approved", body=body, wording=to_json(Wording(body, buttons=buttons)),
+            created_at=desk.clock(), updated_at=desk.clock(),
+        )  # fmt: skip
+        for name, value in changes.items():
+            setattr(row, name, value)
+        db.session.add(row)
+        db.session.commit()
+    desk.graph.add_template(f"follow_up_{kind}", "pt_BR", body)
+
+
+def leave_at_night(desk: WalkedDesk, kind: str) -> None:
+    """Leave something behind so that the next decent hour is after the window: silent from 8:30 on, and no
+    worker looked before night."""
+    set_hour(desk.clock, 8)
+    leave(desk, kind, hear_first(desk))
+    set_hour(desk.clock, 23)
+    with desk.app.app_context():
+        thread = db.session.scalars(select(Conversation)).one()
+        thread.last_inbound_at = desk.clock() - timedelta(hours=15, minutes=30)
+        db.session.commit()
+
+
+def test_after_the_window_an_approved_template_is_sent_once(desk: WalkedDesk) -> None:
+    make_template(desk, nudges.CART, "Oi, {{1}}! O seu carrinho ({{2}}, {{3}}) continua aqui.")
+    leave_at_night(desk, nudges.CART)
+    assert look(desk) == []
+    assert [row.state for row in desk.rows(Nudge)] == ["planned"]
+    set_hour(desk.clock, 10)
+    (sent,) = look(desk)
+    assert (sent.type, sent.text) == ("template", "follow_up_cart")
+    values = [one["text"] for one in sent.payload["template"]["components"][0]["parameters"]]
+    assert values == ["Ana", "Curso de Violão", "R$ 97,00"]
+    assert look(desk) == []
+    assert [row.state for row in desk.rows(Nudge)] == ["sent"]
+    assert len(desk.rows(Turn, Turn.flow == "follow-up")) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "changes", "contact", "reason"),
+    [
+        ("Oi, {{1}}!", {"status": "paused"}, {}, "window_closed"),
+        ("Oi, {{1}}!", {"language": "de"}, {}, "window_closed"),
+        ("Oi, {{1}}!", {}, {"opted_out_at": NOW}, "refused"),
+        ("Oi, {{1}}!", {}, {"refuses_marketing_at": NOW}, "refused"),
+        ("Oi, {{1}}, {{5}}!", {}, {}, "template_missing"),
+    ],
+)
+def test_a_template_that_may_not_be_sent_is_not(
+    desk: WalkedDesk, body: str, changes: dict[str, Any], contact: dict[str, Any], reason: str
+) -> None:
+    make_template(desk, nudges.CART, body)
+    leave_at_night(desk, nudges.CART)
+    look(desk)
+    if changes:
+        desk.change(MessageTemplate, **changes)
+    if contact:
+        desk.change(Contact, **contact)
+    set_hour(desk.clock, 10)
+    assert look(desk) == []
+    assert [(row.state, row.reason) for row in desk.rows(Nudge)] == [("cancelled", reason)]
+    assert desk.rows(Turn, Turn.flow == "follow-up") == []
 
 
 def test_two_workers_write_once(desk: WalkedDesk) -> None:

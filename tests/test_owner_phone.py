@@ -16,9 +16,11 @@ from config import Config
 from message_content import Text
 from models import (
     Alert,
+    Contact,
     Conversation,
     Integration,
     Message,
+    MessageTemplate,
     Order,
     OwnerNotice,
     Payment,
@@ -27,7 +29,8 @@ from models import (
     StateChange,
     db,
 )
-from owner import notices, replies
+from owner import notices, phones, replies
+from providers.templates import Wording, to_json
 from shop import orders, payments
 from tests.fakes.graph import FakeGraph, SentMessage
 from tests.fakes.webhooks import CUSTOMER
@@ -270,8 +273,9 @@ def test_a_cancelled_order_is_not_delivered(desk: WalkedDesk) -> None:
     claim_a_payment(desk)
     (told,) = tell_owner(desk)
     desk.change(Order, status="cancelled")
-    (done,) = press(desk, button(told, "paid"))
+    done, customer = sorted(press(desk, button(told, "paid")), key=lambda one: one.person != OWNER)
     assert "cancelado" in done.text
+    assert "já tinha sido cancelado" in customer.text
     assert desk.messages(Message.body.contains(GOODS)) == []
 
 
@@ -301,6 +305,71 @@ def test_a_template_asks_her_to_write_once(open_desk: Callable[..., WalkedDesk])
     assert tell_owner(desk) == []  # she was asked a moment ago
     desk.says("oi", OWNER)
     assert len(tell_owner(desk)) == 2
+
+
+@pytest.mark.parametrize(("status", "told"), [("approved", 1), ("paused", 0)])
+def test_an_approved_template_of_the_desks_list_needs_no_setting(
+    desk: WalkedDesk, status: str, told: int
+) -> None:
+    body = "A sua loja tem novidades: {{1}}"
+    desk.graph.add_template("owner_news", "pt_BR", body)
+    with desk.app.app_context():
+        (number,) = integrations.numbers()
+        row = MessageTemplate(
+            integration_id=number.id, name="owner_news", language="pt_BR", category="utility", status=status,
+            body=body, wording=to_json(Wording(body)), created_at=desk.clock(), updated_at=desk.clock(),
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+    claim_a_payment(desk)
+    knocks = tell_owner(desk)
+    assert [(one.person, one.text) for one in knocks] == [(OWNER, "owner_news")] * told
+    assert tell_owner(desk) == []
+    desk.says("oi", OWNER)
+    assert len(tell_owner(desk)) == 1
+
+
+HIDDEN = "BR.4162942176406083"
+
+
+def write_hidden(desk: WalkedDesk, text: str, user_id: str = HIDDEN) -> list[SentMessage]:
+    return desk.hears(desk.meta.text(text, None, user_id=user_id))
+
+
+def todays_code(desk: WalkedDesk, days_ago: int = 0) -> str:
+    with desk.app.app_context():
+        (number,) = integrations.numbers()
+        secret_key = desk.app.config["BALCAO"].secret_key
+        return phones.code_of(number, secret_key, desk.clock() - timedelta(days=days_ago))
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+def test_an_owner_whose_number_is_hidden_is_known_by_the_code_of_her_page(
+    desk: WalkedDesk, known_before: bool
+) -> None:
+    if known_before:
+        desk.says("oi", OWNER)
+    write_hidden(desk, "oi")
+    (answer,) = write_hidden(desk, f"dono {todays_code(desk).lower()}")
+    assert "novidades da loja" in answer.text
+    claim_a_payment(desk)
+    (news,) = tell_owner(desk)
+    paid = next(choice for choice in news.choices if ":paid:" in choice)
+    pressed = desk.meta.button_reply(paid, "x", None, user_id=HIDDEN)
+    assert any("marcado como pago" in one.text for one in desk.hears(pressed))
+    assert [order.status for order in desk.rows(Order)] == ["paid"]
+
+
+def test_a_wrong_or_an_old_code_makes_nobody_the_owner(desk: WalkedDesk) -> None:
+    write_hidden(desk, "oi")
+    for code in ("AAAA-2222", todays_code(desk, days_ago=2), "ſſſſ-2222"):
+        write_hidden(desk, f"owner {code}")
+    claim_a_payment(desk)
+    assert tell_owner(desk) == []
+    with desk.app.app_context():
+        (number,) = integrations.numbers()
+        contacts = db.session.scalars(select(Contact.id)).all()
+        assert not any(phones.is_owner(number, one) for one in contacts)
 
 
 def test_news_that_failed_are_told_again_once_she_writes(desk: WalkedDesk) -> None:
@@ -422,9 +491,7 @@ def test_in_quiet_hours_the_owner_hears_of_urgent_things_alone(desk: WalkedDesk)
     assert len(tell_owner(desk)) == 1
 
 
-def choose(
-    desk: WalkedDesk, chosen: tuple[str, ...] | None, *, is_active: bool = True, **quiet: int
-) -> None:
+def choose(desk: WalkedDesk, chosen: tuple[str, ...] | None, *, is_active: bool = True, **quiet: int) -> None:
     """Choose on the page of the alerts what the owner is told of."""
     with desk.app.app_context():
         wish = recipients.Wish("", "pt", chosen, **quiet)

@@ -35,6 +35,7 @@ VALUES = {
     "method": "stripe",
     "kind": "payment_claimed",
     "is_reminder": True,
+    "is_owner": True,
     "who": "Ana Souza",
     "phone": "+55 11 98765-4321",
     "words": "x" * 200,
