@@ -7,19 +7,21 @@ Each try is a fork with a connection of its own, so that what it leaves behind i
 import os
 import signal
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, update
 
 import integrations
 import opening
+import unasked
 from app import create_app
 from config import Config
-from models import Delivery, LicenceKey, Message, Order, Payment, Sale, StateChange, db
+from models import Delivery, LicenceKey, Message, Order, Payment, Product, Sale, StateChange, db
 from shop import delivery, payments
 from tests.paying import PIX, make_order
 from tests.records import NOW, make_product
@@ -58,19 +60,23 @@ def confirm(app: Flask) -> None:
     db.session.commit()
 
 
-def is_killed(app: Flask, die_at: Callable[[str, int], bool]) -> bool:
-    """Confirm in a process of its own that dies when `die_at` says so; tell whether it did."""
+def end_unpaid(app: Flask) -> None:
+    unasked.end_unpaid(app.config["BALCAO"], NOW + timedelta(days=4))
+
+
+def is_killed(app: Flask, die_at: Callable[[str, int], bool], act: Callable[[Flask], None] = confirm) -> bool:
+    """Confirm (or `act`) in a process of its own that dies when `die_at` says so; tell whether it did."""
     db.session.remove()
     db.engine.dispose()
     child = os.fork()
     if child == 0:
-        _confirm_and_die(app, die_at)
+        _act_and_die(app, die_at, act)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the try failed by itself"
     return os.WIFSIGNALED(status)
 
 
-def _confirm_and_die(app: Flask, die_at: Callable[[str, int], bool]) -> None:
+def _act_and_die(app: Flask, die_at: Callable[[str, int], bool], act: Callable[[Flask], None]) -> None:
     counts = {"statement": 0, "commit": 0, "committed": 0}
 
     def meet(kind: str, *_about: Any) -> None:
@@ -81,7 +87,7 @@ def _confirm_and_die(app: Flask, die_at: Callable[[str, int], bool]) -> None:
     try:
         event.listen(db.engine, "before_cursor_execute", lambda *about: meet("statement", *about))
         event.listen(db.engine, "commit", lambda *about: meet("commit", *about))
-        confirm(app)
+        act(app)
         meet("committed")
     except BaseException:
         os._exit(1)
@@ -145,3 +151,24 @@ def test_a_confirmation_killed_around_its_commit_is_whole_or_nothing(
     assert standing() == left
     assert not is_killed(shop, lambda _kind, _count: False)
     assert standing() == ONCE
+
+
+def test_the_end_of_an_unpaid_order_killed_anywhere_gives_its_stock_back_once(shop: Flask) -> None:
+    db.session.execute(update(Product).values(stock=3))
+    db.session.commit()
+    for number in range(1, MOST_STATEMENTS):
+        if not is_killed(shop, partial(is_statement, number), end_unpaid):
+            break
+        assert (standing(), stock_and_ends()) == (NOTHING, (3, 0)), f"killed before statement {number}"
+    else:
+        raise AssertionError("an order never comes to its end")
+    assert number > 5, "the statements were counted"
+    assert stock_and_ends() == (5, 1)
+    end_unpaid(shop)
+    assert stock_and_ends() == (5, 1)
+
+
+def stock_and_ends() -> tuple[int | None, int | None]:
+    db.session.rollback()
+    ended = select(func.count()).where(StateChange.record == "order", StateChange.after == "cancelled")
+    return db.session.scalar(select(Product.stock)), db.session.scalar(ended)
