@@ -48,6 +48,7 @@ _PHONE_WORD: Final = re.compile(
     r"|电话|手机|号码|电話|電話|携帯|番号|전화\w*|번호\w*|연락처|هاتف|جوال|رقم\w*|واتس\w*|اتصل\w*|me at)"
     r"\W{0,4}(?:is|e|es|est|ist|é|是|は|로|no|em|al|on|at|me)?\W{0,3}$"
 )
+_LONG_CODE: Final = re.compile(r"\d{4,}\.\d{4,}\s$")  # the line of a bill goes on
 _DATE_LIKE: Final = re.compile(
     r"\(?(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|(?:19|20)\d{2}\s?[-–]\s?(?:19|20)\d{2})\)?(?:\s\d{1,2})?"
 )
@@ -154,7 +155,7 @@ def _phone(text: str, before: str, region: str | None, language: str | None) -> 
     digits = re.sub(r"\D", "", re.split(r"ext|x|ramal|anexo|int", text)[0])
     if not PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX or _DATE_LIKE.fullmatch(text):
         return None
-    if text.count("(") != text.count(")") or _NOT_PHONE.search(before):
+    if text.count("(") != text.count(")") or _NOT_PHONE.search(before) or _LONG_CODE.search(before):
         return None
     known = _international(text, region, language)
     named = bool(_PHONE_WORD.search(before))

@@ -24,6 +24,7 @@ from .days import (
     leave_out_short,
     move_by_offsets,
     turned_back,
+    with_ranges,
 )
 from .folding import fold
 from .hours import hour_follows, read_small, with_far_hour, with_hour
@@ -43,6 +44,10 @@ BARE_LEADS: Final = frozenset({"on", "el"})  # which a template takes into a bar
 _CJK_DAY: Final = r"(?:3[01]|[12]\d|0?[1-9]|[一二三四五六七八九十廿]{1,3})"
 # "em 2 ou 3 dias", "in 2-3 days": by the later one all is done.
 _UP_TO: Final = r"(?:\d{1,2}\s?(?:[-–~]\s?|(?:a|o|ou|or|to|oder|bis|e|u|او|الى|الي)\s))?"
+_HOURS_AND_MINUTES: Final = (
+    r"(?P<hm>\d{1,2}\s?(?:h|hrs?|hours?|std|stunden?|horas?|heures?|or[ae])\s?(?:(?:e|y|et|and|und)\s)?"
+    r"[0-5]?\d(?!\d))(?:\s?min\w*)?"
+)
 _YEAR: Final = r"(?:1[89]\d{2}|20\d{2}|21\d{2}|'\d{2}(?!\d))"
 Groups = dict[str, str | None]
 
@@ -86,6 +91,7 @@ def read_dates(
                 if day := _read_match(kind, match, grammar, now, known):
                     found.append(day)
     days = join_neighbours(_longest(leave_out(found, folded, grammar.no_days)), folded, grammar.words)
+    days = with_ranges(days, folded)
     if grammar.trigger.search(folded):
         days = move_by_offsets(days, folded, grammar.offset, _mover(grammar, known))
     return _with_hours(days, folded, cased or folded, known, grammar, now)
@@ -258,6 +264,10 @@ def _last_weekday(groups: Groups, grammar: _Grammar, now: datetime, language: st
     return now.date() - timedelta(days=(now.weekday() - _weekday(groups, grammar) - 1) % 7 + 1)
 
 
+def _before_last_weekday(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
+    return _last_weekday(groups, grammar, now, language) - timedelta(days=7)
+
+
 def _in_week(ahead: int) -> "Callable[[Groups, _Grammar, datetime, str], date]":
     def resolve(groups: Groups, grammar: _Grammar, now: datetime, language: str) -> date:
         monday = now.date() - timedelta(days=now.weekday())
@@ -299,6 +309,9 @@ def _count(groups: Groups, grammar: _Grammar, language: str) -> tuple[float | No
     if dual := groups.get("dual"):
         count, unit = grammar.words["duals"][dual]
         return float(count), unit
+    if span := groups.get("hm"):
+        hours, minutes = (int(figure) for figure in re.findall(r"\d+", span))
+        return float(hours * 60 + minutes), "minute"
     if one := groups.get("one"):
         return 1.0, grammar.words["units"][one]
     unit = "day" if groups.get("work") else grammar.words["units"][groups["unit"] or ""]
@@ -392,6 +405,7 @@ _RESOLVERS: Final[dict[str, "Callable[[Groups, _Grammar, datetime, str], date | 
     "next_weekday": _next_weekday,
     "this_weekday": _this_weekday,
     "last_weekday": _last_weekday,
+    "before_last": _before_last_weekday,
     "next_week": _in_week(1),
     "last_week": _in_week(-1),
     "after_next": _in_week(2),
@@ -498,6 +512,7 @@ def _pieces(language: str, data: dict[str, Any], words: dict[str, dict[str, Any]
         "n": rf"{_UP_TO}(?P<n>\d{{1,3}}(?:[.,]5)?|(?:{_any(counts)}){'+' if cjk else ''})",
         "unit": rf"(?P<unit>{_any(words['units'])})" + ("" if cjk else r"(?![^\W_])") + _half(data, cjk),
         "closed": rf"(?=\s*(?:$|[^\w\s]|(?:{_any(map(fold, data.get('day_followers', ())))})(?![^\W_])))",
+        "hm": _HOURS_AND_MINUTES,
         "one": rf"(?P<one>{_any(words['units'])})(?![^\W_])",
         "dual": rf"(?P<dual>{_any(words['duals'])})",
         "days": rf"(?P<days>{_any(words['days'])})",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
-from .reckoning import shift_month
+from .reckoning import exact_day, shift_month
 
 WRITTEN: Final = frozenset({"date", "numeric"})
 MAX_AHEAD_DAYS: Final = 366
@@ -18,10 +18,24 @@ WEEKLY: Final = "week"
 MONTHLY: Final = "month"
 YEARLY: Final = "year"
 SHORT_ALONE: Final = 3  # letters of a weekday that may be a whole answer: "fri", not "so"
+RANGE_REACH: Final = 28  # how far before its end a range of days may begin
 OFFSET_REACH: Final = 48  # how far before a day "two weeks from" may begin
 _GAP: Final = re.compile(
     r"[\s,.\-–(]{0,3}(?:(?:the|of|on|den|dem|der|am|le|du|de|la|el|del|il|di|in|o|do|dia|da|a|يوم|من|في)\s+){0,2}"
 )
+_TO: Final = r"(?:[-–~～到至]|から|부터|에서|ate|ao?|al|au|to|till|until|through|bis|hasta|fino al|الى|الي)"
+_AND: Final = r"(?:e|y|et|and|und|o|ou|or|oder|و)"
+_ARTICLES: Final = r"(?:(?:o|el|le|il|den|the|zum)\s)?(?:dia\s)?"
+_NUMBER: Final = r"(?<![\d.,/:-])(?P<number>3[01]|[12]\d|0?[1-9])(?:\.|º|er|st|nd|rd|th)?"
+# "de 20 a 25 de dezembro", "entre 10 y 15 de enero": a number before a date that says its month.
+_RANGE_START: Final = re.compile(
+    rf"(?:{_NUMBER}\s?{_TO}\s?"
+    rf"|(?:entre|between|zwischen|tra|fra|dias|days|os|los|les)\s{_ARTICLES}"
+    rf"{_NUMBER.replace('number', 'other')}\s{_AND}\s)"
+    rf"{_ARTICLES}$"
+)
+_LINK: Final = re.compile(rf"{_TO}\s")
+_RANGE_GAP: Final = re.compile(rf"\s?(?:{_TO}|{_AND})\s?{_ARTICLES}")
 _TIGHT: Final = re.compile(r"[\s,(]{0,2}")
 
 
@@ -75,6 +89,33 @@ def _together(first: Day, second: Day, folded: str, words: Mapping[str, Mapping[
         if weekday in weekdays and periods.get(period, [0, ""])[1] == "week" and _GAP.fullmatch(gap):
             return Day(first.start, second.end, known.day + timedelta(days=weekdays[weekday]), kind="joined")
     return None
+
+
+def with_ranges(days: list[Day], folded: str) -> list[Day]:
+    """Read the days of a range in the month that one of its ends names: "de 20 a 25 de dezembro"."""
+    ranged: list[Day] = []
+    for day in days:
+        if day.kind == "day" and ranged and ranged[-1].kind == "date":
+            first = ranged[-1]
+            if _RANGE_GAP.fullmatch(folded, first.end, day.start) and day.day.day > first.day.day:
+                day = replace(day, day=_in_month(first.day, day.day.day) or day.day, cycle=first.cycle)
+        since = ranged[-1].end if ranged else 0
+        own_link = _LINK.match(folded, day.start, day.end)  # "bis 25. Dezember" is one date
+        end = own_link.end() if own_link else day.start
+        start = _RANGE_START.search(folded, max(since, day.start - RANGE_REACH), end)
+        if day.kind == "date" and start:
+            group = "number" if start["number"] else "other"
+            earlier = _in_month(day.day, int(start[group]))
+            if earlier and earlier < day.day:
+                ranged.append(
+                    Day(start.start(group), start.end(group), earlier, kind="date", cycle=day.cycle)
+                )
+        ranged.append(day)
+    return ranged
+
+
+def _in_month(day: date, number: int) -> date | None:
+    return exact_day(day.year, day.month, number)
 
 
 def _agreeing(day: date, weekday: int) -> date:

@@ -80,6 +80,7 @@ class _Clock:
     minutes: dict[str, int]
     no_hour: re.Pattern[str]  # what may follow a bare figure that is no hour
     never: re.Pattern[str]
+    writes_dial: bool
     no_parts: frozenset[str]  # days that sound like a part of a day: "morgen"
 
 
@@ -108,14 +109,15 @@ def with_hour(
         return day
     clock = _clock(language)
     own = _own_part(day, folded, clock)
+    awaited = awaited if day.kind in _CALLED else None
     behind = clock.behind.match(folded, day.end)
     if behind and (moment := _moment(behind, day, own, clock) or _bare_moment(behind, day, own, clock)):
-        moment = _still_to_come(moment, behind, own, awaited if day.kind in _CALLED else None)
+        moment = _still_to_come(moment, behind, own, awaited, writes_dial=clock.writes_dial)
         return replace(day, end=behind.end(), day=moment.date(), at=moment.time(), kind="")
     own = own or _part(clock.part_behind.match(folded, day.end), clock)
     ahead = clock.ahead.search(folded, max(since, day.start - LEAD_REACH), day.start)
     if ahead and (moment := _moment(ahead, day, own, clock)):
-        moment = _still_to_come(moment, ahead, own, awaited if day.kind in _CALLED else None)
+        moment = _still_to_come(moment, ahead, own, awaited, writes_dial=clock.writes_dial)
         first = _range_start(ahead, day, own, clock, since)
         if first is not None:
             ahead, moment = first
@@ -160,10 +162,14 @@ def _bare_moment(match: re.Match[str], day: Day, own: str, clock: _Clock) -> dat
     return datetime.combine(day.day, time(_turned(hour, own, is_spoken=not figure.startswith("0"))))
 
 
-def _still_to_come(moment: datetime, match: re.Match[str], own: str, awaited: datetime | None) -> datetime:
+def _still_to_come(
+    moment: datetime, match: re.Match[str], own: str, awaited: datetime | None, *, writes_dial: bool
+) -> datetime:
     """Read "hoje às 8", said at ten, as this evening's; a part of the day or "08" leaves no doubt."""
     groups = match.groupdict()
     if awaited is None or moment.date() != awaited.date() or not 0 < moment.hour < HALF_DAY:
+        return moment
+    if groups.get("minute") and not writes_dial:
         return moment
     said = groups.get("hour") or groups.get("hour2") or "0"
     if own or said.startswith("0") or any(groups.get(name) for name in ("part", "first", "clock")):
@@ -331,6 +337,7 @@ def _clock(language: str) -> _Clock:
         {word: int(value) for name in ("before", "after") for word, value in tables[name].items()},
         re.compile(rf"{_FIGURE}|\s{{1,3}}(?:{data.get('no_hour', '(?!)')})"),
         re.compile(data.get("never", "(?!)")),
+        bool(data.get("writes_dial")),
         frozenset(data.get("no_parts", ())),
     )
 

@@ -70,10 +70,11 @@ def _is_day(match: re.Match[str], folded: str, language: str, weekday: re.Patter
     if match.group() == ALWAYS_OPEN:
         return False
     before = folded[max(0, match.start() - LEAD_REACH) : match.start()]
-    is_led = bool(_LEAD.search(before) or weekday.search(before))
+    is_announced = bool(_LEAD.search(before))
+    is_led = is_announced or bool(weekday.search(before))
     is_dotted = language == "de" and bool(match["dot"])
     if mark == "-":
-        return is_led
+        return is_announced  # "Fr 9-18 Uhr" are opening hours
     if mark == ".":
         return language == "de" and (is_dotted or is_led or hour_follows(folded, match.end(), language))
     written_out = len(match[1]) == 2 and len(match[3]) == 2 and first != second

@@ -195,3 +195,8 @@ def test_a_host_whose_ending_is_a_word_is_a_link_where_it_is_announced(text: str
 def test_a_word_that_ends_like_a_cue_hides_no_phone() -> None:
     """The end of "inf" is no "nf", an invoice's number."""
     assert _values("inf 81999998888", "phone", "BR") == ["+5581999998888"]
+
+
+def test_the_line_of_a_bill_is_no_phone() -> None:
+    line = "34191.79001 01043.510047 91020.150008 5 84410000015000"
+    assert _values(f"boleto {line}", "phone", "BR") == []

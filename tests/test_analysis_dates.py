@@ -450,3 +450,48 @@ def test_an_hour_that_was_promised_is_still_to_come() -> None:
 def test_the_end_of_a_part_of_the_day_is_no_noon() -> None:
     (day,) = read_dates(fold("suis-je libre jeudi après-midi"), now=FRIDAY, language="fr")
     assert day.value(FRIDAY) == "2026-11-26"
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "de 20 a 25 de dezembro"),
+        ("pt", "entre 20 e 25 de dezembro"),
+        ("pt", "de 20 de dezembro até o dia 25"),
+        ("es", "del 20 al 25 de diciembre"),
+        ("en", "from 20 to 25 December"),
+        ("fr", "du 20 au 25 décembre"),
+        ("de", "vom 20. bis 25. Dezember"),
+        ("it", "dal 20 al 25 dicembre"),
+        ("zh", "12月20号到25号"),
+        ("ja", "12月20日から25日まで"),
+        ("ko", "12월 20일부터 25일까지"),
+    ],
+)
+def test_both_ends_of_a_range_are_in_the_month_that_one_names(language: str, text: str) -> None:
+    days = [day.value(FRIDAY) for day in read_dates(fold(text), now=FRIDAY, language=language)]
+    assert days == ["2026-12-20", "2026-12-25"]
+
+
+def test_a_count_before_a_date_is_no_range() -> None:
+    found = read_dates("quero 2 e 15 de dezembro busco", now=FRIDAY, language="pt")
+    assert [day.value(FRIDAY) for day in found] == ["2026-12-15"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "value"),
+    [
+        ("pt", "em 1h30", "2026-11-20T13:30"),
+        ("es", "en 1h 20", "2026-11-20T13:20"),
+        ("en", "in 1 hour and 20 minutes", "2026-11-20T13:20"),
+        ("fr", "dans 1h30", "2026-11-20T13:30"),
+        ("pt", "sexta retrasada", "2026-11-06"),
+        ("pt", "na sexta-feira que passou", "2026-11-13"),
+        ("es", "antes del 10", "2026-12-10"),
+        ("fr", "d'ici la fin de semaine", "2026-11-22"),
+    ],
+)
+def test_hours_with_minutes_and_days_before_the_last_are_read(language: str, text: str, value: str) -> None:
+    assert [day.value(FRIDAY)[:16] for day in read_dates(fold(text), now=FRIDAY, language=language)] == [
+        value
+    ]

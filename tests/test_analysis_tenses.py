@@ -146,6 +146,8 @@ def test_a_day_without_a_year_is_past_where_the_verb_is(language: str, text: str
         ("en", "it arrived today at 9", "09:00"),
         ("fr", "aujourd'hui à 9h", "21:00"),
         ("de", "heute um 8", "20:00"),
+        ("de", "heute um 9:15", "09:15"),
+        ("pt", "hoje às 8:30", "20:30"),
         ("it", "oggi alle 8", "20:00"),
         ("ar", "اليوم الساعة 8", "20:00"),
         ("zh", "今天8点", "20:00"),
