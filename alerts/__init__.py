@@ -48,6 +48,12 @@ def is_open(topic: str) -> bool:
     return found.first() is not None
 
 
+def was_closed_since(kind: str, since: datetime) -> bool:
+    """Tell whether an alert of this kind was closed lately: whoever repeats it may wait."""
+    found = select(Alert.id).where(Alert.kind == kind, Alert.acknowledged_at >= since)
+    return db.session.execute(found.limit(1)).first() is not None
+
+
 def acknowledge(alert_id: int, *, now: datetime) -> bool:
     """Close one alert; False when it is already closed or unknown. Idempotent."""
     return _close(Alert.id == alert_id, now)

@@ -51,6 +51,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("no_keys", MONEY, is_urgent=True),
     Kind(NO_WORKER, DESK, is_urgent=True),
     Kind("credentials", DESK, is_urgent=True),
+    Kind("token_ending", DESK, is_urgent=True),
     Kind("payment_service", DESK, is_urgent=True),
     Kind("template", DESK),
     Kind("model_spend", DESK),

@@ -208,6 +208,7 @@ def test_an_agents_browser_shows_alerts_until_it_is_removed(admin, app, mail) ->
         assert subscribe(agent, push).status_code == 303, "asked twice, it is one browser"
         (row,) = rows(app)
         assert row.channel == recipients.PUSH
+        assert row.kinds is not None
         assert "lead" in row.kinds
         assert "credentials" not in row.kinds, "an agent need not know of servers"
         post(agent, "/account/browsers/test", "/account")
@@ -241,7 +242,7 @@ def test_what_is_no_subscription_is_refused(admin, app, fields) -> None:
 def test_the_account_page_brings_what_the_browser_needs(admin) -> None:
     page = get(admin, "/account").text
     assert re.search(r'data-key="[A-Za-z0-9_-]{87}"', page)
-    worker = re.search(r'data-worker="([^"]+)"', page)[1]
+    (worker,) = re.findall(r'data-worker="([^"]+)"', page)
     answer = get(admin, worker)
     assert answer.status_code == 200
     assert "javascript" in answer.headers["Content-Type"]

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 import alerts
+import integrations
 import texts
 from alerts import deliveries, kinds, recipients
 from alerts.recipients import EMAIL, SMS, WEBHOOK, Wish
@@ -18,7 +19,7 @@ from app import create_app
 from config import Config
 from dashboard import wording
 from models import Alert, AlertDelivery, AlertRecipient, Integration, Operator, PushSubscription, Worker, db
-from providers.base import SendError
+from providers.base import Health, SendError
 from simulated_phone import REHEARSAL_NUMBER
 from telling import alerting, watch
 from tests.fakes import server
@@ -692,3 +693,39 @@ def test_every_language_has_every_letter(language):
 
 def test_the_key_of_the_push_is_what_browsers_want():
     assert len(web_push.public_key("a-secret-key-of-the-tests")) == 87
+
+
+# --- a provider's token -------------------------------------------------------------------------------------
+
+
+def health_says(desk: Desk, health: Health) -> set[str]:
+    """Let the provider say how a number is, and give the kinds of alerts that are open then."""
+    with desk.app.app_context():
+        number = db.session.query(Integration).first()
+        if number is None:
+            make_conversation()
+            number = db.session.query(Integration).one()
+        integrations.record_health(number.id, health, now=desk.clock())
+        db.session.commit()
+        return {alert.kind for alert in alerts.open_alerts()}
+
+
+def test_a_token_that_is_refused_is_an_alert_until_it_is_taken_again(desk):
+    refused = Health(False, "The access token has expired.", is_credential_problem=True)
+    assert health_says(desk, refused) == {"credentials"}
+    assert health_says(desk, Health(False, "Away for a moment.")) == {"credentials"}
+    assert health_says(desk, Health(True, "There.")) == set()
+
+
+def test_a_token_that_ends_soon_is_told_in_time_and_not_every_five_minutes(desk):
+    ends_at = NOW + timedelta(days=8)
+    assert health_says(desk, Health(True, "There.", token_ends_at=ends_at)) == set()
+    desk.clock.advance(timedelta(days=2))
+    assert health_says(desk, Health(True, "There.", token_ends_at=ends_at)) == {"token_ending"}
+    with desk.app.app_context():
+        alert_id = db.session.scalars(select(Alert.id)).one()
+    desk.acknowledge(alert_id)
+    assert health_says(desk, Health(True, "There.", token_ends_at=ends_at)) == set()
+    desk.clock.advance(integrations.TOLD_AGAIN_AFTER + timedelta(minutes=1))
+    assert health_says(desk, Health(True, "There.", token_ends_at=ends_at)) == {"token_ending"}
+    assert health_says(desk, Health(True, "There.")) == set(), "a new token that never ends"
