@@ -7,7 +7,7 @@ query, so each process remembers them for a few seconds. Verbs flush and never c
 import json
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
@@ -15,6 +15,7 @@ import structlog
 from flask import current_app
 from sqlalchemy import select, update
 
+import alerts
 import vault
 from config import Config
 from models import Integration, db
@@ -23,6 +24,8 @@ from providers.base import Account, Health
 log = structlog.get_logger()
 
 REMEMBERED_SECS = 5.0
+TOKEN_ENDS_SOON = timedelta(days=7)
+TOLD_AGAIN_AFTER = timedelta(hours=12)
 MAX_HEALTH_CHARS = 255  # the column
 _SEALED = ("app_secret", "access_token", "verify_token")
 
@@ -195,6 +198,31 @@ def record_health(integration_id: int, health: Health, *, now: datetime) -> None
         integration.health_summary = told if is_named else health.summary[:MAX_HEALTH_CHARS]
         integration.health_ok, integration.health_at = health.is_ok, now
         db.session.flush()
+        _tell_of_credentials(integration, health, now)
+
+
+def _tell_of_credentials(row: Integration, health: Health, now: datetime) -> None:
+    """Raise, or settle, the alerts that a number's token is refused, and that it ends soon. Flushes.
+
+    The numbers are asked every few minutes: who has said "got it" is not told of the same each time.
+    """
+    refused, ending = f"credentials:number:{row.id}", f"token_ending:{row.id}"
+    # A send may have been refused although the number may be asked for.
+    is_quiet = row.paused_until is None or row.paused_until < now - TOLD_AGAIN_AFTER
+    if health.is_credential_problem:
+        _tell_now_and_then("credentials", refused, health.summary, now)
+    elif health.is_ok and is_quiet:
+        alerts.settle(refused, now=now)
+    if health.token_ends_at is not None and health.token_ends_at - now < TOKEN_ENDS_SOON:
+        words = f"The token of number {row.id} ends at {health.token_ends_at:%Y-%m-%d %H:%M} UTC."
+        _tell_now_and_then("token_ending", ending, words, now)
+    elif health.is_ok:
+        alerts.settle(ending, now=now)
+
+
+def _tell_now_and_then(kind: str, topic: str, words: str, now: datetime) -> None:
+    if not alerts.is_open(topic) and not alerts.was_closed_since(kind, now - TOLD_AGAIN_AFTER):
+        alerts.raise_alert(kind, topic, words, now=now)
 
 
 def reference_of(message_id: int) -> str:

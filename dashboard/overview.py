@@ -143,7 +143,7 @@ def _facts_of(alert: Alert) -> str:
         case "lead":
             lead = db.session.get(Lead, row_id)
             return lead.interest if lead else ""
-        case "credentials":
+        case "credentials" | "token_ending":
             number = db.session.get(Integration, row_id)
             return number.name if number else ""
         case "no_keys":

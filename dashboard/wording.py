@@ -292,6 +292,7 @@ def alert_words(kind: str, stored: str) -> str:
         "receipt_failed": _("A receipt could not be worked on and was set aside"),
         "template": _("A message template was changed at its provider"),
         "turn_failed": _("A message could not be worked on and was set aside"),
+        "token_ending": _("The access token of a number ends within a week"),
         "no_worker": _("No worker is running: messages wait"),
         "alert_untold": _("Alerts do not reach one of their recipients"),
         "paid": _("An order is paid"),

@@ -293,10 +293,15 @@ class Health:
     details: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    is_credential_problem: bool = False
+    token_ends_at: datetime | None = None  # None: never, or the provider does not say
 
     @classmethod
     def failed(cls, error: "SendError") -> "Health":
-        return cls(False, error.operator_message, code=error.code)
+        is_credential_problem = error.is_credential_problem
+        return cls(
+            False, error.operator_message, code=error.code, is_credential_problem=is_credential_problem
+        )
 
 
 @dataclass(frozen=True, slots=True)

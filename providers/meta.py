@@ -50,6 +50,7 @@ _HEALTH_FIELDS = (
     "platform_type,throughput,whatsapp_business_manager_messaging_limit"
 )
 _MEDIA_TIMEOUT_FACTOR = 4.0
+_LAST_SECOND = 253_402_300_800  # the year 10000, which no datetime has
 _TEMPLATES_PER_PAGE = 100
 # An account may hold 6,000 templates in all their languages (Meta, "Template management").
 _MAX_TEMPLATE_PAGES = 200
@@ -148,7 +149,7 @@ class Meta:
         body = _body(answer)
         if answer.status != 200 or not body.get("id"):
             return Health.failed(meta_errors.read_refusal(answer, datetime.now(UTC)))
-        return _read_health(body)
+        return replace(_read_health(body), token_ends_at=_token_ends_at(account))
 
     def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
         """List the templates of the business account. The next page is asked for by its cursor: an address
@@ -207,6 +208,18 @@ def _body(answer: Answer) -> dict[str, Any]:
         return loose.mapping(loose.read(answer.content))
     except ValueError:
         return {}
+
+
+def _token_ends_at(account: Account) -> datetime | None:
+    """Ask Meta when our token ends (Graph API, "Debug-Token"); None when it never does, or Meta does not
+    say: a token may always look at itself, but nothing depends on it."""
+    answer = _call(account, "GET", "debug_token", params={"input_token": account.access_token})
+    if isinstance(answer, Failure) or answer.status != 200:
+        return None
+    ends_at = loose.mapping(_body(answer).get("data")).get("expires_at")
+    if not isinstance(ends_at, int) or isinstance(ends_at, bool) or not 0 < ends_at < _LAST_SECOND:
+        return None
+    return datetime.fromtimestamp(ends_at, UTC)
 
 
 def _read_sent(answer: Answer) -> Sent | None:

@@ -139,6 +139,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "inbox": ("integrations", "lanes", "statements"),
     "conversations": ("history", "integrations", "lanes", "statements"),
     "alerts": ("simulated_phone", "statements"),
+    "integrations": ("alerts",),
     "history": ("statements",),
     "model_calls": ("alerts",),
     "receipts": ("alerts", "conversations", "integrations", "statements"),

@@ -1063,6 +1063,18 @@ def test_only_metas_own_hosts_may_see_the_token(url, expected):
     assert may_see_token(Account(1, "meta", "1"), url) is expected
 
 
+def test_health_says_when_the_token_ends_and_whether_it_is_refused(graph):
+    assert provider_meta.health(account(graph.url)).token_ends_at is None
+    graph.token_ends_at = 1_795_219_200
+    ends_at = provider_meta.health(account(graph.url)).token_ends_at
+    assert ends_at == datetime(2026, 11, 21, tzinfo=UTC)
+    for odd in (-1, 10**15, "soon", None, True):
+        graph.token_ends_at = odd
+        assert provider_meta.health(account(graph.url)).token_ends_at is None
+    assert provider_meta.health(account(graph.url, access_token="x")).is_credential_problem
+    assert not provider_meta.health(account("http://127.0.0.1:9")).is_credential_problem
+
+
 def test_health_says_in_a_sentence_how_the_number_is(graph):
     health = provider_meta.health(account(graph.url))
     assert health.is_ok

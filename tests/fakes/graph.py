@@ -144,6 +144,7 @@ class FakeGraph:
         self.templates: list[dict[str, Any]] = []
         self.review = "PENDING"  # what a template that is handed in becomes
         self.is_subscribed = True
+        self.token_ends_at: Any = 0  # never; seconds since 1970
         self.wa_ids: dict[str, str] = {}
         self.user_ids: dict[str, str] = {}
         self.unreachable: set[str] = set()
@@ -257,6 +258,8 @@ class FakeGraph:
                 return json_answer({"success": True})
             case ("GET", self.business_account_id, "phone_numbers"):
                 return json_answer({"data": list(self.numbers.values())})
+            case ("GET", "debug_token"):
+                return json_answer({"data": {"is_valid": True, "expires_at": self.token_ends_at}})
             case ("GET", number_id) if number_id in self.numbers:
                 return self._describe(request, self.numbers[number_id])
             case ("GET", media_id) if media_id in self.media:
