@@ -1,4 +1,4 @@
-"""One conversation: its thread, live, and what an operator does in it: write, take over, hand back, read.
+"""One conversation in its room: the thread, live, and what an operator does in it: write, note, take over.
 
 The thread refreshes through `thread`, which answers 304 while nothing changed. Forms work without script.
 """
@@ -24,14 +24,18 @@ import conversations
 import media
 import tasks
 import whatsapp_service
-from auth import current_config
+from auth import current_config, safe_next
 from conversations import OutsideServiceWindow
 from crm import feedback
-from dashboard import threads
+from dashboard import room, threads
 from dashboard.arguments import row_id
+from dashboard.inbox import not_kept_words, undo_offer
+from dashboard.inbox_lists import Filters
 from dashboard.languages import page_language
 from models import Conversation, Message, Operator, StoredFile, StoredMedia, db, utc_now
 from providers import loose
+from teamwork import caseload, keeping
+from teamwork.keeping import NotKept
 from training import corrections
 from training.refusals import TASKS, TeachingRefused
 
@@ -58,17 +62,33 @@ def thread(conversation_id: int) -> ResponseReturnValue:
     version = threads.version(found)
     if version in request.if_none_match:
         return _with_version(Response(status=304), version)
-    page = render_template("dashboard/_live.html", **shown(found, None))
+    page = render_template("dashboard/_live.html", **shown(found, None, with_list=False))
     return _with_version(Response(page), version)
 
 
-def shown(found: Conversation, before: int | None) -> dict[str, object]:
+def shown(found: Conversation, before: int | None, *, with_list: bool = True) -> dict[str, object]:
     """Give what the page's template wants; `assist` shows the same page with what it has to add."""
     now = utc_now()
+    filters = Filters.read(request.args)
+    is_person_asked = "person" in request.args
     return {
+        "room": room.read_room(now) if with_list else None,
+        "filters": filters,
+        "shelf": room.shelf(),
+        "person": room.read_person(found),
+        "contact_names": room.contact_names(found.contact),
+        "is_person_asked": is_person_asked,
+        "here": url_for(
+            "conversation.conversation",
+            conversation_id=found.id,
+            person=1 if is_person_asked else None,
+            **filters.address(),
+        ),
+        "snoozes": tuple(caseload.SNOOZES),
+        "undo": undo_offer(),
         "conversation": found,
         "thread": threads.read_thread(found, before),
-        "version": threads.version(found),
+        "version": "",
         "is_window_open": conversations.is_window_open(found.last_inbound_at, now),
         "handler_name": _handler_name(found),
         "client_token": secrets.token_urlsafe(TOKEN_BYTES),
@@ -77,10 +97,7 @@ def shown(found: Conversation, before: int | None) -> dict[str, object]:
 
 
 def _handler_name(found: Conversation) -> str:
-    if not found.is_with_person or found.operator_id is None:
-        return ""
-    operator = db.session.get(Operator, found.operator_id)
-    return operator.name if operator else ""
+    return room.shelf().operator_name(found.operator_id) if found.is_with_person else ""
 
 
 def _with_version(response: Response, version: str) -> Response:
@@ -152,9 +169,36 @@ def _queue(found: Conversation, body: str, client_token: str) -> str | None:
         return str(_("The 24-hour window is closed. It opens again when the customer writes."))
     except LookupError:
         return str(_("This number is switched off."))
+    caseload.note_message(found.id)
     db.session.commit()
     tasks.wake_outbox(found.id)
     return None
+
+
+@bp.post("/inbox/<int:conversation_id>/notes")
+def add_note(conversation_id: int) -> ResponseReturnValue:
+    """Keep a private note, once however often the form is sent."""
+    _find(conversation_id)
+    body = request.form.get("note", "").replace("\r\n", "\n")
+    token = request.form.get("client_token", "")
+    if not 1 <= len(token) <= TOKEN_MAX_CHARS:
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+    try:
+        keeping.add_note(conversation_id, body, operator_id=_me().id, client_token=token, now=utc_now())
+    except NotKept as refusal:
+        db.session.rollback()
+        flash(not_kept_words(refusal.code), "danger")
+    else:
+        db.session.commit()
+    return _back_to(conversation_id)
+
+
+@bp.post("/inbox/<int:conversation_id>/notes/<int:note_id>/remove")
+def remove_note(conversation_id: int, note_id: int) -> ResponseReturnValue:
+    if not keeping.remove_note(note_id, operator_id=_me().id):
+        flash(_("Only who wrote a note may remove it."), "danger")
+    db.session.commit()
+    return _back_to(conversation_id)
 
 
 @bp.post("/inbox/<int:conversation_id>/read")
@@ -240,4 +284,7 @@ def _me() -> Operator:
 
 
 def _back_to(conversation_id: int) -> Response:
-    return redirect(url_for("conversation.conversation", conversation_id=conversation_id), 303)  # type: ignore[return-value]
+    page = safe_next(request.form.get("next")) or url_for(
+        "conversation.conversation", conversation_id=conversation_id
+    )
+    return redirect(page, 303)  # type: ignore[return-value]

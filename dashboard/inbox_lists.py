@@ -1,32 +1,33 @@
-"""The lists of conversations that pages show: by keyset, each page in two queries however much is stored.
+"""The lists of conversations that pages show: by keyset, each page in a few queries however much is stored.
 
 Called by the overview, the inbox and the navigation. Reads only.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from models import Contact, ContactIdentity, Conversation, db
+from models import Contact, ContactIdentity, Conversation, ConversationLabel, Message, db, utc_now
+from vocabulary import LANGUAGES, SENTIMENTS
+
+from .arguments import SEARCH_MAX_CHARS, row_id
 
 PAGE_SIZE: Final = 30
 # A number in the navigation is read at a glance; beyond this it says "99+".
 COUNTED_AT_MOST: Final = 100
 PHONE_DIGITS_MIN: Final = 3
-SEARCH_MAX_CHARS: Final = 80
 
+WORDS_MIN_CHARS: Final = 3
+# Words are looked for in the newest messages only: no index knows them, and a page must not wait.
+MESSAGES_SEARCHED: Final = 20_000
+
+SHOWN: Final = ("all", "mine", "unassigned", "waiting", "person", "bot", "snoozed", "closed")
 IS_WITH_PERSON: Final = Conversation.handler == "human"
-IS_WAITING: Final = and_(IS_WITH_PERSON, Conversation.unread_count > 0)
-FILTERS: Final[dict[str, ColumnElement[bool] | None]] = {
-    "all": None,
-    "waiting": IS_WAITING,
-    "person": IS_WITH_PERSON,
-    "bot": Conversation.handler == "bot",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +55,70 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Filters:
+    """Which conversations the inbox shows; the page's address is all that knows them."""
+
+    show: str = "all"
+    label: int = 0
+    sentiment: str = ""
+    language: str = ""
+    search: str = ""
+    after: Place | None = None
+
+    @classmethod
+    def read(cls, args: Mapping[str, str]) -> "Filters":
+        """Read an address; what it does not know counts as not given."""
+        search = " ".join(args.get("q", "").replace("\x00", "").split())
+        return cls(
+            show=_one_of(SHOWN, args.get("show", "")) or "all",
+            label=_id_in(args.get("label", "")),
+            sentiment=_one_of(SENTIMENTS, args.get("sentiment", "")),
+            language=_one_of(LANGUAGES, args.get("language", "")),
+            search=search[:SEARCH_MAX_CHARS],
+            after=Place.read(args.get("after", "")),
+        )
+
+    def address(self, **changed: Any) -> dict[str, Any]:
+        """Give the arguments of an address that shows the same with `changed`; a change leads to page one."""
+        kept = {
+            "show": self.show if self.show != "all" else None,
+            "label": self.label or None,
+            "sentiment": self.sentiment or None,
+            "language": self.language or None,
+            "q": self.search or None,
+        }
+        merged = {**kept, **changed}
+        return {name: value or None for name, value in merged.items()}
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.label or self.sentiment or self.language)
+
+
+def _one_of(known: tuple[str, ...], written: str) -> str:
+    return written if written in known else ""
+
+
+def _id_in(written: str) -> int:
+    try:
+        return row_id(written)
+    except ValueError:
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
 class InboxPage:
     conversations: tuple[Conversation, ...]
     next_place: Place | None
 
 
-def inbox_page(handler: str, search: str, after: Place | None, size: int = PAGE_SIZE) -> InboxPage:
+def inbox_page(filters: Filters, operator_id: int, *, now: datetime, size: int = PAGE_SIZE) -> InboxPage:
     """Give one page of conversations, the newest message first."""
-    query = _with_people(select(Conversation)).where(Conversation.last_message_at.is_not(None))
-    condition = FILTERS.get(handler)
-    if condition is not None:
-        query = query.where(condition)
-    if search:
-        query = query.where(Conversation.contact_id.in_(_found_contacts(search)))
-    if after is not None:
-        query = query.where(_comes_after(after))
+    query = _with_people(select(Conversation)).where(
+        Conversation.last_message_at.is_not(None), *_conditions(filters, operator_id, now)
+    )
+    if filters.after is not None:
+        query = query.where(_comes_after(filters.after))
     query = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc()).limit(size + 1)
     rows = tuple(db.session.scalars(query))
     return InboxPage(rows[:size], _place_of(rows[size - 1]) if len(rows) > size else None)
@@ -76,14 +126,74 @@ def inbox_page(handler: str, search: str, after: Place | None, size: int = PAGE_
 
 def waiting_conversations(limit: int) -> tuple[Conversation, ...]:
     """Give who has waited longest for a person."""
-    query = _with_people(select(Conversation)).where(IS_WAITING)
+    query = _with_people(select(Conversation)).where(*_waiting(utc_now()))
     return tuple(db.session.scalars(query.order_by(Conversation.last_inbound_at).limit(limit)))
 
 
 def waiting_count() -> int:
     """Count who waits for a person, up to COUNTED_AT_MOST."""
-    some = select(Conversation.id).where(IS_WAITING).limit(COUNTED_AT_MOST).subquery()
+    some = select(Conversation.id).where(*_waiting(utc_now())).limit(COUNTED_AT_MOST).subquery()
     return db.session.scalar(select(func.count()).select_from(some)) or 0
+
+
+# --- which ones ---------------------------------------------------------------------------------------------
+
+
+def _conditions(filters: Filters, operator_id: int, now: datetime) -> list[ColumnElement[bool]]:
+    found = _shown(filters, operator_id, now)
+    if filters.label:
+        labelled = select(ConversationLabel.conversation_id).where(
+            ConversationLabel.label_id == filters.label
+        )
+        found.append(Conversation.id.in_(labelled))
+    if filters.sentiment:
+        found.append(Conversation.sentiment == filters.sentiment)
+    if filters.language:
+        speaks = select(Contact.id).where(Contact.language == filters.language)
+        found.append(Conversation.contact_id.in_(speaks))
+    if filters.search:
+        found.append(_matches(filters.search))
+    return found
+
+
+def _shown(filters: Filters, operator_id: int, now: datetime) -> list[ColumnElement[bool]]:
+    match filters.show:
+        case "closed":
+            return [Conversation.is_closed.is_(True)]
+        case "snoozed":
+            return [Conversation.snoozed_until > now]
+        case "mine":
+            return [IS_WITH_PERSON, Conversation.operator_id == operator_id, *_open(now)]
+        case "unassigned":
+            return [IS_WITH_PERSON, Conversation.operator_id.is_(None), *_open(now)]
+        case "waiting":
+            return _waiting(now)
+        case "person":
+            return [IS_WITH_PERSON, *_open(now)]
+        case "bot":
+            return [Conversation.handler == "bot", *_open(now)]
+    # Whoever looks for a person wants to find her wherever she is.
+    return [] if filters.search else _open(now)
+
+
+def _open(now: datetime) -> list[ColumnElement[bool]]:
+    is_awake = or_(Conversation.snoozed_until.is_(None), Conversation.snoozed_until <= now)
+    return [~Conversation.is_closed, is_awake]
+
+
+def _waiting(now: datetime) -> list[ColumnElement[bool]]:
+    return [IS_WITH_PERSON, Conversation.unread_count > 0, *_open(now)]
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    is_person = Conversation.contact_id.in_(_found_contacts(search))
+    if len(search) < WORDS_MIN_CHARS:
+        return is_person
+    newest = select(func.max(Message.id)).scalar_subquery()
+    said = select(Message.conversation_id).where(
+        Message.id > newest - MESSAGES_SEARCHED, Message.body.icontains(search, autoescape=True)
+    )
+    return or_(is_person, Conversation.id.in_(said))
 
 
 def _with_people(query: Select[Conversation]) -> Select[Conversation]:
@@ -107,7 +217,6 @@ def _place_of(conversation: Conversation) -> Place | None:
 
 
 def _found_contacts(search: str) -> Select[int]:
-    search = search[:SEARCH_MAX_CHARS]
     found = select(Contact.id).where(Contact.name.icontains(search, autoescape=True))
     digits = "".join(character for character in search if character.isdecimal() and character.isascii())
     if len(digits) >= PHONE_DIGITS_MIN:

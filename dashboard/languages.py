@@ -1,4 +1,4 @@
-"""The languages and the clock of the pages: Portuguese of Brazil, Spanish, English; the shop's time zone.
+"""Languages, clock and colours of the pages: Portuguese of Brazil, Spanish, English; the shop's time zone.
 
 Called by the composition root. Texts are written in English in code and templates and translated by the `.po`
 files beside this module, which are compiled in memory: nothing is generated and nothing can be stale.
@@ -20,6 +20,8 @@ PAGE_LANGUAGES = {"pt": "pt_BR", "es": "es", "en": "en"}
 LANGUAGE_NAMES = {"pt": "Português", "es": "Español", "en": "English"}
 HTML_LANGUAGES = {"pt": "pt-BR", "es": "es", "en": "en"}
 SESSION_KEY = "language"
+THEMES = ("auto", "light", "dark")
+THEME_KEY = "theme"
 TRANSLATIONS_DIR = Path(__file__).resolve().parent / "translations"
 
 
@@ -50,6 +52,7 @@ def install(app: Flask, config: Config) -> None:
     babel.domain_instance = PoDomain()
     app.jinja_env.globals.update(
         page_language=page_language,
+        page_theme=page_theme,
         html_language=lambda: HTML_LANGUAGES[page_language()],
         language_names=LANGUAGE_NAMES,
     )
@@ -61,3 +64,9 @@ def page_language() -> str:
     if chosen in PAGE_LANGUAGES:
         return str(chosen)
     return request.accept_languages.best_match(list(PAGE_LANGUAGES)) or "pt"
+
+
+def page_theme() -> str:
+    """Give the colours that this browser's person chose: "light", "dark", or "auto" for the device's."""
+    chosen = session.get(THEME_KEY)
+    return chosen if chosen in THEMES else "auto"

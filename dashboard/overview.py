@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload
 import alerts
 import integrations
 from dashboard import inbox_lists, wording
+from dashboard.inbox_lists import Filters
 from dashboard.templating import contact_name, money
 from models import (
     Alert,
@@ -92,7 +93,7 @@ def _read(now: datetime) -> Overview:
     seen_at = db.session.scalar(select(func.max(Worker.seen_at)))
     return Overview(
         waiting=inbox_lists.waiting_conversations(WAITING_SHOWN),
-        last=inbox_lists.inbox_page("all", "", None, LAST_SHOWN).conversations,
+        last=inbox_lists.inbox_page(Filters(), 0, now=now, size=LAST_SHOWN).conversations,
         today=_today(now),
         numbers=tuple(
             db.session.scalars(select(Integration).where(Integration.is_active).order_by(Integration.id))

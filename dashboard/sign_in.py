@@ -1,4 +1,4 @@
-"""Coming in, going out, and the language of the pages. Open to everybody."""
+"""Coming in, going out, and the language and colours of the pages. Open to everybody."""
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -7,7 +7,7 @@ from flask_login import current_user
 
 import auth
 import operators
-from dashboard.languages import PAGE_LANGUAGES, SESSION_KEY
+from dashboard.languages import PAGE_LANGUAGES, SESSION_KEY, THEME_KEY, THEMES
 from models import Operator, db, utc_now
 
 bp = Blueprint("sign_in", __name__)
@@ -35,10 +35,9 @@ def login() -> ResponseReturnValue:
 
 def _start_session(operator: Operator) -> None:
     """Begin a fresh session, so that nothing an attacker put into the old one lives on; commits."""
-    language = session.get(SESSION_KEY)
+    kept = {key: session[key] for key in (SESSION_KEY, THEME_KEY) if key in session}
     session.clear()
-    if language:
-        session[SESSION_KEY] = language
+    session.update(kept)
     session.permanent = True
     auth.sign_in(operator)
     db.session.commit()
@@ -58,4 +57,12 @@ def choose_language() -> ResponseReturnValue:
     language = request.form.get("language", "")
     if language in PAGE_LANGUAGES:
         session[SESSION_KEY] = language
+    return redirect(auth.safe_next(request.form.get("next")) or url_for("status.home"))
+
+
+@bp.post("/theme")
+def choose_theme() -> ResponseReturnValue:
+    theme = request.form.get("theme", "")
+    if theme in THEMES:
+        session[THEME_KEY] = theme
     return redirect(auth.safe_next(request.form.get("next")) or url_for("status.home"))

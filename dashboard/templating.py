@@ -24,6 +24,7 @@ from dashboard import care_words, inbox_lists, shop_words, wording
 from dashboard.breach_wording import breach_words
 from models import Contact, utc_now
 from training.refusals import LABELS_OF
+from vocabulary import LANGUAGES, SENTIMENTS
 
 AVATAR_TONES = 6
 MEDIA_ICONS = {
@@ -90,6 +91,11 @@ def install(app: Flask) -> None:
         weekday_word=care_words.weekday_word,
         task_word=wording.task_word,
         taught_labels=LABELS_OF,
+        sentiments=SENTIMENTS,
+        customer_languages=LANGUAGES,
+        snooze_word=wording.snooze_word,
+        identity_word=wording.identity_word,
+        record_kind_word=wording.record_kind_word,
         utc_now=utc_now,
         waiting_count=inbox_lists.waiting_count,
     )
@@ -247,6 +253,7 @@ def status_word(status: str) -> str:
         "contacted": _("contacted"),
         "closed": _("closed"),
         "resolved": _("resolved"),
+        "cart": _("in the cart"),
         "placed": _("placed"),
         "paid": _("paid"),
         "unpaid": _("unpaid"),

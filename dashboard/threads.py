@@ -5,22 +5,34 @@ Called by the conversation page. Reads only, by keyset, in a handful of queries 
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import joinedload
 
+from dashboard.room import shelf
 from dashboard.templating import local_day
 from dashboard.turn_xray import Reading, readings_of
-from models import Contact, Conversation, LabelCorrection, Message, Operator, StoredMedia, Turn, db
+from models import (
+    Contact,
+    Conversation,
+    ConversationLabel,
+    LabelCorrection,
+    Message,
+    Note,
+    StoredMedia,
+    Turn,
+    db,
+)
 from training.corrections import corrections_of, label_of
 from training.refusals import TASKS
 
 PAGE_SIZE: Final = 50
+NOTES_SHOWN: Final = 100
 QUOTE_CHARS: Final = 120
 # What an operator wants to know of how a text was read; the x-ray of the simulator shows the rest.
 READINGS_SHOWN: Final = ("intent", "sentiment", "urgency")
@@ -56,9 +68,17 @@ class Bubble:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteBubble:
+    """A private note, where its time puts it."""
+
+    note: Note
+    operator_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     day: date
-    bubbles: tuple[Bubble, ...]
+    bubbles: tuple[Bubble | NoteBubble, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +89,36 @@ class Thread:
 
 def find_conversation(conversation_id: int) -> Conversation | None:
     """Give the conversation with its contact and its number."""
-    return db.session.scalar(
-        select(Conversation)
-        .where(Conversation.id == conversation_id)
-        .options(
-            joinedload(Conversation.contact).selectinload(Contact.identities),
-            joinedload(Conversation.integration),
+    return (
+        db.session.scalars(
+            select(Conversation)
+            .where(Conversation.id == conversation_id)
+            .options(
+                joinedload(Conversation.contact).joinedload(Contact.identities),
+                joinedload(Conversation.integration),
+            )
         )
+        .unique()
+        .one_or_none()
     )
 
 
 def read_thread(conversation: Conversation, before: int | None = None) -> Thread:
     """Give the newest messages of the conversation, or the newest before the message `before`."""
-    query = select(Message).where(Message.conversation_id == conversation.id)
+    query = select(Message, Turn).outerjoin(Turn, Turn.id == Message.turn_id)
+    query = query.where(Message.conversation_id == conversation.id)
     if before is not None:
         query = query.where(Message.id < before)
-    newest_first = list(db.session.scalars(query.order_by(Message.id.desc()).limit(PAGE_SIZE + 1)))
-    messages = newest_first[:PAGE_SIZE][::-1]
+    newest_first = db.session.execute(query.order_by(Message.id.desc()).limit(PAGE_SIZE + 1)).all()
     has_older = len(newest_first) > PAGE_SIZE
-    bubbles = _bubbles(messages)
-    days = groupby(bubbles, key=lambda bubble: local_day(bubble.message.created_at))
+    rows = newest_first[:PAGE_SIZE][::-1]
+    messages = [message for message, _turn in rows]
+    bubbles: list[Bubble | NoteBubble] = [
+        *_bubbles(messages, {turn.id: turn for _message, turn in rows if turn is not None}),
+        *_notes(conversation, messages, is_newest=before is None, is_oldest=not has_older),
+    ]
+    bubbles.sort(key=_written_at)  # stable: messages of one moment keep their order
+    days = groupby(bubbles, key=lambda bubble: local_day(_written_at(bubble)))
     return Thread(
         days=tuple(Day(day, tuple(of_day)) for day, of_day in days),
         older_before=messages[0].id if has_older else None,
@@ -116,7 +146,18 @@ def version(conversation: Conversation) -> str:
         .order_by(Message.id.desc())
         .limit(PAGE_SIZE)
     ).all()
+    beside = db.session.execute(
+        union_all(
+            select(func.max(Note.id), func.count()).where(Note.conversation_id == conversation.id),
+            select(func.max(ConversationLabel.id), func.count()).where(
+                ConversationLabel.conversation_id == conversation.id
+            ),
+        )
+    )
     frame = (
+        *(tuple(row) for row in beside),
+        conversation.is_closed,
+        conversation.snoozed_until,
         conversation.handler,
         conversation.operator_id,
         conversation.handover_ends_at,
@@ -130,12 +171,27 @@ def version(conversation: Conversation) -> str:
     return hashlib.blake2b(seen.encode(errors="replace"), digest_size=12).hexdigest()
 
 
-def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
-    turns = _by_id(Turn, {m.turn_id for m in messages})
+def _written_at(bubble: Bubble | NoteBubble) -> datetime:
+    return bubble.note.created_at if isinstance(bubble, NoteBubble) else bubble.message.created_at
+
+
+def _notes(
+    conversation: Conversation, messages: Sequence[Message], *, is_newest: bool, is_oldest: bool
+) -> list[NoteBubble]:
+    """Give the notes that were written in the time of these messages."""
+    query = select(Note).where(Note.conversation_id == conversation.id)
+    if messages and not is_oldest:
+        query = query.where(Note.created_at >= messages[0].created_at)
+    if messages and not is_newest:
+        query = query.where(Note.created_at <= messages[-1].created_at)
+    notes = db.session.scalars(query.order_by(Note.id.desc()).limit(NOTES_SHOWN)).all()
+    return [NoteBubble(note, shelf().operator_name(note.operator_id)) for note in reversed(notes)]
+
+
+def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bubble]:
     # A turn is told on what it said; on what it heard only when it said nothing.
     spoken = {m.turn_id for m in messages if not m.is_inbound}
     told = {m.id: turns.get(m.turn_id or 0) for m in messages if not m.is_inbound or m.turn_id not in spoken}
-    writers = _by_id(Operator, {m.operator_id for m in messages})
     media = _media_of(messages)
     quoted = _quoted(messages)
     reactions, shown = _reactions(messages)
@@ -144,7 +200,7 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
         Bubble(
             message=m,
             turn=told.get(m.id),
-            operator_name=writers[m.operator_id].name if m.operator_id in writers else "",
+            operator_name=shelf().operator_name(m.operator_id),
             quoted=quoted.get(m.quotes_external_id) if m.quotes_external_id else None,
             media=tuple(media[m.id]),
             reactions=tuple(reactions.get(m.external_id or "", ())),
@@ -158,13 +214,6 @@ def _bubbles(messages: Sequence[Message]) -> list[Bubble]:
 
 def _shown_readings(turn: Turn | None) -> tuple[Reading, ...]:
     return tuple(one for one in readings_of(turn) if one.name in READINGS_SHOWN) if turn else ()
-
-
-def _by_id(model: Any, ids: Iterable[int | None]) -> dict[int, Any]:
-    wanted = {i for i in ids if i is not None}
-    if not wanted:
-        return {}
-    return {row.id: row for row in db.session.scalars(select(model).where(model.id.in_(wanted)))}
 
 
 def _media_of(messages: Sequence[Message]) -> dict[int, list[StoredMedia]]:

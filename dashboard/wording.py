@@ -323,3 +323,32 @@ def part_word(name: str) -> str:
         "answer": _("answering"),
     }
     return words.get(name, name)
+
+
+def snooze_word(length: str) -> str:
+    """Name a length of time for which a conversation is put off."""
+    words = {"1h": _("for an hour"), "4h": _("for four hours"), "1d": _("for a day"), "7d": _("for a week")}
+    return str(words.get(length, length))
+
+
+def identity_word(kind: str) -> str:
+    """Name a kind of identity under which a provider knows a person."""
+    words = {
+        "wa_id": _("Phone"),
+        "username": _("Username"),
+        "bsuid": _("WhatsApp id"),
+        "parent_bsuid": _("WhatsApp id of the business group"),
+    }
+    return str(words.get(kind, kind))
+
+
+def record_kind_word(kind: str) -> str:
+    """Name one record of a kind."""
+    words = {
+        "leads": _("Lead"),
+        "tickets": _("Ticket"),
+        "complaints": _("Complaint"),
+        "appointments": _("Appointment"),
+        "orders": _("Order"),
+    }
+    return str(words.get(kind, kind))

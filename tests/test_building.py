@@ -256,6 +256,7 @@ PUBLIC_RULES = {
     "/login",
     "/logout",
     "/language",
+    "/theme",
     "/favicon.ico",
     "/calendar/<token>.ics",
     "/d/<token>",

@@ -29,9 +29,13 @@ from tests.page_rows import ADMIN_EMAIL, EVIL, Desk, conversation, message
 PAGES = (
     "/",
     "/inbox",
-    "/inbox?handler=waiting",
-    "/inbox?handler=bot",
+    "/inbox?show=waiting",
+    "/inbox?show=bot",
     "/inbox?q=Mariana",
+    "/inbox?show=mine&label=1&sentiment=angry&language=pt",
+    "/inbox?show=snoozed",
+    "/inbox?show=closed",
+    "/inbox/tools",
     "/leads",
     "/tickets",
     "/tickets?kind=complaints",
@@ -103,7 +107,15 @@ def test_every_page_renders_on_every_database(load_config: Callable[..., Config]
     admin = app.test_client()
     sign_in(admin, ADMIN_EMAIL)
     thread = f"/inbox/{desk.waiting_id}"
-    for path in (*PAGES, thread, f"{thread}/thread", "/inbox?after=1700000000000000-1", "/inbox?q=%2B5511"):
+    for path in (
+        *PAGES,
+        thread,
+        f"{thread}/thread",
+        "/inbox/list",
+        "/inbox/canned",
+        "/inbox?after=1700000000000000-1",
+        "/inbox?q=%2B5511",
+    ):
         assert get(admin, path).status_code == 200, path
     assert _write(admin, desk.bot_id, "Bom dia! 👋", "token-db").status_code == 303
     with app.app_context():
@@ -251,9 +263,9 @@ def test_the_inbox_pages_through_everyone_once_in_order(app: Flask, admin: Flask
 @pytest.mark.parametrize(
     ("query", "names"),
     [
-        ("handler=waiting", {"Mariana Alves"}),
-        ("handler=person", {"Mariana Alves"}),
-        ("handler=bot", {"Carlos Souza"}),
+        ("show=waiting", {"Mariana Alves"}),
+        ("show=person", {"Mariana Alves"}),
+        ("show=bot", {"Carlos Souza"}),
         ("q=mari", {"Mariana Alves"}),
         ("q=(41)+99111-22", {"Carlos Souza"}),
         ("q=%25", set()),
@@ -414,7 +426,7 @@ def test_what_cannot_be_sent_is_refused_and_kept(
 def test_a_closed_window_locks_the_composer(app: Flask, admin: FlaskClient, desk: Desk) -> None:
     page = get(admin, f"/inbox/{desk.closed_id}").text
     assert "A janela de 24 horas está fechada" in page
-    assert "<textarea" not in page
+    assert 'id="body"' not in page
     assert _write(admin, desk.closed_id, "oi", "token-4").status_code == 422
     with app.app_context():
         assert _sent(desk.closed_id) == []
@@ -425,7 +437,7 @@ def test_nobody_writes_to_a_person_who_opted_out(app: Flask, admin: FlaskClient,
     with app.app_context():
         conversations.opt_out(db.session.get_one(Conversation, desk.bot_id).contact_id, now=utc_now())
         db.session.commit()
-    assert "<textarea" not in get(admin, f"/inbox/{desk.bot_id}").text
+    assert 'id="body"' not in get(admin, f"/inbox/{desk.bot_id}").text
     assert _write(admin, desk.bot_id, "promoção!", "token-5").status_code == 422
 
 

@@ -81,11 +81,11 @@ def test_nobody_undoes_what_another_did(people: list[Conversation]) -> None:
 
 def test_a_snooze_ends_by_time_by_waking_and_by_undo(people: list[Conversation]) -> None:
     done = do("snooze", people, "4h")
-    assert people[0].snoozed_until == NOW + timedelta(hours=4)
+    assert [one.snoozed_until for one in people] == [NOW + timedelta(hours=4)] * 2
     do("wake", people[:1])
-    assert people[0].snoozed_until is None
+    assert [one.snoozed_until for one in people] == [None, NOW + timedelta(hours=4)]
     assert back(done) == 1
-    assert people[1].snoozed_until is None
+    assert [one.snoozed_until for one in people] == [None, None]
 
 
 def test_a_message_wakes_and_opens_a_conversation(people: list[Conversation]) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import case, delete, func, select, update
 
-from models import Conversation, LabelCorrection, Message, TrainingExample, db
+from models import Contact, Conversation, LabelCorrection, Message, TrainingExample, db
 from statements import changed_rows, insert_or_ignore
 from vocabulary import LANGUAGES
 
@@ -173,7 +173,11 @@ def _language_of(message: Message) -> str:
     """Give the language that a text is filed under: as read, else the person's."""
     if message.language in LANGUAGES:
         return message.language
-    known = db.session.get_one(Conversation, message.conversation_id).contact.language
+    known = db.session.scalar(
+        select(Contact.language)
+        .join(Conversation, Conversation.contact_id == Contact.id)
+        .where(Conversation.id == message.conversation_id)
+    )
     return known if known in LANGUAGES else HOME_LANGUAGE
 
 

@@ -1,11 +1,11 @@
-// Keeps an open conversation fresh: asks every two seconds, swaps only the parts that changed, and follows the
-// newest message while the reader is at the bottom. Without script the page is complete, only still.
+// Keeps an open conversation fresh: fetches when the page's stream names it, swaps only the parts that changed,
+// and follows the newest message while the reader is at the bottom. Without script the page is complete, only
+// still.
 (() => {
   "use strict";
 
-  const EVERY_MS = 2000;
-  const HIDDEN_EVERY_MS = 15000;
   const NEAR_BOTTOM_PX = 80;
+  const LOOK_EVERY_MS = 1500;
 
   const chat = document.getElementById("chat");
   let version = chat.dataset.version;
@@ -40,29 +40,43 @@
   }
 
   async function refresh() {
-    const answer = await fetch(chat.dataset.threadUrl, {
+    const answer = await fetch(chat.dataset.threadUrl + location.search, {
       headers: { Accept: "text/html", "If-None-Match": `"${version}"` },
     });
     if (answer.redirected) return location.reload(); // signed out meanwhile
     if (answer.status !== 200) return undefined;
     version = (answer.headers.get("ETag") || "").replace(/^W\/|"/g, "");
     swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    return markRead();
+    lookWhetherRead();
+    return undefined;
   }
 
   async function markRead() {
-    const unread = Number(document.getElementById("chat-head").dataset.unread);
-    if (!unread || document.hidden || !document.hasFocus()) return;
-    await fetch(chat.dataset.readUrl, { method: "POST", headers: { "X-CSRFToken": chat.dataset.token } });
+    const head = document.getElementById("chat-head");
+    if (!Number(head.dataset.unread) || document.hidden || !document.hasFocus()) return;
+    const answer = await fetch(chat.dataset.readUrl, { method: "POST", headers: { "X-CSRFToken": chat.dataset.token } });
+    if (answer.ok) document.getElementById("chat-head").dataset.unread = "0";
   }
 
-  async function keepFresh() {
+  function lookWhetherRead() {
+    markRead().catch((error) => console.debug("not marked as read, trying again", error));
+  }
+
+  let isAsking = false;
+  let isAskedAgain = false;
+
+  async function keepFresh(conversations) {
+    const isOurs = conversations.some((id) => id === window.balcaoLive.EVERYTHING || String(id) === chat.dataset.conversation);
+    if (!isOurs) return;
+    if (isAsking) { isAskedAgain = true; return; }
+    isAsking = true;
     try {
       await refresh();
     } catch (error) {
       console.debug("refresh failed, trying again", error); // the network comes back, or the next page tells
     }
-    setTimeout(keepFresh, document.hidden ? HIDDEN_EVERY_MS : EVERY_MS);
+    isAsking = false;
+    if (isAskedAgain) { isAskedAgain = false; keepFresh(conversations); }
   }
 
   function growWithText() {
@@ -86,6 +100,7 @@
   growWithText();
   if (!chat.dataset.threadUrl) return; // an older page stands still
   toBottom();
-  markRead();
-  setTimeout(keepFresh, EVERY_MS);
+  lookWhetherRead();
+  setInterval(lookWhetherRead, LOOK_EVERY_MS); // whoever comes back to the window has read it then
+  window.balcaoLive.listen(keepFresh);
 })();

@@ -1,0 +1,171 @@
+"""What changed: read once per process while somebody looks, and told to every open stream.
+
+Called by `live` only. One thread asks the database each second for the newest rows and compares them with
+what it saw before; streams wait in memory and hold no session. It names conversations, never says what is in
+them: pages fetch that themselves, through their own guards. What it cannot see (an old thread that no message
+has touched) a page finds by asking now and then.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from threading import Condition, Thread
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from flask import Flask
+from sqlalchemy import Executable, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from models import Contact, Conversation, ConversationLabel, Message, Note, StoredMedia, db, reading
+
+LOOK_EVERY_SECS: Final = 1.0
+MESSAGES_WATCHED: Final = 300
+CONVERSATIONS_WATCHED: Final = 200
+ROWS_WATCHED: Final = 100
+NEWS_KEPT: Final = 200
+EVERYTHING: Final = 0  # in place of a conversation's id
+
+log = structlog.get_logger()
+State = Mapping[tuple[str, int], tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Which conversations changed by one look; `number` grows by one with each."""
+
+    number: int
+    conversations: frozenset[int]
+
+
+class Watcher:
+    """The one reader of a process, and who listens. Starts with the first listener, ends with the last."""
+
+    def __init__(self, app: Flask, most_listeners: int) -> None:
+        self._app = app
+        self._most = most_listeners
+        self._listeners = 0
+        self._told = Condition()
+        self._news: deque[News] = deque(maxlen=NEWS_KEPT)
+        self._number = 0
+        self._thread: Thread | None = None
+
+    def join(self) -> int | None:
+        """Take a place among the listeners and give the number of the last news; None when all are taken."""
+        with self._told:
+            if self._listeners >= self._most:
+                return None
+            self._listeners += 1
+            if self._thread is None:
+                self._thread = Thread(target=self._watch, name="changes", daemon=True)
+                self._thread.start()
+            return self._number
+
+    def leave(self) -> None:
+        with self._told:
+            self._listeners -= 1
+            self._told.notify_all()
+
+    def wait(self, after: int, timeout_secs: float) -> News:
+        """Give what has changed since the news `after`, joined into one; nothing when the time is over."""
+        with self._told:
+            self._told.wait_for(lambda: self._number > after, timeout_secs)
+            missed = [news.conversations for news in self._news if news.number > after]
+            return News(self._number, frozenset().union(*missed))
+
+    def tell(self, conversations: Iterable[int]) -> None:
+        """Say that these conversations changed."""
+        with self._told:
+            self._number += 1
+            self._news.append(News(self._number, frozenset(conversations)))
+            self._told.notify_all()
+
+    def _watch(self) -> None:
+        seen: State | None = None
+        while True:
+            found = self._look()
+            if found is not None:
+                # Nobody knows what changed before the first look: everything may have.
+                changed = {EVERYTHING} if seen is None else _changed(seen, found)
+                if changed:
+                    self.tell(changed)
+                seen = found
+            with self._told:
+                ends = monotonic() + LOOK_EVERY_SECS
+                while self._listeners and (left := ends - monotonic()) > 0:
+                    self._told.wait(left)
+                if not self._listeners:
+                    self._thread = None
+                    return
+
+    def _look(self) -> State | None:
+        """Read the newest rows; None when the database did not answer, which a page's own requests tell."""
+        try:
+            with self._app.app_context(), reading():
+                return _read()
+        except SQLAlchemyError as error:
+            log.warning("changes_unread", error=type(error).__name__)
+            return None
+
+
+def _changed(seen: State, found: State) -> set[int]:
+    """Name the conversations of rows that are new or not as they were, and of notes and labels that went."""
+    return {
+        *(row[0] for key, row in found.items() if seen.get(key) != row),
+        *(row[0] for key, row in seen.items() if key[0] in ("note", "label") and key not in found),
+    }
+
+
+def _read() -> State:
+    """Give each watched row by kind and id: its conversation first, then all that a page shows of it."""
+    return {
+        (kind, row[0]): tuple(row[1:])
+        for kind, query in _WATCHED.items()
+        for row in db.session.execute(query)
+    }
+
+
+_WATCHED: Final[Mapping[str, Executable]] = {
+    "message": select(
+        Message.id,
+        Message.conversation_id,
+        Message.status,
+        Message.error_code,
+        Message.is_edited,
+        Message.is_revoked,
+        Message.turn_id,
+        Message.intent,
+        Message.buying_signal,
+        Message.sentiment,
+        Message.urgency,
+    )
+    .order_by(Message.id.desc())
+    .limit(MESSAGES_WATCHED),
+    "conversation": select(
+        Conversation.id,
+        Conversation.id,
+        Conversation.handler,
+        Conversation.operator_id,
+        Conversation.handover_ends_at,
+        Conversation.is_closed,
+        Conversation.snoozed_until,
+        Conversation.unread_count,
+        Conversation.last_message_at,
+        Conversation.last_preview,
+        Conversation.summarised_at,
+        Contact.name,
+        Contact.opted_out_at,
+    )
+    .join(Contact, Contact.id == Conversation.contact_id)
+    .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
+    .limit(CONVERSATIONS_WATCHED),
+    "media": select(StoredMedia.id, Message.conversation_id, StoredMedia.state)
+    .join(Message, Message.id == StoredMedia.message_id)
+    .order_by(StoredMedia.id.desc())
+    .limit(ROWS_WATCHED),
+    "note": select(Note.id, Note.conversation_id).order_by(Note.id.desc()).limit(ROWS_WATCHED),
+    "label": select(ConversationLabel.id, ConversationLabel.conversation_id)
+    .order_by(ConversationLabel.id.desc())
+    .limit(ROWS_WATCHED),
+}

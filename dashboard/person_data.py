@@ -1,0 +1,68 @@
+"""A person's data on request (LGPD, GDPR): all of it as a file, and its deletion. For admins.
+
+Both start from a conversation and mean its person, with everything of hers on every number.
+"""
+
+import json
+from pathlib import Path
+
+import structlog
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+import privacy
+from auth import current_config
+from dashboard.threads import find_conversation
+from models import Conversation, db, utc_now
+
+bp = Blueprint("person_data", __name__)
+log = structlog.get_logger()
+
+
+@bp.get("/inbox/<int:conversation_id>/export")
+def export(conversation_id: int) -> ResponseReturnValue:
+    found = _find(conversation_id)
+    data = privacy.export_person([found.contact], now=utc_now())
+    answer = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
+    answer.headers["Content-Disposition"] = f'attachment; filename="person-{found.contact_id}.json"'
+    return answer
+
+
+@bp.get("/inbox/<int:conversation_id>/delete")
+def ask(conversation_id: int) -> ResponseReturnValue:
+    return render_template("dashboard/delete_person.html", conversation=_find(conversation_id))
+
+
+@bp.post("/inbox/<int:conversation_id>/delete")
+def delete(conversation_id: int) -> ResponseReturnValue:
+    """Delete the person for good, when the box that says so is ticked."""
+    found = _find(conversation_id)
+    if not request.form.get("sure"):
+        flash(_("Tick the box first: nothing was deleted."), "danger")
+        return redirect(url_for("person_data.ask", conversation_id=conversation_id), 303)
+    deleted = privacy.delete_person([found.contact])
+    db.session.commit()
+    _remove_files(deleted.media_paths, current_config().media_dir)
+    flash(
+        _(
+            "Deleted: %(messages)d messages, %(records)d records, %(files)d files.",
+            messages=deleted.messages,
+            records=deleted.records,
+            files=len(deleted.media_paths),
+        ),
+        "success",
+    )
+    return redirect(url_for("inbox.inbox"), 303)
+
+
+def _remove_files(paths: tuple[str, ...], folder: Path) -> None:
+    for path in paths:
+        try:
+            (folder / path).unlink(missing_ok=True)
+        except OSError as error:
+            log.error("file_not_removed", error=type(error).__name__)
+
+
+def _find(conversation_id: int) -> Conversation:
+    return find_conversation(conversation_id) or abort(404)

@@ -1,0 +1,63 @@
+// "/" at the beginning of an answer offers the canned replies; arrows and Enter choose, Escape leaves.
+(() => {
+  "use strict";
+
+  const chat = document.getElementById("chat");
+  let replies = null;
+
+  const shown = () => document.getElementById("canned");
+  const field = () => document.getElementById("body");
+
+  async function fetched() {
+    if (replies === null) {
+      const answer = await fetch(chat.dataset.cannedUrl, { headers: { Accept: "text/html" } });
+      if (!answer.ok || answer.redirected) return "";
+      replies = await answer.text();
+    }
+    return replies;
+  }
+
+  async function offer() {
+    const written = field().value;
+    const list = shown();
+    if (!list) return;
+    if (!/^\/\S*$/.test(written)) { list.hidden = true; return; }
+    if (!list.childElementCount) list.innerHTML = await fetched();
+    const wanted = written.slice(1).toLowerCase();
+    for (const button of list.querySelectorAll("[data-canned]")) {
+      button.parentElement.hidden = !button.dataset.shortcut.startsWith(wanted);
+    }
+    list.hidden = false;
+  }
+
+  function put(button) {
+    const of = field();
+    of.value = button.dataset.canned;
+    shown().hidden = true;
+    of.dispatchEvent(new Event("input", { bubbles: true }));
+    of.focus();
+  }
+
+  chat.addEventListener("input", (event) => { if (event.target.id === "body") offer(); });
+  chat.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-canned]");
+    if (button) put(button);
+  });
+  // Before the composer's own Enter, which sends.
+  chat.addEventListener("keydown", (event) => {
+    const list = shown();
+    if (!list || list.hidden) return;
+    const free = [...list.querySelectorAll("li:not([hidden]) [data-canned]")];
+    if (event.key === "Escape") { list.hidden = true; field().focus(); event.stopPropagation(); }
+    if (!free.length) return;
+    const at = free.indexOf(document.activeElement);
+    if (event.key === "Enter" && event.target.id === "body") {
+      event.preventDefault();
+      event.stopPropagation();
+      put(free[0]);
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      free[Math.max(0, Math.min(free.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))].focus();
+    }
+  }, true);
+})();

@@ -1,0 +1,126 @@
+"""What changed, named once per process: the watcher, and the stream that passes it on."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from dashboard.changes import EVERYTHING, Watcher, _changed, _read
+from models import Contact, Conversation, ConversationLabel, Label, Message, Note, db, utc_now
+from tests import page_rows
+from tests.browsing import get
+from tests.page_rows import Desk, message
+
+LONG_SECS = 60.0
+
+
+@pytest.fixture
+def desk(app: Flask) -> Desk:
+    with app.app_context():
+        page_rows.people()
+        return page_rows.fill()
+
+
+@pytest.fixture
+def watcher(app: Flask, desk: Desk) -> Iterator[Watcher]:
+    yield (found := Watcher(app, 2))
+    while found._listeners:
+        found.leave()
+    if found._thread is not None:
+        found._thread.join(LONG_SECS)
+
+
+def test_each_kind_of_change_names_its_conversation(app: Flask, desk: Desk) -> None:
+    """What a page of an operator shows of a conversation, changed one by one."""
+
+    def note() -> None:
+        db.session.add(Note(conversation_id=desk.bot_id, operator_id=1, body="psiu"))
+
+    def unnote() -> None:
+        db.session.delete(db.session.query(Note).one())
+
+    def label() -> None:
+        db.session.add(found := Label(name="Atacado"))
+        db.session.flush()
+        db.session.add(ConversationLabel(label_id=found.id, conversation_id=desk.bot_id))
+
+    def unlabel() -> None:
+        db.session.delete(db.session.query(ConversationLabel).one())
+
+    def say() -> None:
+        message(db.session.get_one(Conversation, desk.bot_id), "oi")
+
+    def deliver() -> None:
+        db.session.query(Message).filter_by(conversation_id=desk.bot_id).one().status = "read"
+
+    def take() -> None:
+        db.session.get_one(Conversation, desk.bot_id).handler = "human"
+
+    def leave() -> None:
+        contact_id = db.session.get_one(Conversation, desk.bot_id).contact_id
+        db.session.get_one(Contact, contact_id).opted_out_at = utc_now()
+
+    with app.app_context():
+        for act in (note, unnote, label, unlabel, say, deliver, take, leave):
+            before = _read()
+            assert _changed(before, _read()) == set()
+            act()
+            db.session.commit()
+            assert _changed(before, _read()) == {desk.bot_id}, act.__name__
+
+
+def test_a_listener_hears_of_a_change(app: Flask, watcher: Watcher, desk: Desk) -> None:
+    last = watcher.join()
+    assert last is not None
+    news = watcher.wait(last, LONG_SECS)
+    assert news.conversations == {EVERYTHING}
+    with app.app_context():
+        db.session.get_one(Conversation, desk.bot_id).handler = "human"
+        db.session.commit()
+    assert watcher.wait(news.number, LONG_SECS).conversations == {desk.bot_id}
+
+
+def test_what_a_slow_listener_missed_comes_together(watcher: Watcher) -> None:
+    watcher.tell([4])
+    watcher.tell([5, 6])
+    assert watcher.wait(0, 0).conversations == {4, 5, 6}
+    assert watcher.wait(2, 0).conversations == frozenset()
+
+
+def test_a_process_takes_so_many_listeners_and_no_more(watcher: Watcher) -> None:
+    assert watcher.join() is not None
+    assert watcher.join() is not None
+    assert watcher.join() is None
+    watcher.leave()
+    assert watcher.join() is not None
+
+
+def test_a_stream_names_what_changed_and_its_place_is_free_again(app: Flask, admin: FlaskClient) -> None:
+    with app.app_context():
+        page_rows.fill()
+    answer = get(admin, "/live")
+    assert answer.mimetype == "text/event-stream"
+    chunks = iter(answer.response)
+    assert next(chunks) == b"retry: 1500\n\n"
+    watcher = app.extensions["balcao_changes"]
+    watcher.tell([7])
+    said: object = b""
+    while "7" not in str(said):
+        said = next(chunks)
+    assert str(said).startswith("b'event: changed")
+    answer.close()
+    assert watcher._listeners == 0
+    if (thread := watcher._thread) is not None:
+        thread.join(LONG_SECS)
+    with app.app_context():
+        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_whoever_finds_no_place_is_told_to_ask(app: Flask, admin: FlaskClient) -> None:
+    app.extensions["balcao_changes"] = Watcher(app, 0)
+    assert get(admin, "/live").status_code == 204
+
+
+def test_strangers_hear_nothing(client: FlaskClient) -> None:
+    assert client.get("/live").status_code == 401
