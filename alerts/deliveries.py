@@ -5,7 +5,7 @@ a time and never too many; `settle` keeps what came of it. The same thing is tol
 at once travel in one digest. Verbs flush and never commit; whoever takes commits before it sends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -110,6 +110,16 @@ def _rested(recipient_id: int, topic: str, now: datetime) -> datetime:
         )
     )
     return now if last is None else last + REST
+
+
+def leave_untold(integration_ids: Iterable[int], *, now: datetime) -> None:
+    """Tell nobody of what these numbers' conversations have raised so far: a demo's stories. Flushes."""
+    of_numbers = select(Conversation.id).where(Conversation.integration_id.in_(list(integration_ids)))
+    changed_rows(
+        update(Alert)
+        .where(Alert.routed_at.is_(None), Alert.conversation_id.in_(of_numbers))
+        .values(routed_at=now)
+    )
 
 
 def _is_played(alert: Alert) -> bool:

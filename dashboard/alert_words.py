@@ -88,6 +88,12 @@ def trouble_words(code: str) -> str:
     return words.get(code, str(_("The service answered with %(code)s.", code=code)))
 
 
+def letter_word(method: str, sequence: int, state: str, reason: str) -> str:
+    """Say what became of an invitation by e-mail."""
+    what = _("Cancellation") if method == "CANCEL" else _("New time") if sequence else _("Invitation")
+    return f"{what}: {trouble_words(reason) if reason and state != 'sent' else state_word(state)}"
+
+
 def missing_words(config: Config) -> list[str]:
     """Say which channels wait for a setting."""
     missing = []

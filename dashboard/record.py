@@ -19,13 +19,25 @@ from sqlalchemy.orm import selectinload
 import history
 import tasks
 from auth import current_config
-from crm import appointments, complaints, follow_ups, lead_scores, leads, linked_words, moves, teams, tickets
+from crm import (
+    appointments,
+    complaints,
+    follow_ups,
+    invitations,
+    lead_scores,
+    leads,
+    linked_words,
+    moves,
+    teams,
+    tickets,
+)
 from crm.lead_scores import Reason
 from crm.numbered import NAMES, Actor, Tracked
 from dashboard.arguments import row_id
 from dashboard.care_words import told_word
 from models import (
     Appointment,
+    AppointmentLetter,
     AppointmentReminder,
     Complaint,
     Contact,
@@ -73,6 +85,7 @@ class RecordPage:
     teams: Sequence[Team]
     operators: Sequence[Operator]
     reminders: Sequence[AppointmentReminder]
+    letters: Sequence[AppointmentLetter]
     reasons: Sequence[Reason]
     feedback: Feedback | None
 
@@ -159,6 +172,7 @@ def _page(kind: str, found: Any) -> RecordPage:
             select(Operator).where(Operator.is_active.is_(True)).order_by(Operator.name)
         ).all(),
         reminders=appointments.reminders_of(found.id) if isinstance(found, Appointment) else (),
+        letters=invitations.letters_of(found.id) if isinstance(found, Appointment) else (),
         reasons=lead_scores.reasons_of(found) if isinstance(found, Lead) else (),
         feedback=db.session.scalars(
             select(Feedback).where(Feedback.record == record_kind, Feedback.record_id == found.id).limit(1)

@@ -15,6 +15,8 @@ from config import Config
 from crm import appointments, invitations
 from models import Appointment, AppointmentLetter, Contact, Conversation, Integration, db
 from telling import invitations as telling
+from tests import page_rows
+from tests.browsing import get, sign_in
 from tests.fakes.smtp import FakeSmtp, Taken
 from tests.records import make_conversation
 
@@ -263,3 +265,14 @@ def test_letters_of_an_appointment_are_listed_in_order(desk: Desk) -> None:
     desk.move(booked, ELEVEN)
     with desk.app.app_context():
         assert [row.sequence for row in invitations.letters_of(booked)] == [0, 1]
+
+
+def test_the_appointments_page_shows_what_the_customer_was_sent(desk: Desk) -> None:
+    with desk.app.app_context():
+        page_rows.people()
+    booked = desk.book()
+    desk.send()
+    client = desk.app.test_client()
+    sign_in(client, page_rows.AGENT_EMAIL)
+    page = get(client, f"/records/appointments/{booked}", **{"Accept-Language": "en"}).text
+    assert "Invitation: sent" in page
