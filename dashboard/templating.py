@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 import conversations
 import phone
 from crm.slots import read_slot_id
-from dashboard import care_words, inbox_lists, shop_words, wording
+from dashboard import alert_words, care_words, inbox_lists, shop_words, wording
 from dashboard.breach_wording import breach_words
 from models import Contact, utc_now
 from training.refusals import LABELS_OF
@@ -86,6 +86,7 @@ def install(app: Flask) -> None:
         rule_word=care_words.rule_word,
         follow_up_word=care_words.follow_up_word,
         reminder_word=care_words.reminder_word,
+        letter_word=alert_words.letter_word,
         score_word=care_words.score_word,
         part_of_score_word=care_words.part_of_score_word,
         weekday_word=care_words.weekday_word,

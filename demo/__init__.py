@@ -21,6 +21,7 @@ from sqlalchemy import select
 import integrations
 import knowledge
 import learning
+from alerts import deliveries
 from config import Config
 from models import Integration, PaymentSettings, db
 from shop import catalog, programs, till
@@ -114,6 +115,7 @@ def seed_demo(*, now: datetime, seed: int = DEFAULT_SEED, with_history: bool = T
         message_count += perform(script, number, config, now=now, rng=rng)
         contact_count += 1
     simulated = _seed_history(numbers[SOLD_BY], config, now) if with_history else 0
+    deliveries.leave_untold([row.id for row in numbers.values()], now=now)
     _seed_till(now)  # after the threads, which tell of a shop that sends the payment data itself
     integrations.forget()  # a caller that rolls back must not remember our numbers
     return Seeded(True, len(numbers), program_count, product_count, contact_count, message_count, simulated)

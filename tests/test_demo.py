@@ -107,6 +107,10 @@ def test_some_people_wait_and_old_alerts_are_acknowledged():
     assert all(NOW - alert.last_at < timedelta(hours=13) for alert in still_open)
 
 
+def test_nobody_is_told_of_its_alerts_outside():
+    assert db.session.scalars(select(Alert.id).where(Alert.routed_at.is_(None))).all() == []
+
+
 def test_nothing_happens_in_the_future_and_each_thread_is_in_order():
     rows = db.session.execute(
         select(Message.conversation_id, Message.created_at).order_by(Message.conversation_id, Message.id)
