@@ -42,11 +42,13 @@ _MEASURING: Final = re.compile(
     r"|rating|temperatura|febre|fiebre|fever|media|versao|version|versione|v|lat|lon|long|numero|n|alle|um|at|as|las|@)"
     r"[\s:.]{0,3}$"
 )
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _MILLIONS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3}){2,}")
 _EVEN: Final = re.compile(r",[-–]{1,2}(?![^\W_])")  # "20,-"
 _RANGE_LINK: Final = re.compile(
     r"\s?[-–~]\s?|\s(?:a|ao|ate|to|till|hasta|bis|fino a|الى|الي)\s|\s(?P<and>e|y|and|et|und|و)\s"
 )
+_BETWEEN: Final = re.compile(r"(?<![^\W_])(?:entre|between|zwischen|tra|fra|بين)\s\Z")
 _LAST_WORD: Final = re.compile(r"[^\W\d_]+(?=\d?\Z)")
 _SEVERAL: Final = frozenset("几幾数數몇何")  # "几百块": some hundreds
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
@@ -124,7 +126,9 @@ def read_money(
         if sums and _adds_fraction(sums[-1], money, folded):
             sums[-1] = Money(sums[-1].start, money.end, sums[-1].amount + money.amount, sums[-1].currency)
         else:
-            sums.append(_with_tail(money, numbers[at + 1 : at + 2], folded, names))
+            money = _with_tail(money, numbers[at + 1 : at + 2], folded, names)
+            taken = sums[-1].end if sums else 0
+            sums += [*_range_start(money, numbers[max(0, at - 1) : at], taken, folded), money]
     return sums
 
 
@@ -186,16 +190,18 @@ def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) 
 def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) -> bool:
     """Tell a bare number that is a price: "custa 3 mil", "for 2k", or "2k" as the whole message."""
     number = numbers[at]
+    written = folded[number.start : number.end]
+    cue = names.cue.search(folded, max(0, number.start - CUE_REACH), number.start)
+    is_priced = cue is not None and cue["weak"] is None
     is_settled = number.value >= SETTLED_MIN and bool(names.behind.match(folded, number.end))
-    if number.is_article or not (is_settled or names.closes.match(folded, number.end)):
+    # "a cheque of 45,000 due on Friday": who writes a price out says it is one.
+    is_written = is_priced and bool(_THOUSANDS.fullmatch(written)) and not _MEASURED.match(folded, number.end)
+    if number.is_article or not (is_settled or is_written or names.closes.match(folded, number.end)):
         return False
     if number.value >= MAX_BARE and not number.is_scaled:
         return False
-    cue = names.cue.search(folded, max(0, number.start - CUE_REACH), number.start)
-    is_priced = cue is not None and cue["weak"] is None
     # A word like "costs" parts a number from the one before it; a mere "to" makes a range of the two.
     neighbours = (*numbers[max(0, at - 1) : at], *numbers[at + 1 : at + 2])[is_priced and at > 0 :]
-    written = folded[number.start : number.end]
     is_range = any(_gap(number, other) <= RANGE_GAP for other in neighbours)
     begins_range = at == 0 or _gap(number, numbers[at - 1]) > RANGE_GAP
     if is_range and not (cue and begins_range and number.is_literal and number.is_scaled):
@@ -209,6 +215,23 @@ def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) ->
         return True
     rest = f"{folded[: number.start]} {folded[number.end :]}"
     return is_large and not re.sub(r"[\W_]+", "", names.around.sub(" ", rest))
+
+
+def _range_start(money: Money, before: Sequence[Number], taken: int, folded: str) -> Iterable[Money]:
+    """Give the first sum of a range that names its currency once: "entre 200 e 300 reais"."""
+    for number in before:
+        link = _RANGE_LINK.fullmatch(folded, number.end, money.start)
+        is_range = link and (
+            not link["and"] or _BETWEEN.search(folded, max(0, number.start - MARK_REACH), number.start)
+        )
+        is_alike = number.is_literal and not number.is_scaled and number.end - number.start > 1
+        if (
+            is_range
+            and is_alike
+            and number.start >= taken
+            and money.amount / 10 < number.value < money.amount
+        ):
+            yield Money(number.start, number.end, number.value, money.currency)
 
 
 def _ends_range(first: Money, number: Number, folded: str, names: _Names) -> bool:
