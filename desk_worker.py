@@ -5,6 +5,8 @@ teller, which sends alerts and letters.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 
 SWEEP_EVERY_SECS: Final = 2.0
 HEARTBEAT_EVERY_SECS: Final = 10.0
+TIDY_EVERY_SECS: Final = 6 * 3600.0
 QUEUE_POLL_SECS: Final = 0.05
 RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
 
@@ -81,21 +84,38 @@ class DeskWorker:
             waited += SWEEP_EVERY_SECS
 
     def _tell_until_stopped(self) -> None:
+        next_tidying, waited = 0.0, 0.0
         while not self._stopping.wait(SWEEP_EVERY_SECS):
             try:
                 with tasks.in_app():
                     tell()
+                    if waited >= next_tidying:
+                        alerting.forget_old(_clock())
+                        next_tidying = waited + TIDY_EVERY_SECS
             except Exception as error:
                 log.warning("tell_failed", error=type(error).__name__)
+            waited += SWEEP_EVERY_SECS
 
 
 def tell() -> None:
     """Tell people of ours of alerts, and customers of their appointments by e-mail; what is due by now."""
     config: Config = current_app.config["BALCAO"]
     for recipient_id in alerting.wanted(config, _clock()):
-        alerting.tell(recipient_id, config, tasks.HOLDER, _clock)
+        with _one_of_many("alerts", recipient_id):
+            alerting.tell(recipient_id, config, tasks.HOLDER, _clock)
     for letter_id in invitations.wanted(_clock()):
-        invitations.send(letter_id, config, _clock)
+        with _one_of_many("invitation", letter_id):
+            invitations.send(letter_id, config, _clock)
+
+
+@contextmanager
+def _one_of_many(what: str, row_id: int) -> Iterator[None]:
+    """Let what goes wrong with one recipient keep nothing from the others."""
+    try:
+        yield
+    except Exception as error:
+        db.session.rollback()
+        log.exception("tell_failed", what=what, row_id=row_id, error=type(error).__name__)
 
 
 def _begin_work() -> None:

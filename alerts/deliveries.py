@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 
 import alerts
 from alerts import kinds, recipients
@@ -313,6 +313,13 @@ def tell_of_failure(recipient_id: int, error: SendError, *, now: datetime) -> No
     """Raise the alert that a recipient cannot be told; everybody else hears of it. Flushes."""
     words = f"Alerts do not reach recipient {recipient_id}: {error.operator_message}"
     alerts.raise_alert(kinds.UNTOLD, untold_topic(recipient_id), words, now=now)
+
+
+def forget_before(moment: datetime) -> None:
+    """Delete the deliveries that were settled before a moment. Flushes."""
+    changed_rows(
+        delete(AlertDelivery).where(AlertDelivery.created_at < moment, AlertDelivery.due_at.is_(None))
+    )
 
 
 def untold_topic(recipient_id: int) -> str:

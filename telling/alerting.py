@@ -8,7 +8,7 @@ the page behind it.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -29,10 +29,13 @@ from wires.web_push import Subscription
 log = structlog.get_logger()
 
 TIMEOUT_SECS: Final = 15.0
+# Of each browser, and an operator may have some.
+PUSH_TIMEOUT_SECS: Final = 5.0
 # Longer than any send, and than the sends to many browsers.
 LEASE_SECS: Final = 120.0
 MESSAGES_AT_ONCE: Final = 10
 SHORT_MAX_CHARS: Final = 300
+KEPT_FOR: Final = timedelta(days=90)
 TEST: Final = "test"
 # RFC 8292 wants somebody to write to; where nobody is known, no address that could be somebody's.
 NOBODY: Final = "mailto:alerts@localhost"
@@ -96,6 +99,7 @@ def tell(recipient_id: int, config: Config, holder: str, clock: Callable[[], dat
             to, parcel = taken
             error = _deliver(to, words_of(parcel, to.language, config), f"{parcel.batch_id}", config, clock())
             _settle(to, parcel, error, clock())
+            db.session.commit()  # whoever has the lease by now, this message has left
             sent += error is None
             lanes.confirm(lease, LEASE_SECS)
             db.session.commit()
@@ -139,6 +143,12 @@ def _settle(to: To, parcel: Parcel, error: SendError | None, now: datetime) -> N
             recipients.switch(db.session.get_one(AlertRecipient, to.id), is_active=False)
         if error.code != "not_configured":  # check-setup and the page say that
             deliveries.tell_of_failure(to.id, error, now=now)
+
+
+def forget_old(now: datetime) -> None:
+    """Forget what people were told long ago. Commits."""
+    deliveries.forget_before(now - KEPT_FOR)
+    db.session.commit()
 
 
 # --- the words ----------------------------------------------------------------------------------------------
@@ -276,7 +286,7 @@ def _push(to: To, words: Words, message_id: str, config: Config, now: datetime) 
             contact=_contact(config),
             urgency="high" if words.is_urgent else "normal",
             now=now,
-            timeout_secs=TIMEOUT_SECS,
+            timeout_secs=PUSH_TIMEOUT_SECS,
             allow_private=config.allow_private_addresses,
         )
         if error is None:

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 import alerts
+import desk_worker
 import integrations
 import texts
 from alerts import deliveries, kinds, recipients
@@ -417,6 +418,36 @@ def test_two_workers_tell_once(desk, mail):
     for worker in workers:
         worker.join()
     assert (sum(sent), len(mail.taken), desk.deliveries()) == (1, 1, [("sent", "")])
+
+
+def test_what_was_told_long_ago_is_forgotten(desk, mail):
+    desk.add(EMAIL, "ana@loja.example")
+    desk.raises("lead")
+    desk.tell()
+    for age, left in ((alerting.KEPT_FOR, 1), (alerting.KEPT_FOR + timedelta(seconds=1), 0)):
+        with desk.app.app_context():
+            alerting.forget_old(NOW + age)
+        assert len(desk.deliveries()) == left
+
+
+def test_one_recipient_that_breaks_keeps_nothing_from_the_others(desk, mail, monkeypatch):
+    for name in ("ana", "bia"):
+        desk.add(EMAIL, f"{name}@loja.example")
+    desk.raises("lead")
+    with desk.app.app_context():
+        db.session.execute(update(Alert).values(created_at=datetime.now(UTC)))
+        db.session.commit()
+    told = alerting.tell
+
+    def breaks(recipient_id, *more):
+        if recipient_id == 1:
+            raise RuntimeError("broken")
+        return told(recipient_id, *more)
+
+    monkeypatch.setattr(alerting, "tell", breaks)
+    with desk.app.app_context():
+        desk_worker.tell()
+    assert [one.recipients for one in mail.taken] == [("bia@loja.example",)]
 
 
 # --- the other channels -------------------------------------------------------------------------------------
