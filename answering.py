@@ -255,6 +255,7 @@ def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime
     """Answer words that name no open option: what they name, else a written reply, else what is for sale to
     who wants something, else the options anew."""
     looks = answers.asks_cheapest(understood.text) or not writing.is_decided(understood)
+    looks &= not answers.speaks_of("delivering", understood.text)
     found = _search(means.config, thread, understood, now) if looks else None
     if found is not None:
         return found
@@ -299,14 +300,17 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
     entry = None if answers.speaks_of("doubt", understood.text) else understood.decision.entry
     # What is for sale comes before an article that mentions it.
     compares = answers.asks_cheapest(understood.text)
+    if entry not in (None, SELLING) and writing.names_product(understood):
+        understood, entry = replace(understood, flow=writing.SHOP), None
     is_looking = entry in (None, SELLING) and (compares or not writing.is_decided(understood))
+    is_looking &= not answers.speaks_of("delivering", understood.text)
     found = _search(means.config, thread, understood, now) if is_looking else None
     if found is not None:
         return found
     is_broken = entry == SUPPORT and answers.speaks_of("trouble", understood.text)
     is_general = entry in ASKED_IN_GENERAL and not answers.names_own(understood.text) and not is_broken
     if entry in ASKED_OF_ARTICLES or is_general:
-        is_question = "?" in understood.text and not answers.names_own(understood.text)
+        is_question = writing.asks(understood) and not answers.names_own(understood.text)
         is_paying = answers.speaks_of("ways_to_pay", understood.text)
         is_near = is_question and (entry in ANSWERED_NEARLY or is_paying)
         told = writing.article(means, thread, understood, now, is_near=is_near)

@@ -94,7 +94,7 @@ Buying = Literal["yes", "take", "close"]
 OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
 Subject = Literal[
     "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
-    "unwanted", "trouble",
+    "unwanted", "trouble", "trust", "delivering", "not_of_goods",
 ]  # fmt: skip
 Answer = str | int | float
 

@@ -27,6 +27,7 @@ SHOWN_PROGRAMS: Final = 3
 SHOWN_PASSAGES: Final = 3
 # A question about paying that shares this much with an article is answered by it better than by a shrug.
 NEAR_SCORE: Final = 0.4
+DELIVERY_SCORE: Final = 0.3
 TALK_MESSAGES: Final = 10
 TALK_CHARS: Final = 600
 TURNS_REMEMBERED: Final = 12  # whose fixed texts are not said again while there are others
@@ -41,8 +42,8 @@ class Ground:
 
     `clear` is the passage that answers by itself, `near` the best one where the subject is known;
     `product_ids` go by sku; `is_named` tells that the first product is the one meant, not merely the shop's
-    first; `said` are the last fixed variants, the newest last; `about` are the lines of the one product
-    that is meant which speak of what was asked.
+    first, `is_said` that these very words name it; `said` are the last fixed variants, the newest last;
+    `about` are the lines of the one product that is meant which speak of what was asked.
     """
 
     facts: Facts
@@ -50,6 +51,7 @@ class Ground:
     near: Passage | None = None
     product_ids: Mapping[str, int] = field(default_factory=dict)
     is_named: bool = False
+    is_said: bool = False
     niche: str = ""
     attribution_days: int | None = None  # of the product that is meant, where it has its own
     said: tuple[str, ...] = ()
@@ -90,10 +92,11 @@ def ground(
                 first_name=next(iter(thread.name.split()), ""),
                 is_focused=len(named) == 1,
             ),
-            clear=passages[0] if found and found[0].is_clear and not is_product else None,
+            clear=passages[0] if found and _answers(found[0], words) and not is_product else None,
             near=passages[0] if found and found[0].score >= NEAR_SCORE else None,
             product_ids={one.sku: one.id for one in products},
             is_named=bool(named),
+            is_said=sells_products and bool(_named(words, None)),
             niche=_niche(named),
             attribution_days=named[0].attribution_days if named else None,
             said=_last_variants(thread.conversation_id),
@@ -101,6 +104,11 @@ def ground(
         )
         db.session.rollback()
     return gathered
+
+
+def _answers(best: knowledge.Found, words: str) -> bool:
+    """Whether a passage clearly answers; where goods go ("to Canada?") is asked with a word of its own."""
+    return best.is_clear or (best.score >= DELIVERY_SCORE and answers.speaks_of("delivering", words))
 
 
 def talk_so_far(

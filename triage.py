@@ -47,7 +47,7 @@ SHOP_WORDS: Final = (
     "comprar|quero comprar|produtos|produto|catalogo|loja|ver produtos|ver catalogo|carrinho|meu carrinho|"
     "tienda|productos|producto|catalogo|quiero comprar|ver productos|carrito|mi carrito|"
     "shop|store|products|product|catalog|catalogue|buy|i want to buy|cart|my cart|show products|"
-    "checkout|check out|finalizar|finalizar compra|finalizar pedido|fechar pedido|fechar compra"
+    "total|checkout|check out|finalizar|finalizar compra|finalizar pedido|fechar pedido|fechar compra"
 )
 # Kinds that say something to answer; the rest (reactions, edits, ...) are stored and shown.
 SPOKEN_KINDS: Final = frozenset({"text", "button", "interactive", "order", "welcome"})

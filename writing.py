@@ -51,6 +51,7 @@ CLEAR_FEELING: Final = 0.6
 CLEAR_SIGNAL: Final = 0.6
 # So many words that say something make a question of its own.
 QUESTION_WORDS: Final = 2
+NAME_WORDS: Final = 2
 # Beside an open question a price is told without selling.
 PLAIN_MANNER: Final = "racional"
 # What the buttons and actions of a plan press in the shipped flows: flow/position:choice.
@@ -125,7 +126,7 @@ def draft(means: Means, thread: Thread, understood: Understanding, now: datetime
     plainly = _discount(understood, ground, trace) or _about(understood, ground, trace)
     if plainly is not None:
         return plainly
-    if answers.speaks_of("advice", understood.text) and not ground.is_named:
+    if answers.speaks_of("advice", understood.text) and not ground.is_said:
         return _advice(understood, trace)
     if _is_unanswered(understood, ground):
         return unknown(understood, ground, trace)
@@ -377,6 +378,17 @@ def _advice(understood: Understanding, trace: dict[str, Any]) -> Draft:
     return Draft((Menu(body, _choices(names, understood)),), "fixed text: advice", trace=trace)
 
 
+def names_product(understood: Understanding) -> bool:
+    """Tell whether a product's name is said and nothing else: it may hold any words ("selling", "phone")."""
+    sought = answers.search_words(understood.text)
+    if len(sought) < NAME_WORDS or not _sells_products(understood):
+        return False
+    with reading():
+        is_whole = catalog.is_whole_name(sought)
+        db.session.rollback()
+    return is_whole
+
+
 def is_near_miss(understood: Understanding) -> bool:
     """Tell whether a thing is named that nothing for sale is called: "do you have a guitar course?"."""
     if understood.flow != SHOP or answers.asks_cheapest(understood.text):
@@ -394,6 +406,8 @@ def asks(understood: Understanding) -> bool:
 
 def _is_unanswered(understood: Understanding, ground: Ground) -> bool:
     """Tell whether something is asked that neither an article nor a price answers: no manner does either."""
+    if "?" in understood.text and answers.speaks_of("not_of_goods", understood.text):
+        return True
     if signal(understood) != "question" or is_upset(understood) or answers.asks_price(understood.text):
         return False
     return answers.speaks_of("of_shop", understood.text) or (
@@ -412,7 +426,8 @@ def unknown(
     understood: Understanding, ground: Ground | None = None, trace: Mapping[str, Any] | None = None
 ) -> Draft:
     """Say honestly that the answer is not known, and offer a person who looks it up."""
-    focus = ground.facts.focus if ground is not None and ground.is_named else None
+    is_about_shop = answers.speaks_of("not_of_goods", understood.text) and not (ground and ground.is_said)
+    focus = ground.facts.focus if ground is not None and ground.is_named and not is_about_shop else None
     language = texts.text_language(understood.language)
     body = texts.text("reply_unknown", language, product=focus.name if focus else "")
     ways = ("person", "add_to_cart", "menu") if focus else ("person", "menu")

@@ -25,7 +25,11 @@ Choice = TypeVar("Choice")
 PARTING: Final = "---"
 DEFAULT_SIGNAL: Final = "initial_interest"
 # Objections that are about no price: each has words of its own.
-KINDS_OF_OBJECTION: Final[tuple[Literal["no_time", "thinks"], ...]] = ("no_time", "thinks")
+KINDS_OF_OBJECTION: Final[tuple[Literal["no_time", "thinks", "trust"], ...]] = (
+    "no_time",
+    "thinks",
+    "trust",
+)
 # To these one may answer beside the product; who asks or wants something is told of what was meant.
 MAY_BE_GENERAL: Final = frozenset({"objection", "not_interested", *KINDS_OF_OBJECTION})
 # May be empty: a variant that names these asks for nothing.
