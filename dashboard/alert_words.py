@@ -91,7 +91,9 @@ def trouble_words(code: str) -> str:
 def letter_word(method: str, sequence: int, state: str, reason: str) -> str:
     """Say what became of an invitation by e-mail."""
     what = _("Cancellation") if method == "CANCEL" else _("New time") if sequence else _("Invitation")
-    return f"{what}: {trouble_words(reason) if reason and state != 'sent' else state_word(state)}"
+    if state == "sent":
+        return f"{what}: {_('was sent')}"
+    return f"{what}: {trouble_words(reason) if reason else state_word(state)}"
 
 
 def missing_words(config: Config) -> list[str]:

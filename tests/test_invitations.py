@@ -275,4 +275,4 @@ def test_the_appointments_page_shows_what_the_customer_was_sent(desk: Desk) -> N
     client = desk.app.test_client()
     sign_in(client, page_rows.AGENT_EMAIL)
     page = get(client, f"/records/appointments/{booked}", **{"Accept-Language": "en"}).text
-    assert "Invitation: sent" in page
+    assert "Invitation: was sent" in page
