@@ -21,6 +21,9 @@ SUREST_SPAM: Final = (0.55, 0.75, 1.0)
 _STRONG_MARKS: Final = frozenset({"prize", "easymoney", "invest", "loan", "promo", "adult"})
 # Customers send links too: to a receipt, a place, a picture.
 _WEAK_MARKS: Final = frozenset({"url", "click", "free"})
+# "Are you free on Monday?"
+_DATED: Final = frozenset({"timeword", "agenda", "book"})
+_HAS_TIME: Final = frozenset({"free"})
 _SHOUTING: Final = 0.3
 _SHOUTING_LENGTH: Final = 30
 
@@ -32,7 +35,7 @@ def read_intent(message: Message, models: Models) -> tuple[str, float]:
     shares = models.judge("intent", message, message.features)
     spam = (shares.pop(SPAM) + models.of(SPAM).judge(message.voice_features)[SPAM]) / 2
     marks = _count_marks(message)
-    if spam >= SPAM_CONFIDENCES[marks]:
+    if spam >= SPAM_CONFIDENCES[marks] and not message.tells_danger:
         return SPAM, round(min(spam, SUREST_SPAM[marks]), 4)
     total = sum(shares.values()) or 1.0
     shares = {label: share / total * (1 - spam / 2) for label, share in shares.items()}
@@ -45,6 +48,7 @@ def read_intent(message: Message, models: Models) -> tuple[str, float]:
 def _count_marks(message: Message) -> int:
     """Count up to two; however many weak ones are one: a customer tells of a link for a free lesson, too."""
     strong = len(_STRONG_MARKS.intersection(message.concepts)) + (NOTICE in message.voice)
-    weak = len(_WEAK_MARKS.intersection(message.concepts))
+    is_dated = not _DATED.isdisjoint(message.concepts)
+    weak = len(_WEAK_MARKS.intersection(message.concepts) - (_HAS_TIME if is_dated else frozenset()))
     shouts = message.tokens.capitals > _SHOUTING and message.tokens.length > _SHOUTING_LENGTH
     return 2 if strong else min(1, weak + shouts)

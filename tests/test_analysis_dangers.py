@@ -236,3 +236,16 @@ def test_dangers_are_tried_in_every_language_on_lines_that_taught_nothing() -> N
     assert set(DANGERS) == set(HARMLESS) == set(LANGUAGES)
     taught = {example.text for example in written_examples("urgency")}
     assert not taught.intersection(text for _, text in [*lines(DANGERS), *lines(HARMLESS)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "someone just emptied my trading account, please freeze it",
+        "alguém tá esvaziando minha conta de investimento, me ajuda",
+        "están vaciando mi cuenta de criptomonedas, bloqueadla",
+    ],
+)
+def test_a_danger_is_never_spam(text: str) -> None:
+    reading = read(text, now=NOW)
+    assert (reading.intent != "spam", reading.urgency) == (True, "critical")

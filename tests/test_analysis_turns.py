@@ -116,6 +116,14 @@ def test_a_price_question_with_a_products_name_is_a_lead_and_no_spam(text: str) 
     assert (reading.intent, reading.buying_signal) == ("lead_inquiry", "question")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["free for a chat monday 10ish?", "are you free on friday for a call", "is sam free at 4 tomorrow"],
+)
+def test_who_asks_when_somebody_is_free_sends_no_advert(text: str) -> None:
+    assert read(text, now=NOW).intent != "spam"
+
+
 def test_none_of_these_lines_was_taught() -> None:
     tables = (ACCUSATIONS, LITOTES, NO_HURRY, PAID)
     tried = {text for table in tables for _, text in cases(table) if len(text) > 12} | set(PRICES.split("|"))
