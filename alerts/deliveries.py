@@ -315,6 +315,11 @@ def tell_of_failure(recipient_id: int, error: SendError, *, now: datetime) -> No
     alerts.raise_alert(kinds.UNTOLD, untold_topic(recipient_id), words, now=now)
 
 
+def tell_of_success(recipient_id: int, *, now: datetime) -> None:
+    """Settle the alert that a recipient cannot be told. Flushes."""
+    alerts.settle(untold_topic(recipient_id), now=now)
+
+
 def forget_before(moment: datetime) -> None:
     """Delete the deliveries that were settled before a moment. Flushes."""
     changed_rows(

@@ -137,6 +137,8 @@ def _settle(to: To, parcel: Parcel, error: SendError | None, now: datetime) -> N
     if error is not None:
         log.warning("alert_not_told", recipient_id=to.id, channel=to.channel, code=error.code)
     is_given_up = deliveries.settle(parcel, error, now=now)
+    if error is None:
+        deliveries.tell_of_success(to.id, now=now)
     if error is not None and is_given_up:
         if error.code == GONE and to.channel == recipients.WEBHOOK:
             # The specification: an endpoint that says so is not asked again.

@@ -1,9 +1,11 @@
 """Alerts reach who is told of them: once, in few messages, by real servers, without a customer's words."""
 
+import runpy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from flask import Flask
@@ -11,6 +13,7 @@ from sqlalchemy import select, update
 from standardwebhooks import Webhook
 
 import alerts
+import config_kinds
 import desk_worker
 import integrations
 import texts
@@ -360,6 +363,20 @@ def test_a_recipient_is_given_up_after_a_day_and_the_others_hear_of_it(desk, mai
         assert deliveries.troubles() == {gone: "recipient_refused"}
 
 
+def test_a_recipient_that_is_reached_again_is_no_alert_any_more(desk, mail):
+    mail.refusals = {"ana@loja.example": "550 nobody"}
+    recipient_id = desk.add(EMAIL, "ana@loja.example")
+    desk.raises("lead")
+    desk.tell()
+    mail.refusals = {}
+    desk.raises("complaint")
+    with desk.app.app_context():
+        assert alerts.is_open(deliveries.untold_topic(recipient_id))
+    desk.tell()
+    with desk.app.app_context():
+        assert not alerts.is_open(deliveries.untold_topic(recipient_id))
+
+
 def test_every_retry_ends_in_a_failure_that_is_shown():
     wait = timedelta()
     for step in deliveries.BACKOFF:
@@ -630,6 +647,29 @@ def test_a_worker_that_came_back_and_died_again_is_news_again(desk, mail):
     look(desk)
     with desk.app.app_context():
         assert alerts.is_open(kinds.NO_WORKER)
+
+
+def test_the_web_process_looks_by_itself(desk, mail, monkeypatch):
+    monkeypatch.setattr(watch, "LOOK_EVERY_SECS", 0.05)
+    monkeypatch.setattr(watch, "SILENT_AFTER", timedelta())
+    desk.add(EMAIL, "ana@loja.example", Wish("", "en"))
+    looking = watch.Watch(desk.app, "web")
+    looking.start()
+    try:
+        (taken,) = mail.wait_for(1)
+    finally:
+        looking.stop()
+    assert taken.message["Subject"] == "[Balcão] No worker is running: messages wait"
+
+
+def test_each_web_process_of_gunicorn_looks(desk, monkeypatch, tmp_path):
+    started: list[watch.Watch] = []
+    monkeypatch.setattr(watch.Watch, "start", lambda self: started.append(self))
+    monkeypatch.setenv("APP_ENV", "development")
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    settings = runpy.run_path(str(config_kinds.BASE_DIR / "gunicorn.conf.py"))
+    settings["post_worker_init"](SimpleNamespace(wsgi=desk.app))
+    assert len(started) == 1
 
 
 # --- who is told --------------------------------------------------------------------------------------------
