@@ -74,6 +74,7 @@ def trouble_words(code: str) -> str:
         "not_connected": _("The other side cannot be reached."),
         "cut": _("The line was cut."),
         "no_tls": _("The mail server offers no encryption for the password."),
+        "bad_certificate": _("The mail server's certificate cannot be verified."),
         "bad_address": _("The address is not usable."),
         "private_address": _("The address leads into a private network."),
         "gone": _("It does not exist any more."),

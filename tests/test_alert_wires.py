@@ -2,10 +2,18 @@
 
 import json
 import socket
-from datetime import UTC, datetime
+import ssl
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 
 import vault
@@ -107,6 +115,44 @@ def test_a_password_does_not_leave_in_the_open(monkeypatch):
     with FakeSmtp(password="hunter2") as mail:
         error = smtp.send(mail.url, letter(), timeout_secs=WAIT_SECS)
     assert error.code == "no_tls"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Make a certificate of 127.0.0.1 that nobody knows, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    today = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(made.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+def test_a_password_leaves_after_starttls_to_a_server_that_is_known_alone(certificate, monkeypatch):
+    monkeypatch.setattr(smtp, "LOOPBACK", ())
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate)
+    known = ssl.create_default_context(cafile=str(certificate))
+    with FakeSmtp(password="hunter2", tls=theirs) as mail:
+        unknown = smtp.send(mail.url, letter(), timeout_secs=WAIT_SECS)
+        assert (unknown.code, unknown.outcome, mail.taken) == ("bad_certificate", "retry", [])
+        monkeypatch.setattr(ssl, "create_default_context", lambda: known)
+        assert smtp.send(mail.url, letter(), timeout_secs=WAIT_SECS) is None
+        assert len(mail.wait_for(1)) == 1
 
 
 @pytest.mark.parametrize("to", ["ana@example.com\nBcc: bob@example.com", "", "no address", "a@b@c"])

@@ -156,6 +156,8 @@ def _error(error: Exception) -> SendError:
             )
         case smtplib.SMTPResponseException(smtp_code=code):
             return SendError("refused", _outcome(code), f"The server refused the letter ({code}).")
+        case ssl.SSLCertVerificationError():  # a ValueError, too
+            return SendError("bad_certificate", "retry", "The server's certificate cannot be verified.")
         case smtplib.SMTPNotSupportedError() | ValueError():
             return SendError("bad_address", "final", "The server cannot take this address.")
     return SendError("not_connected", "retry", f"The server cannot be reached ({type(error).__name__}).")

@@ -1,6 +1,7 @@
 """A real SMTP server on loopback (aiosmtpd) that keeps the letters it takes, and refuses when told to."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,12 +33,14 @@ class Taken:
 @dataclass
 class FakeSmtp:
     """`with FakeSmtp() as server: server.url, server.taken`. `refusals` are answers by recipient,
-    `data_answer` is the answer to a whole letter; `password` asks for a login as `desk`.
+    `data_answer` is the answer to a whole letter; `password` asks for a login as `desk`, and with
+    `tls` only after STARTTLS.
     """
 
     password: str = ""
     refusals: Mapping[str, str] = field(default_factory=dict)
     data_answer: str = "250 OK"
+    tls: ssl.SSLContext | None = None  # offers STARTTLS
     taken: list[Taken] = field(default_factory=list)
     port: int = 0
 
@@ -86,7 +89,8 @@ class FakeSmtp:
             loop=self._loop,
             authenticator=self._authenticate if self.password else None,
             auth_required=bool(self.password),
-            auth_require_tls=False,
+            auth_require_tls=self.tls is not None,
+            tls_context=self.tls,
         )
 
     def _authenticate(
