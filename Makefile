@@ -9,7 +9,7 @@ JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis bench-bandit services lock demo-history local-ai example clean
+.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis bench-bandit bench-pages services lock demo-history local-ai example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
@@ -19,6 +19,7 @@ help:
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
 	@echo "make e2e       the tests in a real browser (needs chromium)"
 	@echo "make bench     measure (ARGS=... goes to the bench); make bench-analysis measures the reading of texts"
+	@echo "make bench-pages  server time, queries and weight of every page, with 200,000 messages"
 	@echo "make bench-bandit  how many sales each way of choosing loses in simulated worlds"
 	@echo "make demo-history  let the demo's simulated customers come anew, and pack their weeks"
 	@echo "make screenshots  take the pictures of the README anew (needs chromium)"
@@ -84,6 +85,10 @@ bench-analysis: $(VENV)/.development
 
 bench-bandit: $(VENV)/.development
 	@$(PY) -m bench.bandit $(ARGS)
+
+# PostgreSQL with a million: ARGS="--database postgresql --messages 1000000".
+bench-pages: setup
+	@exec $(PY) -m bench pages $(or $(ARGS),--database sqlite)
 
 bench: setup
 	@exec $(PY) -m bench $(ARGS)

@@ -54,6 +54,7 @@ from config import Config
 from dashboard import (
     account,
     assist,
+    attachments,
     browser_alerts,
     calendar_feed,
     components,
@@ -203,7 +204,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(font_awesome_files, auth.anyone),
     Door(overview.bp, auth.at_least("agent")),
     Door(inbox.bp, auth.at_least("agent")),
-    Door(conversation.bp, auth.at_least("agent")),
+    Door(conversation.bp, auth.at_least("agent"), max_bytes=attachments.REQUEST_MAX_BYTES),
     Door(assist.bp, auth.at_least("agent")),
     Door(live.bp, auth.at_least("agent")),
     Door(person_data.bp, auth.at_least("admin")),

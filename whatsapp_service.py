@@ -179,7 +179,19 @@ def queue_text(
     client_token: str,
     now: datetime,
 ) -> int:
-    """Queue a person's own words; the same `client_token` queues once. Flushes.
+    """Queue a person's own words; as `queue_own`."""
+    return queue_own(conversation, Text(body), operator=operator, client_token=client_token, now=now)
+
+
+def queue_own(
+    conversation: Conversation,
+    content: Text | Media,
+    *,
+    operator: Operator,
+    client_token: str,
+    now: datetime,
+) -> int:
+    """Queue what a person of ours says or shows; the same `client_token` queues once. Flushes.
 
     Raises OutsideServiceWindow when only a template may be sent.
     """
@@ -194,7 +206,7 @@ def queue_text(
     ids = queue(
         conversation.id,
         number,
-        [Text(body)],
+        [content],
         sender="operator",
         now=now,
         operator_id=operator.id,
@@ -202,7 +214,7 @@ def queue_text(
     )
     conversation.last_message_at, conversation.last_preview = (
         now,
-        body.replace("\n", " ")[: received.PREVIEW_CHARS],
+        content.summary.replace("\n", " ")[: received.PREVIEW_CHARS],
     )
     conversation.unread_count = 0
     db.session.flush()

@@ -7,23 +7,24 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import batch, door, growth, turns
+from bench import batch, door, growth, pages, turns
 from bench.servers import Unavailable
 
 DATABASES = ("sqlite", "postgresql")
 MEASURES = ("door", "turns", "batch", "growth")
+ALONE = ("pages",)  # fills a desk of its own for minutes
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the desk on this machine.")
-    parser.add_argument("measure", nargs="?", default="all", choices=(*MEASURES, "all"))
+    parser.add_argument("measure", nargs="?", default="all", choices=(*MEASURES, *ALONE, "all"))
     parser.add_argument("--database", choices=DATABASES, help="only this one (default: both)")
     parser.add_argument("--json", action="store_true", help="one JSON object per result and nothing else")
     parser.add_argument("--rounds", type=int, default=3, help="door: how often bare and door alternate")
     parser.add_argument("--secs", type=float, default=4.0, help="door: seconds of one round")
     parser.add_argument("--workers", type=int, default=0, help="door: message workers running beside it")
     parser.add_argument("--no-redis", action="store_true", help="turns: wake-ups through SQLite in any case")
-    parser.add_argument("--messages", type=int, default=growth.MESSAGES_BIG, help="growth: the big database")
+    parser.add_argument("--messages", type=int, default=0, help="growth, pages: how many are stored")
     parser.add_argument("--turns", type=int, default=growth.TURNS, help="growth: turns on each database")
     chosen = parser.parse_args()
     # A polite end unwinds: processes are ended, databases dropped.
@@ -34,7 +35,10 @@ def main() -> int:
         ),
         "turns": lambda kind: turns.measure(kind, with_redis=kind == "postgresql" and not chosen.no_redis),
         "batch": lambda kind: batch.measure(kind, repeats=5),
-        "growth": lambda kind: growth.measure(kind, messages=chosen.messages, turns=chosen.turns),
+        "growth": lambda kind: growth.measure(
+            kind, messages=chosen.messages or growth.MESSAGES_BIG, turns=chosen.turns
+        ),
+        "pages": lambda kind: pages.measure(kind, messages=chosen.messages or pages.MESSAGES),
     }
     measures = MEASURES if chosen.measure == "all" else (chosen.measure,)
     failures = 0

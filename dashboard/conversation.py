@@ -27,11 +27,13 @@ import whatsapp_service
 from auth import current_config, safe_next
 from conversations import OutsideServiceWindow
 from crm import feedback
-from dashboard import room, threads
+from dashboard import attachments, room, threads, wording
 from dashboard.arguments import row_id
+from dashboard.attachments import Attachment, NotAttached
 from dashboard.inbox import not_kept_words, undo_offer
 from dashboard.inbox_lists import Filters
 from dashboard.languages import page_language
+from message_content import Text
 from models import Conversation, Message, Operator, StoredFile, StoredMedia, db, utc_now
 from providers import loose
 from teamwork import caseload, keeping
@@ -134,9 +136,13 @@ def send(conversation_id: int) -> ResponseReturnValue:
     """Queue a person's words once, however often the form is sent; whoever writes has the conversation."""
     found = _find(conversation_id)
     body = request.form.get("body", "").replace("\r\n", "\n").replace("\x00", "").strip()
-    refusal = _refusal(found, body)
-    if refusal is None:
-        refusal = _queue(found, body, request.form.get("client_token", ""))
+    try:
+        attachment = attachments.read(request.files.get("file"), body)
+        refusal = _refusal(found, body, attachment)
+    except NotAttached as error:
+        refusal = wording.attachment_words(error.code)
+    else:
+        refusal = refusal or _queue(found, body, attachment, request.form.get("client_token", ""))
     if refusal is not None:
         db.session.rollback()
         flash(refusal, "danger")
@@ -146,8 +152,8 @@ def send(conversation_id: int) -> ResponseReturnValue:
     return _back_to(conversation_id)
 
 
-def _refusal(found: Conversation, body: str) -> str | None:
-    if not body:
+def _refusal(found: Conversation, body: str, attachment: Attachment | None) -> str | None:
+    if not body and attachment is None:
         return str(_("Write something first."))
     if len(body) > BODY_MAX_CHARS:
         return str(_("That is longer than %(limit)d characters.", limit=BODY_MAX_CHARS))
@@ -156,7 +162,7 @@ def _refusal(found: Conversation, body: str) -> str | None:
     return None
 
 
-def _queue(found: Conversation, body: str, client_token: str) -> str | None:
+def _queue(found: Conversation, body: str, attachment: Attachment | None, client_token: str) -> str | None:
     """Queue and commit, or say why not."""
     now, me = utc_now(), _me()
     if not 1 <= len(client_token) <= TOKEN_MAX_CHARS:
@@ -164,7 +170,8 @@ def _queue(found: Conversation, body: str, client_token: str) -> str | None:
     if not found.is_with_person or found.operator_id != me.id:
         conversations.take_over(found, me, now=now)
     try:
-        whatsapp_service.queue_text(found, body, operator=me, client_token=client_token, now=now)
+        content = attachments.keep(attachment, body, now=now) if attachment else Text(body)
+        whatsapp_service.queue_own(found, content, operator=me, client_token=client_token, now=now)
     except OutsideServiceWindow:
         return str(_("The 24-hour window is closed. It opens again when the customer writes."))
     except LookupError:

@@ -6,8 +6,10 @@ database.
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from babel import Locale
 from babel.numbers import get_currency_precision
@@ -246,7 +248,12 @@ def responder_word(responder: str) -> str:
 
 def status_word(status: str) -> str:
     """Name the state of a record, an event or an urgency."""
-    words = {
+    return str(_status_words(str(get_locale())).get(status, status))
+
+
+@cache
+def _status_words(_locale: str) -> Mapping[str, str]:
+    return {
         "new": _("new"),
         "open": _("open"),
         "requested": _("requested"),
@@ -289,7 +296,6 @@ def status_word(status: str) -> str:
         "bot": _("bot"),
         "human": _("person"),
     }
-    return str(words.get(status, status))
 
 
 def state_word(state: str) -> str:

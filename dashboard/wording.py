@@ -7,7 +7,9 @@ it was stored. Reads nothing and decides nothing.
 
 import json
 from collections.abc import Mapping
+from functools import cache
 
+from flask_babel import get_locale
 from flask_babel import gettext as _
 
 # Reasons that name a thing: the words before or after it, and the table of the things.
@@ -124,7 +126,13 @@ def _kind(name: str) -> str:
 
 def reading_word(label: str) -> str:
     """Name a label of the analysis: an intent, a sentiment, an urgency, a buying signal."""
-    words: Mapping[str, str] = {
+    return _reading_words(str(get_locale())).get(label, label)
+
+
+@cache
+def _reading_words(_locale: str) -> Mapping[str, str]:
+    """Give the names in the language of the page: once, because a page of the inbox names hundreds."""
+    return {
         "lead_inquiry": _("interest in an offer"),
         "support_ticket": _("needs help"),
         "complaint": _("a complaint"),
@@ -152,7 +160,6 @@ def reading_word(label: str) -> str:
         "not_interested": _("not interested"),
         "none": _("no buying signal"),
     }
-    return words.get(label, label)
 
 
 def task_word(task: str) -> str:
@@ -352,3 +359,13 @@ def record_kind_word(kind: str) -> str:
         "orders": _("Order"),
     }
     return str(words.get(kind, kind))
+
+
+def attachment_words(code: str) -> str:
+    """Say why a file cannot be sent."""
+    words = {
+        "kind": _("Only pictures (PNG, JPEG) and PDF documents can be sent."),
+        "large": _("That file is too large: pictures up to 5 MB, documents up to 16 MB."),
+        "caption": _("With a file, the text has at most 1024 characters."),
+    }
+    return str(words.get(code, code))

@@ -2,11 +2,14 @@
 
 import re
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from models import Contact, Conversation, ConversationLabel, Message, Note, Operator, SavedView, db, utc_now
 from teamwork import keeping
@@ -238,3 +241,51 @@ def test_a_message_whose_language_nobody_knows_is_corrected_too(
     )
     assert answer.status_code == 303
     assert read(app, desk.bot_id).sentiment == "angry"
+
+
+PDF = b"%PDF-1.4 a price list"
+
+
+def attach(
+    client: FlaskClient, conversation_id: int, content: bytes, name: str, body: str = ""
+) -> TestResponse:
+    path = f"/inbox/{conversation_id}"
+    file = (BytesIO(content), name)
+    return post(client, f"{path}/messages", path, body=body, file=file, client_token=f"t-{name}")
+
+
+def test_an_operator_sends_a_picture_and_a_document_once(app: Flask, admin: FlaskClient, desk: Desk) -> None:
+    picture = BytesIO()
+    Image.new("RGB", (4, 4), "green").save(picture, "PNG")
+    for _ in range(2):
+        assert attach(admin, desk.bot_id, picture.getvalue(), "vitrine.png", "olha só").status_code == 303
+        assert attach(admin, desk.bot_id, PDF, "preços.pdf").status_code == 303
+    with app.app_context():
+        rows = db.session.scalars(select(Message).where(Message.conversation_id == desk.bot_id)).all()
+    assert [(row.kind, row.body, (row.content or {})["media_kind"]) for row in rows] == [
+        ("media", "olha só", "image"),
+        ("media", "preços.pdf", "document"),
+    ]
+    page = get(admin, f"/inbox/{desk.bot_id}").text
+    assert "preços.pdf</a>" in page
+    assert "bubble-picture" in page
+    assert get(admin, f"/inbox/file/{(rows[1].content or {})['file_id']}").data == PDF
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "body", "words"),
+    [
+        (b"<script>alert(1)</script>", "foto.png", "", "Só dá para enviar imagens"),
+        (b"MZ a program", "boleto.pdf", "", "Só dá para enviar imagens"),
+        (PDF, "a.pdf", "x" * 1025, "no máximo 1024"),
+    ],
+)
+def test_a_file_is_judged_by_what_is_in_it(
+    app: Flask, admin: FlaskClient, desk: Desk, content: bytes, name: str, body: str, words: str
+) -> None:
+    answer = attach(admin, desk.bot_id, content, name, body)
+    assert answer.status_code == 422
+    assert words in answer.text
+    with app.app_context():
+        assert db.session.get_one(Conversation, desk.bot_id).handler == "bot"
+        assert db.session.query(Message).filter_by(conversation_id=desk.bot_id).count() == 0

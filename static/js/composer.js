@@ -1,4 +1,5 @@
-// "/" at the beginning of an answer offers the canned replies; arrows and Enter choose, Escape leaves.
+// "/" at the beginning of an answer offers the canned replies; arrows and Enter choose, Escape leaves. A file that
+// was chosen is named, and may be taken away again.
 (() => {
   "use strict";
 
@@ -38,6 +39,20 @@
     of.focus();
   }
 
+  function showFile() {
+    const file = document.getElementById("file").files[0];
+    const shownFile = document.getElementById("attached");
+    shownFile.hidden = !file;
+    shownFile.querySelector("span").textContent = file ? file.name : "";
+    if (file) field().focus();
+  }
+
+  chat.addEventListener("change", (event) => { if (event.target.id === "file") showFile(); });
+  chat.addEventListener("click", (event) => {
+    if (!event.target.closest("#detach")) return;
+    document.getElementById("file").value = "";
+    showFile();
+  });
   chat.addEventListener("input", (event) => { if (event.target.id === "body") offer(); });
   chat.addEventListener("click", (event) => {
     const button = event.target.closest("[data-canned]");

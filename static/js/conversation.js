@@ -88,6 +88,7 @@
     field.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
+      if (!field.value.trim() && !document.getElementById("file")?.files.length) return;
       field.form.requestSubmit();
     });
     field.form.addEventListener("submit", (event) => {

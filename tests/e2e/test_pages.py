@@ -38,6 +38,13 @@ PAGES = (
     "/simulator",
     "/knowledge",
     "/components",
+    "/learning",
+    "/products",
+    "/teams",
+    "/teaching",
+    "/teaching/examples",
+    "/ways-to-pay",
+    "/owner-phone",
 )
 
 
