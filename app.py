@@ -41,6 +41,7 @@ import tasks
 from admin import (
     alert_settings,
     articles,
+    campaigns,
     learning,
     owner_phone,
     product_form,
@@ -48,6 +49,7 @@ from admin import (
     shelves,
     teaching,
     teams,
+    template_list,
     ways_to_pay,
 )
 from config import Config
@@ -67,6 +69,7 @@ from dashboard import (
     order,
     overview,
     person_data,
+    reach,
     record,
     records,
     sign_in,
@@ -224,6 +227,9 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(products.bp, auth.at_least("manager"), max_bytes=product_form.FORM_MAX_BYTES),
     Door(shelves.bp, auth.at_least("manager")),
     Door(owner_phone.bp, auth.at_least("admin")),
+    Door(template_list.bp, auth.at_least("manager")),
+    Door(campaigns.bp, auth.at_least("manager"), max_bytes=campaigns.FORM_MAX_BYTES),
+    Door(reach.bp, auth.at_least("agent")),
     Door(alert_settings.bp, auth.at_least("admin")),
 )
 # Files that extensions bring along; they are the same for everybody.

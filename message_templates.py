@@ -19,7 +19,7 @@ import integrations
 import whatsapp_service
 from integrations import Number
 from message_content import Template
-from models import Contact, Conversation, Integration, MessageTemplate, TemplateUse, WebhookEvent, db
+from models import Contact, Conversation, Integration, Message, MessageTemplate, TemplateUse, WebhookEvent, db
 from providers import loose, meta_templates, provider, templates
 from providers.base import Notice
 from providers.templates import Draft, ListedTemplate, Problem, Submitted, Unfillable, Wording
@@ -156,12 +156,15 @@ def queue(
     id. Flushes; the caller commits and wakes the outbox.
 
     `values` fill the placeholders by their keys (`providers.templates.placeholders`), `payloads` are what
-    quick replies send back. Holds the conversation, then the contact, until the commit, so that an opt-out
-    comes before (and refuses) or after (and cancels). Raises TemplateRefused.
+    quick replies send back; the same `client_token` queues once. Holds the conversation, then the contact,
+    until the commit, so that an opt-out comes before (and refuses) or after (and cancels). Raises
+    TemplateRefused.
     """
     if not is_usable(row):
         raise TemplateRefused("not_approved")
     conversation, contact = _held(conversation_id)
+    if client_token and (known := _sent_with(client_token)) is not None:
+        return known
     if conversation.integration_id != row.integration_id:
         raise TemplateRefused("other_number")
     _check_consent(contact, row)
@@ -186,6 +189,11 @@ def queue(
     )
     db.session.flush()
     return message_id
+
+
+def _sent_with(client_token: str) -> int | None:
+    """Give the message of a form that was sent before: two clicks are one message."""
+    return db.session.scalar(select(Message.id).where(Message.client_token == client_token))
 
 
 def _held(conversation_id: int) -> tuple[Conversation, Contact]:

@@ -27,7 +27,7 @@ from models import Integration, PaymentSettings, db
 from shop import catalog, programs, till
 from simulated_phone import REHEARSAL_NUMBER
 
-from . import history, removal
+from . import history, removal, templates
 from .performance import Script, perform, read_scripts
 from .removal import Removed
 
@@ -116,6 +116,8 @@ def seed_demo(*, now: datetime, seed: int = DEFAULT_SEED, with_history: bool = T
         contact_count += 1
     simulated = _seed_history(numbers[SOLD_BY], config, now) if with_history else 0
     deliveries.leave_untold([row.id for row in numbers.values()], now=now)
+    for number_row in numbers.values():
+        _seed_templates(number_row, now)
     _seed_till(now)  # after the threads, which tell of a shop that sends the payment data itself
     integrations.forget()  # a caller that rolls back must not remember our numbers
     return Seeded(True, len(numbers), program_count, product_count, contact_count, message_count, simulated)
@@ -138,6 +140,13 @@ def remove_demo() -> Removed:
     Flushes. A product that a real order holds is only taken off sale. Programmes stay. Idempotent.
     """
     return removal.remove([number.id for number in _demo_numbers(REHEARSAL_NUMBER)])
+
+
+def _seed_templates(number_row: Integration, now: datetime) -> None:
+    number = integrations.number(number_row.id)
+    if number is None:
+        raise LookupError(number_row.name)
+    templates.seed(number, now)
 
 
 def _seed_articles(key: str, integration_id: int, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import delete, func, select, update
 
+import history
 import integrations
 import knowledge
 import privacy
@@ -95,6 +96,8 @@ def _remove_templates(number_ids: Sequence[int]) -> None:
     """Delete what the simulated numbers sent of their own accord."""
     campaigns = select(Campaign.id).where(Campaign.integration_id.in_(number_ids))
     templates = select(MessageTemplate.id).where(MessageTemplate.integration_id.in_(number_ids))
+    history.forget("campaign", db.session.scalars(campaigns).all())
+    history.forget("template", db.session.scalars(templates).all())
     changed_rows(delete(CampaignRecipient).where(CampaignRecipient.campaign_id.in_(campaigns)))
     changed_rows(delete(Campaign).where(Campaign.integration_id.in_(number_ids)))
     changed_rows(delete(TemplateUse).where(TemplateUse.template_id.in_(templates)))
