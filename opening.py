@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 import demo
 import integrations
 import operators
+from alerts import recipients
 from config import Config
 from models import Integration, db, reading
 from shop import catalog, programs
@@ -45,6 +46,7 @@ def prepare(config: Config, *, with_demo: bool = True) -> Opened:
     now = datetime.now(UTC)
     integrations.adopt_environment(config)
     new_password = operators.ensure_first_admin(config)
+    recipients.adopt_environment(config, now=now)
     programs.seed_programs(now=now)
     catalog.save_environment_product(config)
     if with_demo and _wants_demo(config, is_empty=is_empty):

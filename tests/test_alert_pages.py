@@ -9,7 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import alerts
+import opening
 from alerts import deliveries, recipients
+from app import create_app
 from models import AlertRecipient, PushSubscription, db, utc_now
 from owner import notices
 from telling import alerting
@@ -246,3 +248,13 @@ def test_the_account_page_brings_what_the_browser_needs(admin) -> None:
     answer = get(admin, worker)
     assert answer.status_code == 200
     assert "javascript" in answer.headers["Content-Type"]
+
+
+def test_a_new_desk_tells_the_admin_of_the_environment(load_config, sqlite_url) -> None:
+    application = create_app(load_config(DATABASE_URL=sqlite_url, ADMIN_EMAIL="Dona@Loja.com.br", DEMO="0"))
+    with application.app_context():
+        opening.prepare(application.config["BALCAO"])
+        opening.prepare(application.config["BALCAO"])
+        assert [row.address for row in recipients.everybody()] == ["dona@loja.com.br"]
+        db.session.remove()
+        db.engine.dispose()
