@@ -125,7 +125,7 @@ def segment(campaign_id: int) -> ResponseReturnValue:
         silent_for_days=request.form.get("silent", type=_small),
         lead_status=_one_of("lead", LEAD_STATUSES),
     )
-    return _do(campaign, lambda: campaigns.change_segment(campaign, wanted), "people")
+    return _do(campaign, lambda: campaigns.change_segment(campaign, wanted), "people", count=1)
 
 
 @bp.post("/campaigns/<int:campaign_id>/file")
@@ -270,7 +270,8 @@ def _draft_page(campaign: Campaign, counted: audience.Preview | None = None) -> 
     number = _number_of(campaign)
     rows = _template_rows(campaign)
     is_file = not campaign.segment
-    if counted is None and number is not None and not is_file:
+    # A large segment takes a moment: it is counted when somebody asks.
+    if counted is None and number is not None and not is_file and "count" in request.args:
         counted = audience.preview(campaign, number, utc_now())
     return render_template(
         "admin/campaign_draft.html",
@@ -323,8 +324,7 @@ def _preview(row: MessageTemplate, campaign: Campaign, counted: audience.Preview
     columns = dict(shown.columns or {}) if shown else {}
     values = audience.values_for(row, filling, shown.name if shown else "Ana", columns)
     wording = message_templates.wording_of(row)
-    body = templates.put_in(wording.body, {key: value for key, value in values.items() if value})
-    return f"*{wording.header}*\n\n{body}" if wording.header_kind == "text" else body
+    return templates.preview(wording, {key: value for key, value in values.items() if value})
 
 
 def _template_choices() -> list[tuple[str, str]]:
@@ -352,14 +352,16 @@ def _keys(campaign: Campaign) -> list[str]:
 # --- below --------------------------------------------------------------------------------------------------
 
 
-def _do(campaign: Campaign, change: Callable[[], None], anchor: str) -> ResponseReturnValue:
+def _do(
+    campaign: Campaign, change: Callable[[], None], anchor: str, count: int | None = None
+) -> ResponseReturnValue:
     campaign_id = campaign.id
     try:
         change()
     except CampaignRefused as refused:
         return _refused(campaign_id, refused)
     db.session.commit()
-    return _back(campaign_id, anchor)
+    return _back(campaign_id, anchor, count)
 
 
 def _refused(
@@ -370,8 +372,8 @@ def _refused(
     return _back(campaign_id, anchor)
 
 
-def _back(campaign_id: int, anchor: str | None = None) -> ResponseReturnValue:
-    return redirect(url_for("campaigns.show", campaign_id=campaign_id, _anchor=anchor), 303)
+def _back(campaign_id: int, anchor: str | None = None, count: int | None = None) -> ResponseReturnValue:
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id, count=count, _anchor=anchor), 303)
 
 
 def _row(campaign_id: int) -> Campaign:

@@ -94,7 +94,7 @@ def show(template_id: int) -> ResponseReturnValue:
         "admin/message_template.html",
         row=row,
         wording=wording,
-        preview=preview_of(wording),
+        preview=templates.preview(wording, wording.examples),
         places=templates.placeholders(wording),
         number=integrations.number(row.integration_id),
         used=message_templates.uses([row.id], utc_now() - USAGE).get(row.id, 0),
@@ -158,17 +158,6 @@ def submit(template_id: int) -> ResponseReturnValue:
         flash(_("Not taken: %(words)s", words=answer.operator_message), "danger")
     db.session.commit()
     return back
-
-
-def preview_of(wording: Wording, values: dict[str, str] | None = None) -> str:
-    """Give the words with examples, or `values`, in their places."""
-    shown = {**wording.examples, **{key: value for key, value in (values or {}).items() if value}}
-    body = templates.put_in(wording.body, shown)
-    prefix = f"{templates.HEADER}:"
-    of_header = {key.removeprefix(prefix): value for key, value in shown.items() if key.startswith(prefix)}
-    header = templates.put_in(wording.header, of_header) if wording.header_kind == "text" else ""
-    parts = (f"*{header}*" if header else "", body, f"_{wording.footer}_" if wording.footer else "")
-    return "\n\n".join(part for part in parts if part)
 
 
 # --- the form -----------------------------------------------------------------------------------------------
@@ -289,7 +278,7 @@ def _form_page(form: Form, row: MessageTemplate | None, wording: Wording | None 
         categories=[(code, template_words.category_word(code)) for code in templates.CATEGORIES],
         kinds=template_words.button_kinds(),
         places=[place for place in templates.placeholders(shown) if place.kind == "text"],
-        preview=preview_of(shown),
+        preview=templates.preview(shown, shown.examples),
         shown=shown,
         button_rows=range(BUTTON_ROWS),
         words=template_words,

@@ -132,6 +132,7 @@ def _page(found: Conversation, form: Form) -> str:
         chosen=chosen,
         wording=wording,
         places=templates.placeholders(wording) if wording is not None else (),
+        preview=templates.preview(wording, form.values) if wording is not None else "",
         form=form,
         planned=scheduled.of_conversation(found.id),
         is_window_open=conversations.is_window_open(found.last_inbound_at, now),

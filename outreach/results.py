@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.orm import selectinload
 
 from models import Campaign, CampaignRecipient, Contact, Message, Sale, db
 from outreach.audience import LEFT_OUT, WAITING
@@ -132,6 +133,7 @@ def people(
         select(CampaignRecipient, Contact, Message)
         .outerjoin(Contact, Contact.id == CampaignRecipient.contact_id)
         .outerjoin(*_ITS_MESSAGE)
+        .options(selectinload(Contact.identities))
         .where(CampaignRecipient.campaign_id == campaign.id, *_conditions(outcome))
         .order_by(CampaignRecipient.id)
         .limit(limit)

@@ -202,9 +202,20 @@ def fill(wording: Wording, values: Mapping[str, str], payloads: Mapping[int, str
     if len(body) > BODY_MAX:
         raise Unfillable("too_long", names_in(wording.body))
     components = _variables(given) if wording.style == "shared" else _components(wording, given, payloads)
-    header = put_in(wording.header, _header_values(wording, given)) if wording.header_kind == "text" else ""
-    parts = (f"*{header}*" if header else "", body, f"_{wording.footer}_" if wording.footer else "")
-    return Filled(components, "\n\n".join(part for part in parts if part))
+    return Filled(components, preview(wording, given))
+
+
+def preview(wording: Wording, values: Mapping[str, str]) -> str:
+    """Give the words as the customer reads them; a placeholder without value stays as it is written."""
+    prefix = "" if wording.style == "shared" else f"{HEADER}:"
+    of_header = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    header = put_in(wording.header, of_header) if wording.header_kind == "text" else ""
+    parts = (
+        f"*{header}*" if header else "",
+        put_in(wording.body, values),
+        f"_{wording.footer}_" if wording.footer else "",
+    )
+    return "\n\n".join(part for part in parts if part)
 
 
 def put_in(text: str, values: Mapping[str, str]) -> str:

@@ -142,7 +142,8 @@ def test_a_campaign_goes_from_draft_to_its_people(app: Flask, admin: FlaskClient
     campaign_id = make(admin, app)
     assert make(admin, app) == campaign_id, "a double click makes one draft"
     fill_words(admin, campaign_id)
-    page = get(admin, f"/campaigns/{campaign_id}").text
+    assert act(admin, campaign_id, "segment").location.endswith("?count=1#people")
+    page = get(admin, f"/campaigns/{campaign_id}?count=1").text
     assert "3" in re.findall(r"<b>[^<]*?(\d+)\.</b>", page)
     assert act(admin, campaign_id, "test", phone="+55 81 99999-0001", language="pt_BR").status_code == 303
     assert act(admin, campaign_id, "start").status_code == 303
