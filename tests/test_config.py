@@ -59,6 +59,7 @@ def test_every_alias_is_read_and_the_canonical_name_wins(variable: Variable, tmp
         "APP_ENV": ("testing", "development"),
         "PUBLIC_BASE_URL": ("https://a.example", "https://b.example"),
         "WHATSAPP_PHONE_NUMBER_ID": ("1" * 15, "2" * 15),
+        "MAIL_FROM": ("a@desk.example", "b@desk.example"),
     }
     first, second = samples.get(variable.name, ("a" * 20, "b" * 20))
     base = {"INSTANCE_DIR": str(tmp_path)}
@@ -397,6 +398,28 @@ def test_a_damaged_key_is_named_and_not_used(load_config: Load, tmp_path: Path) 
     (tmp_path / "instance" / "secret_key").write_text("")
     with pytest.raises(ConfigError, match=r"SECRET_KEY: the generated key in .* is damaged"):
         load_config()
+
+
+@pytest.mark.parametrize(
+    ("environ", "sender"),
+    [
+        ({}, ""),
+        ({"ADMIN_EMAIL": "dona@loja.example"}, "dona@loja.example"),
+        ({"ADMIN_EMAIL": "dona@loja.example", "SMTP_URL": "smtp://apikey:x@h"}, "dona@loja.example"),
+        (
+            {"ADMIN_EMAIL": "dona@loja.example", "SMTP_URL": "smtp://desk%40loja.example:x@h"},
+            "desk@loja.example",
+        ),
+        ({"MAIL_FROM": "oi@loja.example", "SMTP_URL": "smtp://desk%40loja.example:x@h"}, "oi@loja.example"),
+    ],
+)
+def test_letters_come_from_who_is_known_best(load_config: Load, environ: dict[str, str], sender: str) -> None:
+    assert load_config(**environ).mail_sender == sender
+
+
+def test_production_opens_no_way_into_its_own_network(load_config: Load) -> None:
+    with pytest.raises(ConfigError, match="ALLOW_PRIVATE_ADDRESSES"):
+        load_config(APP_ENV="production", SECRET_KEY="k" * 32, ALLOW_PRIVATE_ADDRESSES="1")
 
 
 def test_no_secret_is_shown(load_config: Load) -> None:
