@@ -337,8 +337,9 @@ def _step(action: Action, understood: Understanding, data: Mapping[str, Any]) ->
 
 
 def _passage(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
-    """Answer with the shop's own words where they clearly answer."""
-    if ground.clear is None:
+    """Answer with the shop's own words where they clearly answer; who has no time asks nothing."""
+    is_plain_doubt = _part("objection", understood) != "objection" and not asks(understood)
+    if ground.clear is None or is_plain_doubt:
         return None
     trace["sources"] = [ground.clear.title]
     choices = _choices(("menu", "person"), understood)
