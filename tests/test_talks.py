@@ -295,6 +295,8 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("hi", "Welcome", ""),
         ("how much is the mentoring?", "R$450.00", ""),
         ("i dont have time for a course", "", "Here is what we have"),
+        ("no time for courses right now", "", "beginners"),
+        ("you suck", "I'm sorry", "understood"),
         ("let me think about it", "", "understood"),
         ("sorry", "No worries", "understood"),
         ("is this a scam?", "", "I'm sorry if something went wrong"),
@@ -427,7 +429,9 @@ def test_what_a_models_reply_names_is_what_is_bought(
 TRANSCRIPTS = {
     "pt": """
         oi, boa tarde! | tudo bem? | quero um presente pra minha mãe | qual o mais barato?
-        vcs tem curso de confeitaria? | hmm tá meio caro | tem desconto? | dá pra parcelar?
+        vcs tem curso de confeitaria? | hmm tá meio caro | não tenho tempo agora | vou pensar | isso é golpe?
+        tem desconto? | posso pagar metade agora e metade depois? | vcs enviam pra Portugal?
+        quanto custa a confeitaria e o kit redes sociais? | qual vc recomenda?
         em quanto tempo chega? | e se eu quiser devolver? | vc é um robô? | kkkkk
         tem algo pra aprender inglês? | quero | 1 | tem o guia do recife? | gostei, me vê 2
         tira o de inglês | aceita pix? | preciso instalar alguma coisa?
@@ -435,7 +439,9 @@ TRANSCRIPTS = {
         quero marcar um horário pra amanhã às 15h | dúvida sobre a nota | valeu, tchau!""",
     "es": """
         hola, buenas | ¿cómo estás? | busco un regalo para mi hermana | ¿cuál es el más barato?
-        ¿tienen curso de fotografía? | es muy caro | ¿hay descuento? | ¿se puede pagar en cuotas?
+        ¿tienen curso de fotografía? | es muy caro | no tengo tiempo ahora | lo voy a pensar | ¿es una estafa?
+        ¿hay descuento? | ¿puedo pagar en dos partes? | ¿hacen envíos a Chile? | cuánto dura el acceso
+        ¿cuánto sale la fotografía y la mentoría? | ¿cuál me recomiendas?
         ¿cuánto tarda la entrega? | ¿y si quiero devolverlo? | ¿eres un robot? | jajaja
         ¿tienen algo para aprender inglés? | lo quiero | 1 | quiero el kit redes sociales
         dame dos | quita el de inglés | ¿aceptan tarjeta? | ¿hay que instalar algo?
@@ -443,7 +449,9 @@ TRANSCRIPTS = {
         nadie me contesta, pésima atención | sí | gracias, chau""",
     "en": """
         hi there | how are you? | I want a gift for my mom | what's the cheapest one?
-        do you have a photography course? | that's too expensive | any discount?
+        do you have a photography course? | that's too expensive | I don't have time | let me think about it
+        is this a scam? | any discount? | how long do I have access? | do you ship to Canada?
+        do you have a guitar course? | how much are the baking course and the mentoring?
         can I pay in installments? | how long does delivery take? | can I return it? | are you a bot? | huh?
         do you have anything to learn english? | I want it | 1
         how much is the social media kit? | I'll take two | remove the english course
