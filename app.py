@@ -75,6 +75,7 @@ from dashboard import (
     sign_in,
     simulator,
     status,
+    strategy,
     templating,
 )
 from dashboard.arguments import MAX_ROW_ID
@@ -209,6 +210,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(inbox.bp, auth.at_least("agent")),
     Door(conversation.bp, auth.at_least("agent"), max_bytes=attachments.REQUEST_MAX_BYTES),
     Door(assist.bp, auth.at_least("agent")),
+    Door(strategy.bp, auth.at_least("agent")),
     Door(live.bp, auth.at_least("agent")),
     Door(person_data.bp, auth.at_least("admin")),
     Door(records.bp, auth.at_least("agent")),

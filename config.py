@@ -153,6 +153,9 @@ class Config:
     learning_policy: str
     learning_holdout: float
     learning_attribution_days: int
+    learning_half_life: str
+    learning_reward: str
+    learning_value_cap: int
 
     product_name: str
     product_price: Decimal | None

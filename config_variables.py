@@ -205,6 +205,16 @@ GROUPS: Final = (
         Variable("LEARNING_ATTRIBUTION_DAYS", (), "whole", "7",
                  "For how many days after its choice an order is a strategy's merit; a product may have its "
                  "own.", low=1, high=90),
+        Variable("LEARNING_HALF_LIFE", (), "choice", "adaptive",
+                 "When what was learnt is forgotten: adaptive (when customers are seen to change), off "
+                 "(never), or by half in 30 or 90 days.",
+                 choices=("adaptive", "off", "30", "90")),
+        Variable("LEARNING_REWARD", (), "choice", "sale",
+                 "What is learnt from: sale (each counts alike), or value (what it brought, as a share of "
+                 "LEARNING_VALUE_CAP).", choices=("sale", "value")),
+        Variable("LEARNING_VALUE_CAP", (), "whole", "1000",
+                 "With LEARNING_REWARD=value: a sale of so much or more, in the currency's whole units, "
+                 "counts as 1. One huge order must not decide alone.", low=1, high=1_000_000),
     )),
     Group("One product from the environment (more are kept in the database)", (
         Variable("PRODUCT_NAME", (), "text", "", "Its name."),

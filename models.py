@@ -1562,9 +1562,11 @@ class PolicyState(Base):
     id: Mapped[int] = primary_key()
     version: Mapped[int] = mapped_column(Integer, default=0)
     policy: Mapped[str] = mapped_column(String(20), default="")
-    settled: Mapped[Any | None] = mapped_column(Json)  # from matured decisions alone: what a rebuild equals
-    live: Mapped[Any | None] = mapped_column(Json)  # with open decisions, by age: what chooses
-    absorbed: Mapped[Any | None] = mapped_column(Json)  # which decisions and outcomes `settled` knows
+    # Each read when it is asked for, so that a damaged one can be seen to.
+    # From matured decisions alone: what a rebuild equals.
+    settled: Mapped[Any | None] = mapped_column(Json, deferred=True)
+    live: Mapped[Any | None] = mapped_column(Json, deferred=True)  # with open ones, by age: what chooses
+    absorbed: Mapped[Any | None] = mapped_column(Json, deferred=True)  # which decisions `settled` knows
     forgets_until_id: Mapped[int] = mapped_column(BigInteger, default=0)  # decisions before a reset
     is_frozen: Mapped[bool] = mapped_column(Boolean, default=False)
     is_off: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -20,6 +20,7 @@ from ai_service import Assistant, Written
 from analysis import Reading
 from consulting import Means
 from conversations import Thread
+from crm import complaints
 from grounding import Ground
 from learning import Drawn
 from llm import Failed, Usage
@@ -187,7 +188,8 @@ def _draw(means: Means, thread: Thread, understood: Understanding, ground: Groun
                 "visit": "returning" if _has_ordered(ground) else "new",
             },
             facts_allow_scarcity=ground.facts.is_scarce,
-            is_upset=is_upset(understood),
+            is_upset=is_upset(understood)
+            or complaints.is_upset_lately(thread.conversation_id, thread.contact_id, now=now),
             config=means.config,
             now=now,
             rng=means.rng,

@@ -29,7 +29,8 @@ from dashboard import wording
 from dashboard.arguments import row_id
 from dashboard.templating import language_word
 from learning import figures, log, steering, vowpal
-from learning.figures import GROUPS, STATES, Report, Wanted
+from learning.figures import GROUPS, STATES, WEEKS, Wanted
+from learning.proof import Uplift
 from learning.rules import SteeringRefused
 from learning.segments import of_segment
 from models import Contact, Operator, db, utc_now
@@ -52,9 +53,13 @@ def learning() -> ResponseReturnValue:
 def steer() -> ResponseReturnValue:
     """Do what one of the page's buttons says, for the reason that was written."""
     form = request.form
+    action = form.get("action", "")
+    if action == "reset" and not form.get("is_meant"):
+        flash(_("Tick that everything learnt is to be forgotten."), "danger")
+        return _page(), 422
     try:
         steering.steer(
-            form.get("action", ""),
+            action,
             strategy=form.get("strategy", ""),
             reason=form.get("reason", ""),
             now=utc_now(),
@@ -96,7 +101,8 @@ def decisions() -> ResponseReturnValue:
     """List the conversations behind a number of the page."""
     chosen = _filter()
     before = request.args.get("before", type=row_id)
-    rows = figures.list_decisions(Wanted(**chosen), now=utc_now(), before=before, limit=PAGE_SIZE + 1)
+    wanted = Wanted(**chosen)  # type: ignore[arg-type]  # the filter reads each by its kind
+    rows = figures.list_decisions(wanted, now=utc_now(), before=before, limit=PAGE_SIZE + 1)
     shown = rows[:PAGE_SIZE]
     return render_template(
         "admin/learning_decisions.html",
@@ -140,27 +146,46 @@ def _page() -> str:
     return render_template(
         "admin/learning.html",
         told=told,
-        belief=_belief(told),
+        belief=_belief(told.uplift),
+        after=told.kept.forgets_until_id or None,
         changes=changes,
         operators=_operators([change.operator_id for change in changes]),
         form=request.form,
         strategies=STRATEGIES,
-        few=figures.FEW,
         rehearsal=_rehearsal(),
         window_days=current_config().learning_attribution_days,
         **_words(),
     )
 
 
-def _belief(told: Report) -> str:
+def _belief(uplift: Uplift) -> str:
     """Say in one sentence how far the figures may be believed."""
-    closed, needed, uplift = told.closed, told.needed, told.uplift
-    if closed < needed or uplift.low is None or uplift.high is None:
+    if uplift.standing == "no_holdout":
         return str(
             _(
-                "%(closed)s of about %(needed)s closed conversations are needed before this can be believed.",
-                closed=format_decimal(closed),
-                needed=format_decimal(max(needed, closed)),
+                "Nobody is held out for comparison (LEARNING_HOLDOUT is 0): whether this sells better than "
+                "chance cannot be told."
+            )
+        )
+    if uplift.standing == "few":
+        counts = {"closed": format_decimal(uplift.closed), "needed": format_decimal(uplift.needed)}
+        return str(
+            _(
+                "Too early to say: %(closed)s of about %(needed)s closed conversations needed before this "
+                "can be believed.",
+                **counts,
+            )
+        )
+    if uplift.low is None or uplift.high is None:
+        counts = {
+            "held_out": format_decimal(uplift.holdout.size),
+            "needed": format_decimal(uplift.needed_held_out),
+        }
+        return str(
+            _(
+                "Too early to say: enough conversations have closed, but only %(held_out)s of at least "
+                "%(needed)s that are held out for comparison.",
+                **counts,
             )
         )
     bounds = {"low": points(uplift.low), "high": points(uplift.high)}
@@ -225,25 +250,26 @@ def _words() -> dict[str, object]:
         "action_words": _action_words(),
         "segment_words": _segment_words(),
         "value_words": value_words,
+        "reason_words": reason_words,
+        "harm_heads": {
+            "opt_out": _("Opted out"),
+            "complaint": _("Complained"),
+            "hand_over": _("Handed over"),
+        },
     }
 
 
 def _strategy_words() -> Mapping[str, str]:
-    return {
-        "consultivo": _("Advising"),
-        "escassez": _("Scarcity"),
-        "emocional": _("Emotional"),
-        "racional": _("Factual"),
-    }
+    return {name: wording.strategy_word(name) for name in STRATEGIES}
 
 
 def _policy_words() -> Mapping[str, str]:
     return {
-        "epsilon_greedy": _("epsilon-greedy"),
-        "literal": _("epsilon-greedy, literal"),
-        "thompson": _("Thompson sampling"),
+        "epsilon_greedy": _("mostly the best, now and then another"),
+        "literal": _("the best, soon never another"),
+        "thompson": _("each as often as it may be the best"),
         "uniform": _("all alike"),
-        "holdout": _("hold-out"),
+        "holdout": _("comparison group"),
         "by_hand": _("chosen by a person"),
     }
 
@@ -280,6 +306,8 @@ def _outcome_words() -> Mapping[str, str]:
         "opt_out": _("opted out"),
         "complaint": _("complained"),
         "hand_over": _("handed over to a person"),
+        "taken_over": _("a person took over"),
+        "released": _("the desk chooses again"),
     }
 
 
@@ -295,10 +323,27 @@ def _action_words() -> Mapping[str, str]:
         "switch_off": _("Switch off"),
         "switch_on": _("Switch on"),
         "reset": _("Forget all"),
+        "remember": _("Remember all"),
     }
 
 
-def _title(chosen: Mapping[str, str]) -> str:
+def reason_words(reason: str) -> str:
+    """Say why something was changed: a person's own words, or what the desk itself counted."""
+    counted = steering.told_opt_outs(reason)
+    if counted is None:
+        return reason
+    mine, left, expected = counted
+    return str(
+        _(
+            "%(mine)s of %(left)s people who opted out had met it; %(expected)s were to be expected.",
+            mine=mine,
+            left=left,
+            expected=format_decimal(expected, "0.0"),
+        )
+    )
+
+
+def _title(chosen: Mapping[str, str | int]) -> str:
     """Say which conversations are listed."""
     state_words = {
         "open": _("still open"),
@@ -307,15 +352,17 @@ def _title(chosen: Mapping[str, str]) -> str:
         "matured_sold": _("closed with a sale"),
     }
     group_words = {
-        "policy": _("chosen by the policy"),
-        "holdout": _("hold-out"),
+        "policy": _("chosen by what was learnt"),
+        "holdout": _("comparison group"),
         "manual": _("chosen by a person"),
     }
     words = [
-        _strategy_words().get(chosen.get("strategy", "")),
-        state_words.get(chosen.get("state", "")) or _outcome_words().get(chosen.get("state", "")),
-        group_words.get(chosen.get("group", "")),
-        _segment_title(chosen.get("segment", "")),
+        _strategy_words().get(str(chosen.get("strategy"))),
+        state_words.get(str(chosen.get("state"))) or _outcome_words().get(str(chosen.get("state"))),
+        group_words.get(str(chosen.get("group"))),
+        _segment_title(str(chosen.get("segment", ""))),
+        _("in the week that began %(weeks)s weeks ago", weeks=chosen["week"]) if "week" in chosen else "",
+        _("since learning began anew") if "after" in chosen else "",
     ]
     return ", ".join(str(word) for word in words if word) or str(_("all conversations"))
 
@@ -329,19 +376,25 @@ def _refusal(refused: SteeringRefused) -> str:
     words = {
         "no_reason": _("Write the reason first."),
         "unknown_strategy": _("Choose a strategy first."),
-        "last_arm": _("One strategy must be left to sell with."),
+        "last_arm": _("Advising or Factual must be left: the others are not for everybody."),
+        "done": _("It is so already."),
         "is_paused": _("A paused strategy cannot always be used. Resume it first."),
     }
     return str(words.get(refused.code) or _("The request was refused."))
 
 
-def _filter() -> dict[str, str]:
+def _filter() -> dict[str, str | int]:
     """Read the filter from the address; what is not in a closed list counts as not given."""
     lists = {"strategy": STRATEGIES, "state": STATES, "group": GROUPS}
     given = {name: request.args.get(name, "") for name in lists}
-    chosen = {name: value for name, value in given.items() if value in lists[name]}
+    chosen: dict[str, str | int] = {name: value for name, value in given.items() if value in lists[name]}
     segment = request.args.get("segment", "")
-    return chosen | ({"segment": segment} if of_segment(segment) is not None else {})
+    if of_segment(segment) is not None:
+        chosen["segment"] = segment
+    if after := request.args.get("after", type=row_id):
+        chosen["after"] = after
+    week = request.args.get("week", 0, type=int)
+    return chosen | ({"week": week} if 1 <= week <= WEEKS else {})
 
 
 def _contacts(ids: list[int | None]) -> dict[int, Contact]:

@@ -59,6 +59,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("receipt_failed", DESK),
     Kind("payment_event_failed", DESK),
     Kind("strategy_paused", DESK),
+    Kind("learning_unreadable", DESK),
     Kind(UNTOLD, DESK),
 )
 BY_NAME: Final = {kind.name: kind for kind in KINDS}

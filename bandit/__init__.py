@@ -6,7 +6,16 @@ policy's. Why these policies look as they do: `docs/adr/0026-how-strategies-are-
 
 from bandit.beliefs import Arm, Context
 from bandit.off_policy import Logged, OffPolicyEstimate, TooFewDecisions, estimate_ips, estimate_snips
-from bandit.policies import Choice, EpsilonGreedy, Estimate, NoEligibleArm, Policy, ThompsonSampling, Uniform
+from bandit.policies import (
+    Choice,
+    EpsilonGreedy,
+    Estimate,
+    HalfLife,
+    NoEligibleArm,
+    Policy,
+    ThompsonSampling,
+    Uniform,
+)
 
 __all__ = [
     "Arm",
@@ -14,6 +23,7 @@ __all__ = [
     "Context",
     "EpsilonGreedy",
     "Estimate",
+    "HalfLife",
     "Logged",
     "NoEligibleArm",
     "OffPolicyEstimate",

@@ -19,10 +19,15 @@ SHARED: Final = Spread(level=1.5, feature=0.7, residual=0.2)
 OWN: Final = Spread(level=0.5, feature=0.35, residual=0.45)
 REFIT_SHARE: Final = 0.04  # a fit is stale when this share of its plays is newer
 GRAIN_LIMIT: Final = 1e9
+NOTHING: Final = 1e-12  # faded so far, a decision says nothing
+LEAST_KEPT: Final = 1e-30  # of old counts, however long nothing was heard: as good as nothing
 # What is learned for some customers only pays back slowly, for a single context slowest: how much of the
 # deviation of a context's features, and of the variance of its residual, is worth exploring.
 FEATURES_SHARE: Final = 0.75
 RESIDUAL_SHARE: Final = 0.2
+
+FEATURES_AT_MOST: Final = 60  # values of contexts that are told apart; later ones share one per name
+OTHER: Final = "\N{HORIZONTAL ELLIPSIS}"  # what is no value of anybody's
 
 HALF_LIFE: Final = 250.0  # of what survives a change, in closed decisions, with a single context
 # Sales come before silence is counted as none, so whatever is young looks too good: no change is seen in
@@ -70,7 +75,9 @@ class Beliefs:
         """Give the beliefs about all arms, in their order."""
         return self._memory.views(self._place(key))
 
-    def update(self, arm: int, key: Key, reward: float, weight: float, open_count: int) -> None:
+    def update(
+        self, arm: int, key: Key, reward: float, weight: float, open_count: int, elapsed: float = 1.0
+    ) -> None:
         """Count one closed decision while `open_count` others wait; refits what has become stale."""
         place = self._settle(key)
         self.closed += 1
@@ -79,7 +86,7 @@ class Beliefs:
             self.changed_at = self.closed
             self._memory.take(self._watch.recent, self._places)
             return  # the recent counts hold this decision already
-        self._memory.add(arm, place, reward, weight, self._places)
+        self._memory.add(arm, place, reward, weight, self._places, elapsed)
 
     def _has_moved(
         self, watch: "_Watch", arm: int, place: Place, reward: float, weight: float, open_count: int
@@ -104,6 +111,9 @@ class Beliefs:
     def _place(self, key: Key) -> Place:
         """Find a context without remembering it."""
         cell = self._cells.get(key)
+        if cell is None:
+            key = self._bucketed(key)
+            cell = self._cells.get(key)
         if cell is not None:
             return self._places[cell]
         known = self._features
@@ -115,11 +125,21 @@ class Beliefs:
         """Find a context, remembering it."""
         cell = self._cells.get(key)
         if cell is None:
+            key = self._bucketed(key)
+            cell = self._cells.get(key)
+        if cell is None:
             features = self._features
             named = sorted(features.setdefault(pair, len(features) + 1) for pair in key)
             cell = self._cells[key] = len(self._cells)
             self._places.append(Place(cell, (0, *named)))
         return self._places[cell]
+
+    def _bucketed(self, key: Key) -> Key:
+        """Put values that came when enough were known already into one of their name: a fit costs the cube
+        of how many there are."""
+        if len(self._features) < FEATURES_AT_MOST:
+            return key
+        return tuple(pair if pair in self._features else (pair[0], OTHER) for pair in key)
 
     def to_state(self) -> dict[str, Any]:
         """Give everything, ready for JSON."""
@@ -168,7 +188,7 @@ class _Counts:
         """Fade all to the share `kept`, then count a decision; gives its grains."""
         if self.grain > GRAIN_LIMIT:
             self.melt()
-        self.grain /= kept
+        self.grain /= max(kept, LEAST_KEPT)
         grains = self.grain * weight
         plays, sales = self.plays[arm], self.sales[arm]
         plays[cell] = plays.get(cell, 0.0) + grains
@@ -344,11 +364,20 @@ class _Memory:
             mean = self._means[place] = self._shared.mean(*place)
         return mean
 
-    def add(self, arm: int, place: Place, reward: float, weight: float, places: Sequence[Place]) -> None:
+    def add(
+        self,
+        arm: int,
+        place: Place,
+        reward: float,
+        weight: float,
+        places: Sequence[Place],
+        elapsed: float = 1.0,
+    ) -> None:
         """Count one closed decision, and refit what is stale."""
         if self._counts.grain > GRAIN_LIMIT:
             self._melt()
-        grains = self._counts.add(arm, place.cell, reward, weight, self._kept)
+        kept = self._kept if elapsed == 1.0 else self._kept**elapsed
+        grains = self._counts.add(arm, place.cell, reward, weight, kept)
         self._totals[arm] += grains
         self._fresh[arm] += grains
         self._shared_fresh += grains
@@ -402,7 +431,7 @@ class _Memory:
                 logit(sold / plays) - self._shared_mean(places[cell]),
             )
             for cell, (plays, sales, sold) in sums.items()
-            if plays > 0.0
+            if plays > NOTHING * grain
         ]
         self._shared.fit(rows, _size(places))
         self.version += 1

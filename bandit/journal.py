@@ -21,16 +21,17 @@ class Closed:
     reward: float
     weight: float
     chosen: int
+    elapsed: float = 1.0  # since the one before, in the half-life's unit
 
     def feed(self, beliefs: Beliefs) -> None:
         """Tell the beliefs."""
         open_count = max(0, self.chosen - beliefs.closed - 1)
-        beliefs.update(self.arm, self.key, self.reward, self.weight, open_count)
+        beliefs.update(self.arm, self.key, self.reward, self.weight, open_count, self.elapsed)
 
     def to_state(self) -> list[Any]:
         """Give a list ready for JSON."""
         pairs = [list(pair) for pair in self.key]
-        return [self.decision_id, self.arm, pairs, self.reward, self.weight, self.chosen]
+        return [self.decision_id, self.arm, pairs, self.reward, self.weight, self.chosen, self.elapsed]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from bandit.chances import best_chances
 from bandit.effects import logistic
 from bandit.journal import Arrival, Closed, Journal
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+MAX_WEIGHT: Final = 10_000.0  # of one decision: more of them than any desk closes between two fits
 JOURNAL_LIMIT: Final = 5000
 Z_95: Final = 1.96
 HOPELESS: Final = 0.02  # a chance of being best below which an arm is explored less
@@ -54,7 +55,8 @@ class Estimate:
 class Policy(ABC):
     """What the policies share: arms, beliefs, the journal, the random state.
 
-    `half_life` counts closed decisions: None never forgets, "adaptive" forgets when the world moves.
+    `half_life` counts closed decisions (or whatever `update` calls `elapsed`, days for instance): None never
+    forgets, "adaptive" forgets when the world moves.
     `prior_rate` is the reward to expect before anything is known. `journal_limit` is how many closed
     decisions are remembered one by one: a repeat or a reversal of an older one cannot be recognised here, so
     whoever keeps the log refuses it.
@@ -86,6 +88,7 @@ class Policy(ABC):
             "journal_limit": journal_limit,
         }
         self._paused: set[Arm] = set()
+        self._removed: set[Arm] = set()
         self._pinned: Arm | None = None
         self._random = random.Random(seed)
         self._chosen = 0
@@ -100,7 +103,7 @@ class Policy(ABC):
     @property
     def arms(self) -> tuple[Arm, ...]:
         """Every arm, paused ones too, in the order in which they came."""
-        return tuple(self._arms)
+        return tuple(arm for arm in self._arms if arm not in self._removed)
 
     @property
     def eligible(self) -> tuple[Arm, ...]:
@@ -133,6 +136,17 @@ class Policy(ABC):
         self._journal.append(Arrival(model, strength))
         self._cache.clear()
 
+    def remove_arm(self, arm: Arm) -> None:
+        """Never choose nor show this arm again; what it taught about customers stays. The last one stays.
+
+        Its name may not come back: the journal still tells of it.
+        """
+        index = self._index(arm)
+        if len(self.arms) == 1:
+            raise ValueError(f"arm {arm!r} is the last one")
+        self.pause(arm)
+        self._removed.add(self._arms[index])
+
     def pause(self, arm: Arm) -> None:
         """Never choose this arm, until `resume`; a pinned one is unpinned."""
         self._index(arm)
@@ -143,6 +157,8 @@ class Policy(ABC):
 
     def resume(self, arm: Arm) -> None:
         """Let a paused arm be chosen again."""
+        if arm in self._removed:
+            raise ValueError(f"arm {arm!r} was removed")
         self._index(arm)
         self._paused.discard(arm)
         self._cache.clear()
@@ -173,9 +189,15 @@ class Policy(ABC):
     @abstractmethod
     def _choose(self, key: Key) -> Choice: ...
 
-    def estimates(self, context: Context | None = None) -> dict[Arm, Estimate]:
-        """Give what is believed of every arm in this context, paused ones too."""
-        views = self._beliefs.views(self._key(context))
+    def estimates(
+        self, context: Context | None = None, *, among: Iterable[Arm] | None = None
+    ) -> dict[Arm, Estimate]:
+        """Give what is believed of every arm in this context, paused ones too; `among`: only of these, and
+        the chance to be best is among them."""
+        wanted = self.arms if among is None else tuple(among)
+        indexes = [self._index(arm) for arm in wanted]
+        known = self._beliefs.views(self._key(context))
+        views = [known[index] for index in indexes]
         chances = best_chances([(view.mean, view.deviation) for view in views])
         return {
             arm: Estimate(
@@ -184,7 +206,7 @@ class Policy(ABC):
                 logistic(view.mean + Z_95 * view.deviation),
                 chance,
             )
-            for arm, view, chance in zip(self._arms, views, chances, strict=True)
+            for arm, view, chance in zip(wanted, views, chances, strict=True)
         }
 
     def _remembered(self, key: Key) -> Any:
@@ -205,21 +227,27 @@ class Policy(ABC):
         *,
         weight: float = 1.0,
         decision_id: str | int | None = None,
+        elapsed: float = 1.0,
     ) -> bool:
         """Learn from a closed decision; False when this id has been counted already.
 
-        `reward` in [0, 1]; `weight` > 0 counts it as so many decisions.
+        `reward` in [0, 1]; 0 < `weight` <= MAX_WEIGHT counts it as so many decisions; `elapsed`: how much of
+        a fixed half-life's unit has passed since the one before, which is one decision unless told.
         """
         index = self._index(arm)
         if not (math.isfinite(reward) and 0.0 <= reward <= 1.0):
             raise ValueError(f"a reward lies between 0 and 1, not {reward!r}")
-        if not (math.isfinite(weight) and weight > 0.0):
-            raise ValueError(f"a weight must be positive and finite, not {weight!r}")
+        if not 0.0 < weight <= MAX_WEIGHT:
+            raise ValueError(f"a weight lies between 0 and {MAX_WEIGHT:.0f}, not {weight!r}")
+        if not (math.isfinite(elapsed) and elapsed >= 0.0):
+            raise ValueError(f"what has passed is finite and not negative, not {elapsed!r}")
         name = None if decision_id is None else str(decision_id)
         if name is not None and name in self._journal:
             return False
         self._journal.append(
-            Closed(name, index, self._key(context), float(reward), float(weight), self._chosen)
+            Closed(
+                name, index, self._key(context), float(reward), float(weight), self._chosen, float(elapsed)
+            )
         )
         return True
 
@@ -244,6 +272,7 @@ class Policy(ABC):
             "options": dict(self._options),
             "arms": list(self._arms),
             "paused": [arm for arm in self._arms if arm in self._paused],
+            "removed": [arm for arm in self._arms if arm in self._removed],
             "pinned": self._pinned,
             "chosen": self._chosen,
             "random": [version, list(words), gauss],
@@ -251,17 +280,36 @@ class Policy(ABC):
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Rebuild the policy that gave this state; it continues exactly as that one would."""
-        if state.get("version") != STATE_VERSION or state.get("kind") != cls.kind:
+    def from_state(cls, state: Any) -> Self:
+        """Rebuild the policy that gave this state; it continues exactly as that one would.
+
+        Raises ValueError for whatever is no state of this kind and version.
+        """
+        if not isinstance(state, Mapping) or (state.get("version"), state.get("kind")) != (
+            STATE_VERSION,
+            cls.kind,
+        ):
             raise ValueError(f"not a state of {cls.__name__}")
+        try:
+            return cls._from_state(state)
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"a damaged state of {cls.__name__}: {error!r}") from error
+
+    @classmethod
+    def _from_state(cls, state: Mapping[str, Any]) -> Self:
         policy = cls(state["arms"], **state["options"])
-        policy._paused = set(state["paused"])
+        policy._paused, policy._removed = set(state["paused"]), set(state["removed"])
         policy._pinned = state["pinned"]
-        policy._chosen = state["chosen"]
+        named = policy._paused | policy._removed | ({policy._pinned} - {None})
+        if not named <= set(policy._arms) or policy._pinned in policy._paused:
+            raise ValueError("arms that are none")
+        policy._chosen = int(state["chosen"])
         version, words, gauss = state["random"]
         policy._random.setstate((version, tuple(words), gauss))
         policy._journal.restore(state)
+        if len(policy._beliefs.plays) != len(policy._arms):
+            raise ValueError("beliefs of other arms")
+        policy.estimates()
         return policy
 
     def _restored(self, state: Mapping[str, Any]) -> Beliefs:

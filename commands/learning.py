@@ -2,9 +2,10 @@
 simulated customers come, so that anyone can watch it learn.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import click
 
@@ -13,8 +14,11 @@ import logs
 import rehearsal
 from commands.making import COMMANDS, as_json, clock, command, print_json, refuse, settings, table
 from demo import history
-from learning import figures, log, vowpal
-from learning.figures import Report
+from learning import figures, log, policies, vowpal
+from learning.outlook import Outlook, outlook
+from learning.proof import Uplift
+from learning.rules import SteeringRefused
+from learning.shares import Share
 from models import db, reading
 from rehearsal import DRIFTS, Drift, Plan, Progress, RehearsalRefused, Result
 
@@ -33,8 +37,11 @@ def export_learning(output: IO[str], form: str) -> None:
 @command("rebuild-learning")
 def rebuild_learning() -> None:
     """Work what is learnt out of the whole log anew."""
-    if not learning.rebuild(settings(), now=clock()):
-        refuse("another process changed the state meanwhile; run it again")
+    try:
+        if not learning.rebuild(settings(), now=clock()):
+            refuse("another process changed the state meanwhile; run it again")
+    except SteeringRefused:
+        refuse("the learning is frozen and stays as it is; let it learn on first")
     db.session.commit()
     click.echo("Rebuilt.")
 
@@ -74,57 +81,86 @@ def simulate(customers: int, days: int, drift: Drift, seed: int, wants_json: boo
         def tell(progress: Progress) -> None:
             bar.update(progress.came - bar.pos)
 
+        with reading():
+            after_id = figures.last_id()
         try:
             played = rehearsal.run(plan, settings(), now=clock(), tell=tell)
         except RehearsalRefused as refused:
             refuse(str(refused))
     with reading():
-        told = figures.report(settings(), now=clock())
+        seen = Seen(
+            figures.conversions(now=clock(), after_id=after_id),
+            figures.compare(settings(), now=clock(), after_id=after_id),
+            outlook(policies.current(settings())),
+        )
     if wants_json:
-        print_json(_account(played, told))
+        print_json(_account(played, seen))
     else:
-        _print(played, told)
+        _print(played, seen)
 
 
-def _account(played: Result, told: Report) -> dict[str, Any]:
-    uplift = told.uplift
+class Seen(NamedTuple):
+    """What the desk saw of this play alone, and what it would do now."""
+
+    strategies: Mapping[str, tuple[int, Share]]
+    uplift: Uplift
+    outlook: Outlook
+
+
+def _account(played: Result, seen: Seen) -> dict[str, Any]:
+    uplift = seen.uplift
     return asdict(played) | {
         "customers_per_sec": round(played.customers / played.secs, 1),
-        "closed_decisions": told.closed,
-        "needed_decisions": told.needed,
-        "uplift": {"value": uplift.value, "low": uplift.low, "high": uplift.high},
+        "closed_decisions": uplift.closed,
+        "needed_decisions": uplift.needed,
+        "uplift": {
+            "value": uplift.value if uplift.is_enough else None,
+            "low": uplift.low,
+            "high": uplift.high,
+            "standing": uplift.standing,
+        },
         "strategies": {
-            line.arm.strategy: {
-                "decisions": line.count,
-                "closed": line.conversion.size,
-                "conversion": line.conversion.value,
-                "chance_now": line.propensity,
+            strategy: {
+                "decisions": count,
+                "closed": conversion.size,
+                "conversion": conversion.value,
+                "chance_now": seen.outlook.chances[strategy],
             }
-            for line in told.lines
+            for strategy, (count, conversion) in seen.strategies.items()
         },
     }
 
 
-def _print(played: Result, told: Report) -> None:
+def _print(played: Result, seen: Seen) -> None:
     click.echo(
         f"{played.customers} customers, {played.turns} turns, {played.sales} paid orders, {played.refunds} "
         f"refunds, {played.opt_outs} opt-outs, {played.complaints} complaints in {played.secs:.0f} s."
     )
     rows = [
         (
-            line.arm.strategy,
-            f"{played.tastes.get(line.arm.strategy, 0.0):.1%}",
-            f"{line.conversion.value:.1%} ({line.conversion.low:.1%} to {line.conversion.high:.1%})",
-            line.count,
+            strategy,
+            f"{played.tastes.get(strategy, 0.0):.1%}",
+            f"{conversion.value:.1%} ({conversion.low:.1%} to {conversion.high:.1%})",
+            count,
         )
-        for line in told.lines
+        for strategy, (count, conversion) in seen.strategies.items()
     ]
     table(rows, ("strategy", "true conversion", "seen, of closed decisions", "decisions"))
-    uplift = told.uplift
+    click.echo(_belief(seen.uplift))
+
+
+def _belief(uplift: Uplift) -> str:
+    """Say how far this play shows that it sells better than chance, as the learning page says it of all."""
+    if uplift.standing == "no_holdout":
+        return "Nobody is held out (LEARNING_HOLDOUT=0): it cannot be compared with chance."
+    if uplift.standing == "few":
+        return f"{uplift.closed} of about {uplift.needed} closed decisions needed to compare with chance."
     if uplift.low is None or uplift.high is None:
-        click.echo(f"{told.closed} of about {told.needed} closed decisions are needed to compare.")
-    else:
-        click.echo(
-            f"Against the hold-out: {uplift.value:+.1%} of conversations, between {uplift.low:+.1%} and "
-            f"{uplift.high:+.1%}."
+        return (
+            f"{uplift.holdout.size} of at least {uplift.needed_held_out} held-out closed decisions needed to "
+            "compare with chance."
         )
+    return (
+        f"Against the hold-out: {uplift.value:+.1%} of conversations, between {uplift.low:+.1%} and "
+        f"{uplift.high:+.1%}."
+    )

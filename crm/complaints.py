@@ -7,16 +7,17 @@ complaint is raised by whoever records it.
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 
 from crm import linked_words, numbered
 from crm.numbered import CUSTOMER, SYSTEM, Actor
-from models import Complaint, db
+from models import Complaint, Message, db
 from record_numbers import COMPLAINT
 
 STATUSES = ("open", "in_review", "resolved", "closed")
 OPEN_STATUSES = ("open", "in_review")
 DESCRIPTION_MAX_CHARS = 20_000
+ANGER_LASTS: Final = timedelta(hours=24)
 ANSWERED_WITHIN: Final = timedelta(hours=4)  # of working time
 NOT_SOLVED: Final = "the customer says that it is not solved"
 
@@ -63,6 +64,19 @@ def awaiting_word(conversation_id: int) -> Complaint | None:
         .order_by(Complaint.asked_at.desc(), Complaint.id.desc())
         .limit(1)
     ).first()
+
+
+def is_upset_lately(conversation_id: int, contact_id: int, *, now: datetime) -> bool:
+    """Tell whether a complaint of somebody's is open, or she was angry within a day: whoever has just cooled
+    down is not to be pressed. One read."""
+    is_open = exists().where(Complaint.contact_id == contact_id, Complaint.status.in_(OPEN_STATUSES))
+    was_angry = exists().where(
+        Message.conversation_id == conversation_id,
+        Message.direction == "in",
+        Message.sentiment == "angry",
+        Message.created_at > now - ANGER_LASTS,
+    )
+    return bool(db.session.scalar(select(or_(is_open, was_angry))))
 
 
 def accept(complaint: Complaint, *, now: datetime) -> None:

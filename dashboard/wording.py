@@ -285,6 +285,17 @@ def model_failure_words(code: str) -> str:
     return words.get(code, str(_("The model could not help this time.")))
 
 
+def strategy_word(name: str) -> str:
+    """Name a way of selling."""
+    words: Mapping[str, str] = {
+        "consultivo": _("Advising"),
+        "escassez": _("Scarcity"),
+        "emocional": _("Emotional"),
+        "racional": _("Factual"),
+    }
+    return str(words.get(name, name))
+
+
 def alert_words(kind: str, stored: str) -> str:
     """Say what an alert of this kind is about; `stored` when the kind is in no table."""
     words: Mapping[str, str] = {
@@ -318,6 +329,7 @@ def alert_words(kind: str, stored: str) -> str:
         "payment_unknown": _("Money came through a payment service for no order of ours"),
         "payment_disputed": _("A payment is disputed: answer at the payment service in time"),
         "strategy_paused": _("A way of selling was paused: too many people asked for silence after it"),
+        "learning_unreadable": _("What the selling had learnt could not be read: it was worked out anew"),
         "payment_event_failed": _("News of a payment service could not be worked on for days"),
     }
     return words.get(kind, stored)

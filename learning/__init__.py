@@ -8,7 +8,7 @@ matured, the learning page steers. Every verb flushes and none commits.
 from learning.absorbing import Absorbed, rebuild
 from learning.closing import close_decisions
 from learning.credit import credit_sale, note, reverse_sale
-from learning.episodes import Chosen, Drawn, choose_by_hand, draw, keep
+from learning.episodes import Chosen, Drawn, choose_by_hand, current_episode, draw, keep, let_choose
 from learning.rules import (
     ATTRIBUTION_WINDOW,
     CALM_STRATEGIES,
@@ -30,9 +30,11 @@ __all__ = [
     "choose_by_hand",
     "close_decisions",
     "credit_sale",
+    "current_episode",
     "draw",
     "is_held_out",
     "keep",
+    "let_choose",
     "note",
     "rebuild",
     "reverse_sale",

@@ -8,18 +8,20 @@ worked out anew.
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import exp
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
+import alerts
 from bandit import Policy
 from config import Config
 from learning import policies
-from learning.rules import EXPIRED, REFUND, SALE, STATE_ID
-from models import Arm, Decision, Integration, Outcome, PolicyState, db
+from learning.rules import EXPIRED, REFUND, SALE, STATE_ID, TAKEN_OVER, SteeringRefused
+from models import Arm, Decision, Integration, LearningChange, Message, Outcome, PolicyState, db
 from statements import changed_rows, insert_or_ignore
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,20 +32,27 @@ LEAST_WEIGHT: Final = 0.01
 USUAL_DELAY: Final = timedelta(days=1.44)
 USUAL_COUNT: Final = 20
 DELAYS_AT_MOST: Final = 500
+DAY: Final = timedelta(days=1)
 SIMULATOR: Final = "simulator"
+VALUE: Final = "value"
+MINOR: Final = 100  # minor units in one of the currency
+PEOPLE: Final = ("operator", "owner")
+UNREADABLE: Final = "learning_unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
     """What the settled state knows: the last decision, and how many decisions and outcomes were counted.
 
-    A count that has changed since tells that something was corrected.
+    A count that has changed since tells that something was corrected; another `recipe`, that another kind of
+    reward or forgetting was wished for.
     """
 
     until: datetime = BEGINNING
     last_id: int = 0
     decisions: int = 0
     outcomes: int = 0
+    recipe: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Give a dict ready for JSON."""
@@ -52,14 +61,17 @@ class Absorbed:
             "last_id": self.last_id,
             "decisions": self.decisions,
             "outcomes": self.outcomes,
+            "recipe": self.recipe,
         }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> "Absorbed":
+        """Rebuild what `to_json` gave. Raises one of `policies.UNUSABLE` for anything else."""
         if stored is None:
             return cls()
         until = datetime.fromisoformat(stored["until"])
-        return cls(until, stored["last_id"], stored["decisions"], stored["outcomes"])
+        last_id, decisions, outcomes = (int(stored[name]) for name in ("last_id", "decisions", "outcomes"))
+        return cls(until, last_id, decisions, outcomes, str(stored.get("recipe", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +85,49 @@ class Settled:
 def absorb(config: Config, *, now: datetime) -> int:
     """Expire what matured without a sale and learn from what is new. Gives how many expired. Flushes.
 
-    While frozen nothing is learnt. Idempotent.
+    While frozen nothing is learnt. What was stored and cannot be used is worked out anew, also while frozen:
+    then as of the freezing. Idempotent.
     """
     row = state_row(now=now)
-    expired = _expire(Absorbed.from_json(row.absorbed).until, now)
-    if not row.is_frozen:
-        _refresh(row, _settle(row, config, now), config, now)
+    known = _readable(row, config)
+    since = BEGINNING if known is None else known.until
+    expired = _expire(since, now)
+    note_taken_over(since, now)
+    if known is None:
+        _refresh(row, settled_anew(config, row.forgets_until_id, _as_of(row, now)), config, _as_of(row, now))
+        text = "What the selling had learnt could not be read. It was worked out anew from the log."
+        alerts.raise_alert(UNREADABLE, UNREADABLE, text, now=now)
+    elif not row.is_frozen:
+        _refresh(row, _settle(row, known, config, now), config, now)
+    elif row.settled is None:
+        _refresh(row, settled_anew(config, row.forgets_until_id, _as_of(row, now)), config, _as_of(row, now))
     return expired
 
 
 def rebuild(config: Config, *, now: datetime) -> bool:
-    """Work the state out of the whole log anew; False when another did so meanwhile. Flushes."""
+    """Work the state out of the whole log anew; False when another did so meanwhile. Flushes.
+
+    Raises SteeringRefused: is_frozen.
+    """
     row = state_row(now=now)
+    if row.is_frozen:
+        raise SteeringRefused("is_frozen")
     _expire(BEGINNING, now)
+    note_taken_over(BEGINNING, now)
     return _refresh(row, settled_anew(config, row.forgets_until_id, now), config, now)
 
 
 def settled_anew(config: Config, forgets_until_id: int, now: datetime) -> Settled:
     """Work the settled policy out of the log. Writes nothing."""
-    policy = policies.restored(config.learning_policy, None)
-    return _fed(policy, Absorbed(), forgets_until_id, now)
+    policy = policies.restored(config.learning_policy, None, policies.half_life_of(config))
+    return _fed(policy, Absorbed(recipe=recipe(config)), config, forgets_until_id, now)
+
+
+def recipe(config: Config) -> str:
+    """Name what else than the log the state follows from."""
+    reward = config.learning_reward
+    cap = f" {config.learning_value_cap}" if reward == VALUE else ""
+    return f"{config.learning_policy} {config.learning_half_life} {reward}{cap}"
 
 
 def state_row(*, now: datetime) -> PolicyState:
@@ -114,9 +149,31 @@ def is_counted() -> ColumnElement[bool]:
     return or_(Decision.is_demo.is_(False), ~is_real)
 
 
+def is_taken_over(decision_id: Any) -> ColumnElement[bool]:
+    """Tell which decisions a person's words came between, before anything was sold."""
+    took, sold = aliased(Outcome), aliased(Outcome)
+    return and_(
+        exists().where(took.decision_id == decision_id, took.kind == TAKEN_OVER).correlate_except(took),
+        ~exists().where(sold.decision_id == decision_id, sold.kind == SALE).correlate_except(sold),
+    )
+
+
+def is_drawn() -> ColumnElement[bool]:
+    """Tell which decisions say something of what was drawn: no person chose, and none took over."""
+    return and_(Decision.is_manual.is_(False), ~is_taken_over(Decision.id))
+
+
 def net_sales(decision_id: Any) -> Any:
     """Give the subquery that counts a decision's sales that were not refunded."""
     signed = case((Outcome.kind == SALE, 1), (Outcome.kind == REFUND, -1), else_=0)
+    return (
+        select(func.coalesce(func.sum(signed), 0)).where(Outcome.decision_id == decision_id).scalar_subquery()
+    )
+
+
+def net_value(decision_id: Any) -> Any:
+    """Give the subquery that adds up what a decision's sales brought, less refunds, in minor units."""
+    signed = case((Outcome.kind == SALE, Outcome.value_minor), (Outcome.kind == REFUND, -Outcome.value_minor))
     return (
         select(func.coalesce(func.sum(signed), 0)).where(Outcome.decision_id == decision_id).scalar_subquery()
     )
@@ -141,17 +198,62 @@ def _expire(since: datetime, now: datetime) -> int:
     return len(values)
 
 
-def _settle(row: PolicyState, config: Config, now: datetime) -> Settled:
+def note_taken_over(since: datetime, now: datetime) -> None:
+    """Note the episodes in which a person of the shop wrote before anything was sold: what came of them is
+    that person's. Flushes. Idempotent."""
+    has_ended = exists().where(Outcome.decision_id == Decision.id, Outcome.kind.in_((SALE, TAKEN_OVER)))
+    wrote = exists().where(
+        Message.conversation_id == Decision.conversation_id,
+        Message.sender.in_(PEOPLE),
+        Message.created_at > Decision.created_at,
+        Message.created_at < Decision.closes_at,
+        Message.created_at <= now,
+    )
+    ids = db.session.scalars(
+        select(Decision.id).where(
+            Decision.closes_at >= since,
+            Decision.created_at <= now,
+            Decision.is_manual.is_(False),
+            ~has_ended,
+            wrote,
+        )
+    ).all()
+    if ids:
+        values = {"kind": TAKEN_OVER, "order_id": 0, "value_minor": 0, "currency": "", "at": now}
+        db.session.execute(insert_or_ignore(Outcome), [values | {"decision_id": one} for one in ids])
+
+
+def _readable(row: PolicyState, config: Config) -> Absorbed | None:
+    """Give what the stored state knows; None when it, or the state itself, cannot be used."""
+    try:
+        known = Absorbed.from_json(row.absorbed)
+        for state in (row.settled, row.live):
+            # Of another recipe, an older version's too, it is worked out anew in any case.
+            if state is not None and known.recipe == recipe(config):
+                policies.restored(row.policy, state, None)
+    except policies.UNUSABLE:
+        return None
+    return known
+
+
+def _as_of(row: PolicyState, now: datetime) -> datetime:
+    """Give the moment that the state stands for: now, or when it was frozen."""
+    if not row.is_frozen:
+        return now
+    frozen = select(func.max(LearningChange.at)).where(LearningChange.action == "freeze")
+    return min(now, db.session.scalar(frozen) or now)
+
+
+def _settle(row: PolicyState, known: Absorbed, config: Config, now: datetime) -> Settled:
     """Add what is new to the settled state; start anew when what it knows is no longer so."""
-    known = Absorbed.from_json(row.absorbed)
-    is_ours = row.policy == config.learning_policy and row.settled is not None
+    is_ours = known.recipe == recipe(config) and row.settled is not None
     if not is_ours or _counted(known, row.forgets_until_id) != (known.decisions, known.outcomes):
         return settled_anew(config, row.forgets_until_id, now)
-    policy = policies.restored(config.learning_policy, row.settled)
-    return _fed(policy, known, row.forgets_until_id, now)
+    policy = policies.restored(config.learning_policy, row.settled, None)
+    return _fed(policy, known, config, row.forgets_until_id, now)
 
 
-def _fed(policy: Policy, known: Absorbed, forgets_until_id: int, now: datetime) -> Settled:
+def _fed(policy: Policy, known: Absorbed, config: Config, forgets_until_id: int, now: datetime) -> Settled:
     """Feed a policy what closed since, with the arms that came in between."""
     arrivals = deque(_later_versions(now))
     closed = db.session.execute(
@@ -159,21 +261,24 @@ def _fed(policy: Policy, known: Absorbed, forgets_until_id: int, now: datetime) 
         .where(Decision.closes_at <= now, _comes_after(known))
         .order_by(Decision.closes_at, Decision.id)
     ).all()
+    before = known.until
     for one in closed:
         while arrivals and arrivals[0].created_at < one.closes_at:
             _arrive(policy, arrivals.popleft())
-        _learn(policy, one, 1.0)
+        days = (one.closes_at - before) / DAY if before > BEGINNING else 0.0
+        _learn(policy, one, 1.0, config, days)
+        before = one.closes_at
     for arm in arrivals:
         _arrive(policy, arm)
     if closed:
-        known = Absorbed(closed[-1].closes_at, closed[-1].id)
-        known = Absorbed(known.until, known.last_id, *_counted(known, forgets_until_id))
+        known = replace(known, until=closed[-1].closes_at, last_id=closed[-1].id)
+        decisions, outcomes = _counted(known, forgets_until_id)
+        known = replace(known, decisions=decisions, outcomes=outcomes)
     return Settled(policy, known)
 
 
 def _trained(forgets_until_id: int) -> Select[Any]:
     """Select the decisions that teach: drawn by the policy, not the hold-out's, not a person's."""
-    sales = net_sales(Decision.id)
     return select(
         Decision.id,
         Decision.strategy,
@@ -181,13 +286,14 @@ def _trained(forgets_until_id: int) -> Select[Any]:
         Decision.context,
         Decision.created_at,
         Decision.closes_at,
-        sales.label("sales"),
+        net_sales(Decision.id).label("sales"),
+        net_value(Decision.id).label("value"),
     ).where(_teaches(forgets_until_id))
 
 
 def _teaches(forgets_until_id: int) -> ColumnElement[bool]:
     return and_(
-        Decision.is_manual.is_(False),
+        is_drawn(),
         Decision.is_holdout.is_(False),
         Decision.id > forgets_until_id,
         is_counted(),
@@ -223,10 +329,15 @@ def _arrive(policy: Policy, arm: Arm) -> None:
     policies.arrive(policy, arm.strategy, arm.version)
 
 
-def _learn(policy: Policy, one: Row[Any], weight: float) -> None:
+def _learn(policy: Policy, one: Row[Any], weight: float, config: Config, days: float) -> None:
+    """Tell a policy of a decision, `days` after the one before; only a half-life in days looks at them."""
     key = policies.arm_key(one.strategy, one.version)
-    if key in policy.arms:
-        policy.update(key, float(one.sales > 0), one.context, weight=weight, decision_id=one.id)
+    if key not in policy.arms:
+        return
+    reward = float(one.sales > 0)
+    if reward and config.learning_reward == VALUE:
+        reward = min(1.0, max(0.0, one.value / (config.learning_value_cap * MINOR)))
+    policy.update(key, reward, one.context, weight=weight, decision_id=one.id, elapsed=days)
 
 
 # --- open decisions -----------------------------------------------------------------------------------------
@@ -240,7 +351,7 @@ def _refresh(row: PolicyState, settled: Settled, config: Config, now: datetime) 
     for one in _open_decisions(row.forgets_until_id, now):
         weight = 1.0 if one.sales > 0 else arrived(now - one.created_at, one.closes_at - one.created_at)
         if weight >= LEAST_WEIGHT:
-            _learn(live, one, weight)
+            _learn(live, one, weight, config, 0.0)
     values = {
         "version": row.version + 1,
         "policy": config.learning_policy,

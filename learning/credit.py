@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from learning.rules import HARMS, REFUND, REFUSAL, SALE
-from models import Decision, Order, Outcome, db
+from learning.absorbing import PEOPLE
+from learning.rules import HARMS, REFUND, REFUSAL, SALE, TAKEN_OVER
+from models import Decision, Message, Order, Outcome, db
 from statements import insert_or_ignore
 
 NOTED: Final = (REFUSAL, *HARMS)
@@ -16,7 +17,8 @@ def credit_sale(order_id: int, *, now: datetime) -> int | None:
     """Credit a paid order to the decision of its conversation in whose window it was ordered. Flushes.
 
     When it was paid does not matter: a late payment corrects what was learnt meanwhile. Gives the decision's
-    id; None when no decision led to it. Idempotent.
+    id; None when no decision led to it, or a person of the shop wrote in between: then it is that person's.
+    Idempotent.
     """
     sale = _sale_of(order_id)
     if sale is not None:
@@ -25,8 +27,8 @@ def credit_sale(order_id: int, *, now: datetime) -> int | None:
     if order is None:
         return None
     ordered_at = order.placed_at or order.created_at
-    decision_id = db.session.scalar(
-        select(Decision.id)
+    decision = db.session.execute(
+        select(Decision.id, Decision.created_at, Decision.is_manual)
         .where(
             Decision.conversation_id == order.conversation_id,
             Decision.created_at <= ordered_at,
@@ -34,10 +36,14 @@ def credit_sale(order_id: int, *, now: datetime) -> int | None:
         )
         .order_by(Decision.id.desc())
         .limit(1)
-    )
-    if decision_id is not None:
-        _add(decision_id, SALE, now, order_id, order.total_minor, order.currency)
-    return decision_id
+    ).first()
+    if decision is None:
+        return None
+    if not decision.is_manual and _person_wrote(order, decision.created_at, ordered_at):
+        _add(decision.id, TAKEN_OVER, now)
+        return None
+    _add(decision.id, SALE, now, order_id, order.total_minor, order.currency)
+    return int(decision.id)
 
 
 def reverse_sale(order_id: int, *, now: datetime) -> int | None:
@@ -68,6 +74,17 @@ def note(conversation_id: int, kind: str, *, now: datetime) -> int | None:
     if decision_id is not None:
         _add(decision_id, kind, now)
     return decision_id
+
+
+def _person_wrote(order: Order, since: datetime, until: datetime) -> bool:
+    """Tell whether a person wrote to the customer before the order."""
+    wrote = select(Message.id).where(
+        Message.conversation_id == order.conversation_id,
+        Message.sender.in_(PEOPLE),
+        Message.created_at > since,
+        Message.created_at < until,
+    )
+    return db.session.scalar(wrote.limit(1)) is not None
 
 
 def _sale_of(order_id: int) -> Any | None:

@@ -14,8 +14,17 @@ from sqlalchemy import Row, exists, select
 from config import Config
 from learning import policies
 from learning.policies import Kept, Standing, Told
-from learning.rules import ATTRIBUTION_WINDOW, ENDS_EPISODE, FALLBACK, allowed_strategies, is_held_out
+from learning.rules import (
+    ATTRIBUTION_WINDOW,
+    CALM_STRATEGIES,
+    ENDS_EPISODE,
+    FALLBACK,
+    RELEASED,
+    allowed_strategies,
+    is_held_out,
+)
 from models import Decision, Outcome, db
+from statements import insert_or_ignore
 from vocabulary import STRATEGIES
 
 SEED_BITS: Final = 48
@@ -67,14 +76,15 @@ def draw(
     kept = policies.current(config)
     if kept.is_off:
         return Drawn(Chosen(FALLBACK))
+    fallback = _fallback(kept)
     allowed = allowed_strategies(facts_allow_scarcity=facts_allow_scarcity, is_upset=is_upset)
     last = _last_decision(conversation_id)
     if last is not None and _goes_on(last, kept, now):
-        strategy = last.strategy if last.strategy in allowed else FALLBACK
+        strategy = last.strategy if last.strategy in allowed else fallback
         return Drawn(Chosen(strategy, last.id, last.propensity, last.explored))
     eligible = [arm for arm in kept.arms if not arm.is_paused and arm.strategy in allowed]
     if not eligible:
-        return Drawn(Chosen(FALLBACK))
+        return Drawn(Chosen(fallback))
     is_holdout = is_held_out(contact_id, config.learning_holdout)
     told = _uniform(eligible) if is_holdout else kept.tell(eligible, context)
     seed = rng.getrandbits(SEED_BITS)
@@ -142,6 +152,24 @@ def choose_by_hand(
     return keep(Drawn(Chosen(strategy), columns))
 
 
+def current_episode(conversation_id: int, *, config: Config, now: datetime) -> Decision | None:
+    """Give the decision of a conversation's open episode, if any. Reads only."""
+    last = _last_decision(conversation_id)
+    if last is None or not _goes_on(last, policies.current(config), now):
+        return None
+    return db.session.get(Decision, last.id)
+
+
+def let_choose(conversation_id: int, *, config: Config, now: datetime) -> bool:
+    """Take a person's choice back: the next reply draws anew. False when none stands. Flushes."""
+    episode = current_episode(conversation_id, config=config, now=now)
+    if episode is None or not episode.is_manual:
+        return False
+    values = {"kind": RELEASED, "order_id": 0, "value_minor": 0, "currency": "", "at": now}
+    db.session.execute(insert_or_ignore(Outcome).values(decision_id=episode.id, **values))
+    return True
+
+
 def drawn_by(propensities: Mapping[str, float], seed: int) -> str:
     """Draw an arm: whoever has a row of the log can draw it again."""
     point = random.Random(seed).random() * sum(propensities.values())
@@ -150,6 +178,12 @@ def drawn_by(propensities: Mapping[str, float], seed: int) -> str:
         if point < 0.0:
             return strategy
     return max(propensities, key=propensities.__getitem__)
+
+
+def _fallback(kept: Kept) -> str:
+    """Give the strategy that speaks where the episode's may not: a calm one that does not rest."""
+    open_ones = [arm.strategy for arm in kept.arms if not arm.is_paused and arm.strategy in CALM_STRATEGIES]
+    return FALLBACK if FALLBACK in open_ones or not open_ones else open_ones[0]
 
 
 def _uniform(eligible: list[Standing]) -> Told:

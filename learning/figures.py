@@ -3,29 +3,26 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, floor, log10
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 
 from bandit import Logged, OffPolicyEstimate, TooFewDecisions, estimate_ips, estimate_snips
 from config import Config
-from learning import policies
-from learning.absorbing import is_counted, net_sales
+from learning import policies, proof
+from learning.absorbing import is_counted, is_drawn, is_taken_over, net_sales
+from learning.outlook import Outlook, outlook
 from learning.policies import Kept, Standing
-from learning.rules import HARMS, SALE
-from learning.segments import Money, Segment, money_uplift, of_segment, segments
-from learning.shares import Z_95, Share, difference_interval
-from models import Decision, Outcome, db
+from learning.proof import Money, Uplift
+from learning.rules import HARMS, REFUND, SALE, TAKEN_OVER
+from learning.segments import Segment, of_segment, sale_values, segments
+from learning.shares import Share
+from models import Decision, LearningChange, Outcome, db
 from vocabulary import STRATEGIES
 
-Z_80_POWER: Final = 0.84
-# A share of so few is no figure yet, only an anecdote.
-FEW: Final = 100
-USUAL_CONVERSION: Final = 0.05
 WEEKS: Final = 8
 LOGGED_AT_MOST: Final = 20_000
-STATES: Final = ("open", "matured", "sold", "matured_sold", *HARMS)
+STATES: Final = ("open", "matured", "sold", "matured_sold", TAKEN_OVER, *HARMS)
 GROUPS: Final = ("drawn", "policy", "holdout", "manual")
 
 
@@ -46,32 +43,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Uplift:
-    """How much better the policy sells than chance, in shares; `low` and `high` are None with too little
-    data.
-    """
-
-    policy: Share
-    holdout: Share
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def value(self) -> float:
-        return self.policy.value - self.holdout.value
-
-    @property
-    def more_sales(self) -> float:
-        """How many sales more than by chance the policy brought."""
-        return self.value * self.policy.size
-
-
-@dataclass(frozen=True, slots=True)
 class Week:
     """How often each strategy was drawn in a week."""
 
     starts_at: datetime
     counts: dict[str, int]
+    back: int  # how many weeks ago it began
 
     @property
     def total(self) -> int:
@@ -80,22 +57,19 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that the page shows."""
+    """Everything that the page shows. `uplift` and `money` count from where learning began anew."""
 
     kept: Kept
     lines: tuple[Line, ...]
     uplift: Uplift
-    needed: int
-    exploration: float
+    outlook: Outlook
     weeks: tuple[Week, ...]
     sums: tuple[tuple[str, int], ...]  # what was sold, by currency, in minor units
     manual: int
+    taken_over: int  # by a person, before anything was sold
     segments: tuple[Segment, ...] = ()
     money: Money | None = None  # None with too little data
-
-    @property
-    def closed(self) -> int:
-        return self.uplift.policy.size + self.uplift.holdout.size
+    forgotten: LearningChange | None = None  # who let it be forgotten, and when
 
     @property
     def is_empty(self) -> bool:
@@ -105,67 +79,70 @@ class Report:
 def report(config: Config, *, now: datetime) -> Report:
     """Count everything that the page shows."""
     kept = policies.current(config)
-    rows = _counts(now)
-    eligible = [arm for arm in kept.arms if not arm.is_paused]
-    told = kept.tell(eligible, {}).propensities if eligible else {}
-    believed = kept.believe()
-    logged, harms = _logged(now), _harms()
+    rows, logged, harms, ahead = _counts(now), _logged(now), _harms(), outlook(kept)
     lines = tuple(
         Line(
             arm=arm,
             **_line_counts(arm.strategy, rows),
             harms={kind: harms.get((arm.strategy, kind), 0) for kind in HARMS},
-            propensity=told.get(arm.strategy),
-            best_chance=believed[arm.strategy].best_chance,
+            propensity=None if arm.is_paused else ahead.chances[arm.strategy],
+            best_chance=ahead.best_chances[arm.strategy],
             if_always=_if_always(estimate_snips, logged, arm.strategy),
             if_always_plain=_if_always(estimate_ips, logged, arm.strategy),
         )
         for arm in kept.arms
     )
-    uplift = _uplift(_conversion(rows, is_holdout=False), _conversion(rows, is_holdout=True))
+    told = compare(config, now=now, after_id=kept.forgets_until_id)
     return Report(
         kept,
         lines,
-        uplift,
-        needed_decisions(uplift, config.learning_holdout),
-        1.0 - max(told.values(), default=1.0),
+        told,
+        ahead,
         _weeks(now),
         _sums(),
         sum(row.count for row in rows if row.is_manual),
+        sum(row.count - int(row.open) - int(row.matured) for row in rows if not row.is_manual),
         segments(now),
-        None if uplift.low is None else money_uplift(now, uplift.policy.size, uplift.holdout.size),
+        proof.money(told, sale_values(now, kept.forgets_until_id)),
+        _forgotten() if kept.forgets_until_id else None,
     )
 
 
-def needed_decisions(uplift: Uplift, holdout: float) -> int:
-    """Give how many closed decisions show a policy that sells twice as often as chance, in round figures.
+def compare(config: Config, *, now: datetime, after_id: int = 0) -> Uplift:
+    """Compare what closed of the decisions after one, chosen by the policy and held out."""
+    rows = _counts(now, after_id)
+    sides = (_conversion(rows, is_holdout=False), _conversion(rows, is_holdout=True))
+    return proof.uplift(*sides, config.learning_holdout)
 
-    Two shares, 95 % sure, 80 % power; what chance sells is taken from the counts, at first as 5 %.
-    """
-    share = min(max(holdout, 0.01), 0.99)
-    hits, size = uplift.holdout.hits, uplift.holdout.size
-    base = min(0.3, (hits + FEW * USUAL_CONVERSION) / (size + FEW))
-    better = 2 * base
-    spread = better * (1 - better) / (1 - share) + base * (1 - base) / share
-    needed = (Z_95 + Z_80_POWER) ** 2 * spread / base**2
-    needed = max(needed, FEW / min(share, 1 - share))
-    grain = int(10 ** floor(log10(needed)))
-    return ceil(needed / grain) * grain
+
+def conversions(*, now: datetime, after_id: int = 0) -> dict[str, tuple[int, Share]]:
+    """Give by strategy how many decisions were drawn after one, and what the closed of them sold."""
+    rows = _counts(now, after_id)
+    counted = {strategy: _line_counts(strategy, rows) for strategy in STRATEGIES}
+    return {strategy: (one["count"], one["conversion"]) for strategy, one in counted.items()}
+
+
+def last_id() -> int:
+    """Give the newest decision's id; 0 when there is none."""
+    return db.session.scalar(select(func.max(Decision.id))) or 0
 
 
 # --- counting -----------------------------------------------------------------------------------------------
 
 
-def _counts(now: datetime) -> Sequence[Any]:
-    """Count decisions by strategy and group; `sold` are those with a sale that was not refunded."""
+def _counts(now: datetime, after_id: int = 0) -> Sequence[Any]:
+    """Count decisions by strategy and group; `sold` are those with a sale that was not refunded, `matured`
+    and `open` leave out what a person took over."""
+    is_taken, has_closed = is_taken_over(Decision.id), Decision.closes_at <= now
     of_decision = (
         select(
             Decision.strategy,
             Decision.is_holdout,
             Decision.is_manual,
-            case((Decision.closes_at <= now, 1), else_=0).label("matured"),
+            case((and_(has_closed, ~is_taken), 1), else_=0).label("matured"),
+            case((and_(~has_closed, ~is_taken), 1), else_=0).label("open"),
             case((net_sales(Decision.id) > 0, 1), else_=0).label("sold"),
-        ).where(is_counted())
+        ).where(is_counted(), Decision.id > after_id)
     ).subquery()
     per = (of_decision.c.strategy, of_decision.c.is_holdout, of_decision.c.is_manual)
     return db.session.execute(
@@ -173,6 +150,7 @@ def _counts(now: datetime) -> Sequence[Any]:
             *per,
             func.count().label("count"),
             func.sum(of_decision.c.matured).label("matured"),
+            func.sum(of_decision.c.open).label("open"),
             func.sum(of_decision.c.sold).label("sold"),
             func.sum(of_decision.c.sold * of_decision.c.matured).label("matured_sold"),
         ).group_by(*per)
@@ -189,12 +167,17 @@ def _harms() -> dict[tuple[str, str], int]:
     return {(strategy, kind): count for strategy, kind, count in rows}
 
 
+def _forgotten() -> LearningChange | None:
+    query = select(LearningChange).where(LearningChange.action == "reset")
+    return db.session.scalars(query.order_by(LearningChange.id.desc()).limit(1)).first()
+
+
 def _line_counts(strategy: str, rows: Sequence[Any]) -> dict[str, Any]:
     mine = [row for row in rows if row.strategy == strategy and not row.is_manual]
     count, matured = sum(row.count for row in mine), sum(int(row.matured) for row in mine)
     return {
         "count": count,
-        "open": count - matured,
+        "open": sum(int(row.open) for row in mine),
         "conversion": Share(sum(int(row.matured_sold) for row in mine), matured),
         "sold": sum(int(row.sold) for row in mine),
     }
@@ -205,33 +188,41 @@ def _conversion(rows: Sequence[Any], *, is_holdout: bool) -> Share:
     return Share(sum(int(row.matured_sold) for row in mine), sum(int(row.matured) for row in mine))
 
 
-def _uplift(policy: Share, holdout: Share) -> Uplift:
-    if min(policy.size, holdout.size) < FEW:
-        return Uplift(policy, holdout)
-    return Uplift(policy, holdout, *difference_interval(policy, holdout))
+class _Row(NamedTuple):
+    """A matured decision that was drawn, and what could have been drawn instead."""
+
+    logged: Logged
+    possible: frozenset[str]
 
 
-def _logged(now: datetime) -> list[Logged]:
+def _logged(now: datetime) -> list[_Row]:
     """Give the newest matured decisions that were drawn, as the off-policy estimates want them."""
     rows = db.session.execute(
-        select(Decision.strategy, Decision.propensity, net_sales(Decision.id).label("sales"))
-        .where(
-            Decision.closes_at <= now,
-            Decision.is_manual.is_(False),
-            Decision.propensity > 0.0,
-            is_counted(),
+        select(
+            Decision.strategy,
+            Decision.propensity,
+            Decision.propensities,
+            net_sales(Decision.id).label("sales"),
         )
+        .where(Decision.closes_at <= now, is_drawn(), Decision.propensity > 0.0, is_counted())
         .order_by(Decision.closes_at.desc())
         .limit(LOGGED_AT_MOST)
     )
-    return [Logged(row.propensity, row.strategy, float(row.sales > 0)) for row in rows]
+    return [
+        _Row(
+            Logged(row.propensity, row.strategy, float(row.sales > 0)),
+            frozenset(name for name, share in row.propensities.items() if share > 0.0),
+        )
+        for row in rows
+    ]
 
 
 def _if_always(
-    estimate: Callable[[list[Logged], str], OffPolicyEstimate], logged: list[Logged], strategy: str
+    estimate: Callable[[list[Logged], str], OffPolicyEstimate], logged: list[_Row], strategy: str
 ) -> OffPolicyEstimate | None:
+    """Estimate over those whom it could have met: where it was paused or not allowed, nothing is known."""
     try:
-        return estimate(logged, strategy)
+        return estimate([row.logged for row in logged if strategy in row.possible], strategy)
     except TooFewDecisions:
         return None
 
@@ -239,12 +230,10 @@ def _if_always(
 def _weeks(now: datetime) -> tuple[Week, ...]:
     weeks = []
     for back in range(WEEKS, 0, -1):
-        start = now - timedelta(weeks=back)
         rows = db.session.execute(
             select(Decision.strategy, func.count(Decision.id).label("drawn"))
             .where(
-                Decision.created_at > start,
-                Decision.created_at <= start + timedelta(weeks=1),
+                _in_week(back, now),
                 Decision.is_manual.is_(False),
                 Decision.is_holdout.is_(False),
                 is_counted(),
@@ -252,8 +241,13 @@ def _weeks(now: datetime) -> tuple[Week, ...]:
             .group_by(Decision.strategy)
         )
         counts = dict.fromkeys(STRATEGIES, 0) | {row.strategy: row.drawn for row in rows}
-        weeks.append(Week(start, counts))
+        weeks.append(Week(now - timedelta(weeks=back), counts, back))
     return tuple(weeks)
+
+
+def _in_week(back: int, now: datetime) -> ColumnElement[bool]:
+    start = now - timedelta(weeks=back)
+    return and_(Decision.created_at > start, Decision.created_at <= start + timedelta(weeks=1))
 
 
 def _sums() -> tuple[tuple[str, int], ...]:
@@ -261,7 +255,7 @@ def _sums() -> tuple[tuple[str, int], ...]:
     rows = db.session.execute(
         select(Outcome.currency, func.sum(signed))
         .join(Decision, Decision.id == Outcome.decision_id)
-        .where(Outcome.order_id > 0, is_counted())
+        .where(Outcome.order_id > 0, Outcome.kind.in_((SALE, REFUND)), is_counted())
         .group_by(Outcome.currency)
         .order_by(Outcome.currency)
     )
@@ -279,6 +273,8 @@ class Wanted:
     state: str = ""
     group: str = ""
     segment: str = ""
+    after: int = 0  # a decision's id: only newer ones
+    week: int = 0  # so many weeks back from now, 1 the last one; 0 any
 
 
 def list_decisions(wanted: Wanted, *, now: datetime, before: int | None, limit: int) -> Sequence[Decision]:
@@ -287,6 +283,10 @@ def list_decisions(wanted: Wanted, *, now: datetime, before: int | None, limit: 
     conditions = [_of_state(wanted.state, now), _of_group(wanted.group), of_segment(wanted.segment)]
     if wanted.strategy:
         conditions.append(Decision.strategy == wanted.strategy)
+    if wanted.after:
+        conditions.append(Decision.id > wanted.after)
+    if wanted.week:
+        conditions.append(_in_week(wanted.week, now))
     if before is not None:
         conditions.append(Decision.id < before)
     return db.session.scalars(query.where(*(one for one in conditions if one is not None))).all()
@@ -304,10 +304,13 @@ def outcomes_of(decision_ids: Sequence[int]) -> dict[int, list[Outcome]]:
 
 
 def _of_state(state: str, now: datetime) -> ColumnElement[bool] | None:
+    is_taken = is_taken_over(Decision.id)
     if state == "open":
-        return Decision.closes_at > now
+        return and_(Decision.closes_at > now, ~is_taken)
     if state == "matured":
-        return Decision.closes_at <= now
+        return and_(Decision.closes_at <= now, ~is_taken)
+    if state == "taken_over":
+        return is_taken
     if state in ("sold", "matured_sold"):
         has_sold: ColumnElement[bool] = net_sales(Decision.id) > 0
         return has_sold if state == "sold" else and_(has_sold, Decision.closes_at <= now)

@@ -1,18 +1,21 @@
 """The policy as it stands: its row, its arms, and the propensities that it gives. Reads only.
 
-A turn costs one indexed read: what was loaded is kept by each process until the row's stamp moves.
+A turn costs one indexed read: what was loaded is kept by each process until the row's stamp moves. A stored
+state that cannot be used stops no reply: a policy that knows nothing answers until it was worked out anew.
 """
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from math import isfinite
+from typing import Any, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
+import structlog
 from sqlalchemy import Engine, select
 
-from bandit import EpsilonGreedy, Estimate, Policy, ThompsonSampling, Uniform
+from bandit import EpsilonGreedy, Estimate, HalfLife, Policy, ThompsonSampling, Uniform
 from config import Config
 from learning.rules import STATE_ID
 from models import Arm, PolicyState, db
@@ -26,12 +29,13 @@ CLASSES: Final[Mapping[str, type[Policy]]] = {
     "thompson": ThompsonSampling,
     "uniform": Uniform,
 }
-MAKERS: Final[Mapping[str, Callable[[Sequence[str]], Policy]]] = {
-    "epsilon_greedy": lambda arms: EpsilonGreedy(arms, journal_limit=JOURNAL_LIMIT, seed=0),
-    "literal": lambda arms: EpsilonGreedy(arms, mode="literal", journal_limit=JOURNAL_LIMIT, seed=0),
-    "thompson": lambda arms: ThompsonSampling(arms, journal_limit=JOURNAL_LIMIT, seed=0),
-    "uniform": lambda arms: Uniform(arms, journal_limit=JOURNAL_LIMIT, seed=0),
-}
+MORE_OPTIONS: Final[Mapping[str, dict[str, Any]]] = {"literal": {"mode": "literal"}}
+# What a stored state raises that another version wrote, or that somebody damaged.
+UNUSABLE: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+NEARLY_ONE: Final = 1e-6
+
+log = structlog.get_logger()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Standing:
     is_paused: bool = False
     is_pinned: bool = False
     reason: str = ""
+    changed_at: datetime | None = None  # when somebody last decided about it; None: never
 
     @property
     def key(self) -> str:
@@ -67,7 +72,9 @@ class Kept:
     is_frozen: bool = False
     updated_at: datetime | None = None
     arms: tuple[Standing, ...] = ()
-    state: Mapping[str, Any] | None = None
+    state: Any = None  # as it was stored: maybe no state at all
+    half_life: HalfLife = "adaptive"
+    forgets_until_id: int = 0
     _ready: dict[frozenset[str], Policy] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -77,28 +84,45 @@ class Kept:
         if pinned is not None:
             return Told({arm.strategy: float(arm is pinned) for arm in eligible}, None)
         with self._lock:
-            policy = self._policy(eligible)
-            given = policy.choose(context).propensities
-            epsilon = policy.epsilon if isinstance(policy, EpsilonGreedy) else None
-        return Told({arm.strategy: given[arm.key] for arm in eligible}, epsilon)
+            told = self._ask(eligible, lambda policy: _told(policy, context))
+        return Told({arm.strategy: told.propensities[arm.key] for arm in eligible}, told.epsilon)
 
-    def believe(self) -> dict[str, Estimate]:
-        """Give what is believed of each strategy, whatever the context."""
+    def believe(self, context: Mapping[str, str]) -> dict[str, Estimate]:
+        """Give what is believed of each strategy's newest version in a context, paused ones too."""
+        keys = [arm.key for arm in self.arms]
         with self._lock:
-            estimates = self._policy(self.arms).estimates()
+            estimates = self._ask(self.arms, lambda policy: policy.estimates(context, among=keys))
         return {arm.strategy: estimates[arm.key] for arm in self.arms}
 
-    def _policy(self, eligible: Sequence[Standing]) -> Policy:
+    def _ask(self, eligible: Sequence[Standing], question: Callable[[Policy], T]) -> T:
         keys = frozenset(arm.key for arm in eligible)
-        if keys not in self._ready:
-            policy = restored(self.name, self.state)
-            for arm in self.arms:
-                arrive(policy, arm.strategy, arm.version)
-            for key in policy.arms:
-                if key not in keys:
-                    policy.pause(key)
-            self._ready[keys] = policy
-        return self._ready[keys]
+        try:
+            if keys not in self._ready:
+                self._ready[keys] = self._policy(keys, self.state)
+            return question(self._ready[keys])
+        except UNUSABLE as error:
+            log.warning("learning_state_unusable", error=type(error).__name__)
+            self._ready[keys] = self._policy(keys, None)
+            return question(self._ready[keys])
+
+    def _policy(self, keys: frozenset[str], state: Any) -> Policy:
+        policy = restored(self.name, state, self.half_life)
+        for arm in self.arms:
+            arrive(policy, arm.strategy, arm.version)
+        for key in policy.arms:
+            if key not in keys:
+                policy.pause(key)
+        return policy
+
+
+def _told(policy: Policy, context: Mapping[str, str]) -> Told:
+    given = policy.choose(context).propensities
+    if not (all(map(isfinite, given.values())) and abs(sum(given.values()) - 1.0) < NEARLY_ONE):
+        raise ValueError("propensities that are none")
+    return Told(
+        {str(key): share for key, share in given.items()},
+        policy.epsilon if isinstance(policy, EpsilonGreedy) else None,
+    )
 
 
 _known: WeakKeyDictionary[Engine, Kept] = WeakKeyDictionary()
@@ -112,19 +136,47 @@ def current(config: Config) -> Kept:
     stamp = None if found is None else tuple(found)
     kept = _known.get(db.engine)
     if kept is None or kept.stamp != stamp or kept.name != config.learning_policy:
-        kept = _known[db.engine] = _load(config.learning_policy, stamp)
+        kept = _known[db.engine] = _load(config, stamp)
     return kept
 
 
-def _load(name: str, stamp: tuple[Any, ...] | None) -> Kept:
+def _load(config: Config, stamp: tuple[Any, ...] | None) -> Kept:
     row = db.session.scalars(
         select(PolicyState).where(PolicyState.id == STATE_ID).execution_options(populate_existing=True)
     ).first()
+    name, half_life = config.learning_policy, half_life_of(config)
     if row is None:
-        return Kept(name, stamp, arms=standings())
-    # A state of another kind of policy says nothing to this one; the next absorption makes its own.
-    state = row.live if row.policy == name else None
-    return Kept(name, stamp, row.version, row.is_off, row.is_frozen, row.updated_at, standings(), state=state)
+        return Kept(name, stamp, arms=standings(), half_life=half_life)
+    return Kept(
+        name,
+        stamp,
+        row.version,
+        row.is_off,
+        row.is_frozen,
+        row.updated_at,
+        standings(),
+        # A state of another kind of policy says nothing to this one; the next absorption makes its own.
+        stored(lambda: row.live) if row.policy == name else None,
+        half_life,
+        row.forgets_until_id,
+    )
+
+
+def stored(read: Callable[[], Any]) -> Any:
+    """Read a stored state; what is not even JSON is given as an empty one, which no policy takes for its
+    own."""
+    try:
+        return read()
+    except ValueError:
+        return {}
+
+
+def half_life_of(config: Config) -> HalfLife:
+    """Give after how many days half of what was learnt is forgotten, as policies know it."""
+    days = config.learning_half_life
+    if days == "adaptive":
+        return "adaptive"
+    return None if days == "off" else float(days)
 
 
 def standings() -> tuple[Standing, ...]:
@@ -134,7 +186,7 @@ def standings() -> tuple[Standing, ...]:
     ).all()
     newest = {row.strategy: row for row in rows}
     return tuple(
-        Standing(name, row.version, row.is_paused, row.is_pinned, row.reason)
+        Standing(name, row.version, row.is_paused, row.is_pinned, row.reason, row.changed_at)
         if (row := newest.get(name))
         else Standing(name)
         for name in STRATEGIES
@@ -146,11 +198,14 @@ def arm_key(strategy: str, version: int) -> str:
     return f"{strategy}.{version}"
 
 
-def restored(name: str, state: Mapping[str, Any] | None) -> Policy:
-    """Give the policy of this state, or one that knows nothing yet."""
+def restored(name: str, state: Any, half_life: HalfLife) -> Policy:
+    """Give the policy of this state, or one that knows nothing yet. Raises ValueError for what is no state
+    of its kind."""
     if state is not None:
         return CLASSES[name].from_state(state)
-    return MAKERS[name]([arm_key(strategy, 1) for strategy in STRATEGIES])
+    arms = [arm_key(strategy, 1) for strategy in STRATEGIES]
+    more: dict[str, Any] = {"half_life": half_life, "journal_limit": JOURNAL_LIMIT, "seed": 0}
+    return CLASSES[name](arms, **more, **MORE_OPTIONS.get(name, {}))
 
 
 def arrive(policy: Policy, strategy: str, version: int) -> None:

@@ -22,8 +22,12 @@ SALE: Final = "sale"
 REFUND: Final = "refund"
 EXPIRED: Final = "expired"
 REFUSAL: Final = "refusal"
+# A person of the shop wrote before anything was ordered: what comes now is neither merit nor fault.
+TAKEN_OVER: Final = "taken_over"
+# Somebody who had chosen a strategy by hand lets the desk choose again.
+RELEASED: Final = "released"
 HARMS: Final = ("opt_out", "complaint", "hand_over")
-ENDS_EPISODE: Final = (SALE, REFUSAL, "opt_out")
+ENDS_EPISODE: Final = (SALE, REFUSAL, TAKEN_OVER, RELEASED, "opt_out")
 
 HOLDOUT_GRAIN: Final = 10_000
 STATE_ID: Final = 1

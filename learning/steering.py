@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 
 from learning.absorbing import state_row
 from learning.policies import standings
-from learning.rules import STATE_ID, SteeringRefused
+from learning.rules import CALM_STRATEGIES, STATE_ID, SteeringRefused
 from models import Arm, Decision, LearningChange, PolicyState, db
 from statements import changed_rows, insert_or_ignore
 from vocabulary import STRATEGIES
@@ -24,7 +24,9 @@ SWITCHES: Final[Mapping[str, Mapping[str, bool]]] = {
     "switch_off": {"is_off": True},
     "switch_on": {"is_off": False},
 }
-OF_ALL: Final = (*SWITCHES, "reset")
+OF_ALL: Final = (*SWITCHES, "reset", "remember")
+# How the reason begins that the desk itself gives.
+BY_ITSELF: Final = "opt_outs"
 
 
 def steer(
@@ -32,8 +34,8 @@ def steer(
 ) -> LearningChange:
     """Do what an admin decided, and keep who, when and why. Flushes.
 
-    Raises SteeringRefused: unknown_action, unknown_strategy, no_reason, last_arm (someone must sell),
-    is_paused (cannot be pinned).
+    Raises SteeringRefused: unknown_action, unknown_strategy, no_reason, last_arm (someone must sell, also to
+    who is upset), is_paused (cannot be pinned), done (it is so already).
     """
     reason = " ".join(reason.replace("\x00", "").split())[:REASON_MAX_CHARS]
     if action not in OF_AN_ARM + OF_ALL:
@@ -45,7 +47,7 @@ def steer(
         _change_arm(action, strategy, reason, now)
     else:
         strategy = ""
-        _change_all(action)
+        _change_all(action, row)
     change = LearningChange(action=action, strategy=strategy, reason=reason, operator_id=operator_id, at=now)
     db.session.add(change)
     # The new version makes every process read arms and row again.
@@ -61,11 +63,39 @@ def list_changes(limit: int) -> Sequence[LearningChange]:
     return db.session.scalars(select(LearningChange).order_by(LearningChange.id.desc()).limit(limit)).all()
 
 
-def _change_all(action: str) -> None:
+def is_needed(strategy: str) -> bool:
+    """Tell whether a strategy cannot rest: one must be left that may be used without any fact and with
+    people who are upset."""
+    return all(
+        arm.is_paused or arm.strategy == strategy for arm in standings() if arm.strategy in CALM_STRATEGIES
+    )
+
+
+def opt_outs_reason(mine: int, left: int, expected: float) -> str:
+    """Write down why the desk itself paused an arm; pages say it in their own language."""
+    return f"{BY_ITSELF} {mine} {left} {expected:.1f}"
+
+
+def told_opt_outs(reason: str) -> tuple[int, int, float] | None:
+    """Read what `opt_outs_reason` wrote; None for a person's own words."""
+    word, *figures = reason.split(" ")
+    try:
+        mine, left, expected = figures
+        return (int(mine), int(left), float(expected)) if word == BY_ITSELF else None
+    except ValueError:
+        return None
+
+
+def _change_all(action: str, row: PolicyState) -> None:
     values: dict[str, Any] = dict(SWITCHES.get(action, {}))
-    if action == "reset":
+    if all(getattr(row, name) == value for name, value in values.items()) and values:
+        raise SteeringRefused("done")
+    if action in ("reset", "remember"):
         last_id = db.session.scalar(select(func.max(Decision.id))) or 0
-        values = {"settled": None, "live": None, "absorbed": None, "forgets_until_id": last_id}
+        forgets_until_id = last_id if action == "reset" else 0
+        if forgets_until_id == row.forgets_until_id:
+            raise SteeringRefused("done")
+        values = {"settled": None, "live": None, "absorbed": None, "forgets_until_id": forgets_until_id}
     changed_rows(update(PolicyState).where(PolicyState.id == STATE_ID).values(**values))
 
 
@@ -74,23 +104,30 @@ def _change_arm(action: str, strategy: str, reason: str, now: datetime) -> None:
         raise SteeringRefused("unknown_strategy")
     standing = next(arm for arm in standings() if arm.strategy == strategy)
     if action == "renew":
-        db.session.add(Arm(strategy=strategy, version=standing.version + 1, reason=reason, **_both(now)))
+        # The new version stands as the old one stood: what rests is not woken by a changed prompt.
+        stands = {"is_paused": standing.is_paused, "is_pinned": standing.is_pinned}
+        db.session.add(
+            Arm(strategy=strategy, version=standing.version + 1, reason=reason, **stands, **_both(now))
+        )
+        changed_rows(
+            update(Arm)
+            .where(Arm.strategy == strategy, Arm.version == standing.version)
+            .values(is_pinned=False)
+        )
         db.session.flush()
         return
     arm = _row_of(strategy, standing.version, now)
-    if action == "pause":
-        if all(other.is_paused or other.strategy == strategy for other in standings()):
-            raise SteeringRefused("last_arm")
-        arm.is_paused, arm.is_pinned = True, False
-    elif action == "resume":
-        arm.is_paused = False
-    elif action == "pin":
-        if arm.is_paused:
-            raise SteeringRefused("is_paused")
+    wanted = {"pause": (True, False), "resume": (False, arm.is_pinned)}
+    wanted |= {"pin": (False, True), "unpin": (arm.is_paused, False)}
+    if action == "pin" and arm.is_paused:
+        raise SteeringRefused("is_paused")
+    if wanted[action] == (arm.is_paused, arm.is_pinned):
+        raise SteeringRefused("done")
+    if action == "pause" and is_needed(strategy):
+        raise SteeringRefused("last_arm")
+    if action == "pin":
         changed_rows(update(Arm).where(Arm.is_pinned).values(is_pinned=False))
-        arm.is_pinned = True
-    else:
-        arm.is_pinned = False
+    arm.is_paused, arm.is_pinned = wanted[action]
     arm.reason, arm.changed_at = reason, now
     db.session.flush()
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from learning.absorbing import is_counted, net_sales
+from learning.absorbing import is_counted, is_drawn, net_sales
 from models import Decision, db
 
 ROWS_PER_READ: Final = 500
@@ -40,7 +40,7 @@ def vw_lines(*, now: datetime) -> Iterator[str]:
             .where(
                 Decision.id > last_id,
                 Decision.closes_at <= now,
-                Decision.is_manual.is_(False),
+                is_drawn(),
                 Decision.propensity > 0.0,
                 is_counted(),
             )

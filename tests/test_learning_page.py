@@ -5,16 +5,19 @@ import random
 import re
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 import learning
 import rehearsal
 from dashboard.languages import HTML_LANGUAGES
 from learning import policies
 from models import (
+    Alert,
     Conversation,
     Decision,
     Integration,
@@ -109,10 +112,11 @@ def test_agents_may_not_open_it(app: Flask, admin: FlaskClient) -> None:
 
 def test_the_first_sentence_says_how_far_it_may_be_believed(admin: FlaskClient, filled: int) -> None:
     text = get(admin, PAGE).text
-    assert re.search(r'class="belief">Faltam dados: 20 de cerca de [23]\.000 conversas encerradas', text)
-    assert "ainda não há dados" in text
+    assert re.search(r'class="belief">Cedo demais para dizer: 20 de cerca de [23]\.\d00 conversas', text)
+    assert "cedo demais para dizer</dd>" in text
+    assert "vendas a mais" not in text
     post(admin, "/language", "/account", language="en")
-    assert re.search(r"20 of about [23],000 closed conversations are needed", get(admin, PAGE).text)
+    assert re.search(r"Too early to say: 20 of about [23],\d00 closed conversations", get(admin, PAGE).text)
 
 
 def test_every_number_leads_to_as_many_conversations(admin: FlaskClient, filled: int) -> None:
@@ -159,12 +163,15 @@ def test_steering_needs_a_reason_and_keeps_who_when_and_why(app: Flask, admin: F
     [
         ("freeze", "Congelado"),
         ("switch_off", "Desligado: todos"),
-        ("reset", "Esquecer tudo"),
+        ("reset", "foi esquecido. A comparação conta desde então"),
         ("pin", "sempre usada"),
     ],
 )
 def test_each_button_shows_what_it_did(admin: FlaskClient, filled: int, action: str, said: str) -> None:
-    post(admin, f"{PAGE}/steer", PAGE, action=action, strategy="racional", reason="teste")
+    form = {"action": action, "strategy": "racional", "reason": "teste"}
+    if action == "reset":
+        assert post(admin, f"{PAGE}/steer", PAGE, **form).status_code == 422  # it must be meant
+    post(admin, f"{PAGE}/steer", PAGE, **form, is_meant="1")
     assert said in get(admin, PAGE).text.split("</h1>")[1]
 
 
@@ -266,3 +273,74 @@ def test_agents_let_nobody_come(app: Flask, admin: FlaskClient) -> None:
     agent = app.test_client()
     sign_in(agent, AGENT_EMAIL)
     assert post(agent, f"{PAGE}/rehearse", "/account", customers="3", days="5").status_code == 403
+
+
+def test_what_was_forgotten_can_be_remembered(app: Flask, admin: FlaskClient, filled: int) -> None:
+    form = {"reason": "teste", "is_meant": "1"}
+    post(admin, f"{PAGE}/steer", PAGE, action="reset", **form)
+    assert "0 de cerca de" in get(admin, PAGE).text
+    assert "Lembrar tudo" in get(admin, PAGE).text
+    post(admin, f"{PAGE}/steer", PAGE, action="remember", **form)
+    assert "20 de cerca de" in get(admin, PAGE).text
+    assert post(admin, f"{PAGE}/steer", PAGE, action="remember", **form).status_code == 422  # it is so
+    with app.app_context():
+        actions = db.session.query(LearningChange.action).order_by(LearningChange.id).all()
+        assert [action for (action,) in actions] == ["reset", "remember"]
+
+
+@pytest.mark.parametrize(
+    "stored", ['{"version": 99}', "[1, 2]", '"a text"', "not even JSON", '{"version": 2, "kind": "uniform"}']
+)
+def test_a_stored_state_that_cannot_be_read_stops_nothing_and_heals(
+    app: Flask, admin: FlaskClient, filled: int, stored: str
+) -> None:
+    config = app.config["BALCAO"]
+    with app.app_context():
+        good = db.session.query(PolicyState).one().settled
+        db.session.execute(
+            text("UPDATE policy_states SET settled = :s, live = :s, absorbed = :s, version = version + 1"),
+            {"s": stored},
+        )
+        db.session.commit()
+    assert get(admin, PAGE).status_code == 200
+    with app.app_context():
+        thread = db.session.query(Conversation).first()
+        assert thread is not None
+        facts: dict[str, Any] = {"context": {}, "facts_allow_scarcity": True, "is_upset": False}
+        now = utc_now() + timedelta(days=30)
+        drawn = learning.draw(
+            thread.id, thread.contact_id, config=config, now=now, rng=random.Random(1), **facts
+        )
+        assert drawn.columns is not None
+        assert sum(drawn.columns["propensities"].values()) == pytest.approx(1.0)
+        db.session.rollback()
+        learning.close_decisions(config, now=utc_now())
+        db.session.commit()
+        row = db.session.query(PolicyState).populate_existing().one()
+        assert row.settled == good
+        assert [one.kind for one in db.session.query(Alert)] == ["learning_unreadable"]
+        learning.close_decisions(config, now=utc_now())
+        assert db.session.query(Alert).one().times == 1
+
+
+def test_a_person_chooses_the_way_of_selling_and_takes_it_back(
+    app: Flask, admin: FlaskClient, filled: int
+) -> None:
+    with app.app_context():
+        thread_id = db.session.query(Conversation.id).order_by(Conversation.id).limit(1).scalar()
+    page, door = f"/inbox/{thread_id}", f"/inbox/{thread_id}/strategy"
+    assert "Jeito de vender" in get(admin, page).text
+    for _twice in range(2):
+        assert post(admin, door, page, strategy="emocional").status_code == 303
+    assert "Agora: Emocional, escolhida por uma pessoa." in get(admin, page).text
+    with app.app_context():
+        newest = db.session.query(Decision).order_by(Decision.id.desc()).first()
+        assert newest is not None
+        assert (newest.conversation_id, newest.strategy, newest.is_manual) == (thread_id, "emocional", True)
+        assert newest.propensity is None
+        assert db.session.query(Decision).count() == 32
+    assert post(admin, door, page, strategy="").status_code == 303
+    assert "na próxima resposta de venda" in get(admin, page).text
+    assert post(admin, door, page, strategy="agressivo").status_code == 422
+    assert post(admin, "/inbox/999999/strategy", page, strategy="racional").status_code == 404
+    assert admin.post(door, data={"strategy": "racional"}).status_code == 400  # without the token
