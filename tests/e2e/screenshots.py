@@ -56,7 +56,9 @@ def say(page: Page, words: str) -> None:
 
 
 def take_inbox(page: Page, address: str) -> None:
-    page.goto(f"{address}/inbox")
+    """Somebody waits for a person; the three columns say who she is and what she wrote."""
+    page.goto(f"{address}/inbox?show=waiting")
+    page.locator("#lines a.line").last.click()
     store(page, "inbox")
 
 

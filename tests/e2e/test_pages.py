@@ -133,6 +133,10 @@ def test_no_page_scrolls_sideways_complains_or_shuts_anybody_out(every_look: Bro
         page = every_look.open(path)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= page.viewport_size["width"], path  # type: ignore[index]
+        if path == threads[0]:
+            name = page.locator("#chat-head h1").bounding_box()
+            assert name is not None
+            assert name["height"] < 50, "the person's name is squeezed"
         found = Axe().run(page, options=AXE_RULES).response["violations"]
         faults += [f"{path}: {one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
     assert not faults, "\n".join(faults)
