@@ -257,7 +257,9 @@ def people_of_file(campaign: Campaign, number: Number, listed: PeopleList) -> li
     taken = {
         key
         for (key,) in db.session.execute(
-            select(CampaignRecipient.person_key).where(CampaignRecipient.campaign_id == campaign.id)
+            select(CampaignRecipient.person_key).where(
+                CampaignRecipient.campaign_id == campaign.id, CampaignRecipient.state == WAITING
+            )
         )
     }
     seen: set[str] = set()

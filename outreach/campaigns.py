@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, delete, func, or_, select, update
 
 import history
 import integrations
@@ -121,19 +121,21 @@ def change_segment(campaign: Campaign, segment: Segment) -> None:
 
 
 def add_people(campaign: Campaign, people: list[Reached]) -> int:
-    """Take the people of a file in. Flushes. Raises CampaignRefused."""
+    """Take the people of a file in; who was left out before is judged anew. Flushes. Raises
+    CampaignRefused."""
     _check_draft(campaign)
+    changed_rows(
+        delete(CampaignRecipient).where(
+            CampaignRecipient.campaign_id == campaign.id, CampaignRecipient.state == LEFT_OUT
+        )
+    )
     return audience.write_down(campaign.id, people)
 
 
 def drop_people(campaign: Campaign) -> None:
     """Empty the list of a draft, to read another file. Flushes. Raises CampaignRefused."""
     _check_draft(campaign)
-    for row in db.session.scalars(
-        select(CampaignRecipient).where(CampaignRecipient.campaign_id == campaign.id)
-    ):
-        db.session.delete(row)
-    db.session.flush()
+    changed_rows(delete(CampaignRecipient).where(CampaignRecipient.campaign_id == campaign.id))
 
 
 def delete_draft(campaign: Campaign) -> None:

@@ -164,6 +164,8 @@ def upload(client: FlaskClient, campaign_id: int, content: bytes, **fields: str)
 
 def test_a_file_is_read_and_told_about(app: Flask, admin: FlaskClient, desk: Desk) -> None:
     campaign_id = make(admin, app, "file")
+    assert upload(admin, campaign_id, b"telefone\n+5581999990001\n").status_code == 200
+    assert [row.reason for row in rows(app, CampaignRecipient)] == ["missing_value"]
     fill_words(admin, campaign_id)
     content = f'nome;telefone\n"{EVIL}";+5581999990001\nX;12\n=1+1;+5581999990002\n'.encode()
     answer = upload(admin, campaign_id, content)

@@ -45,6 +45,10 @@ PAGES = (
     "/teaching/examples",
     "/ways-to-pay",
     "/owner-phone",
+    "/templates",
+    "/templates/new",
+    "/campaigns",
+    "/campaigns/new",
 )
 
 
