@@ -23,7 +23,7 @@ import unasked
 from app import create_app
 from config import Config
 from models import Base, Campaign, CampaignRecipient, Message, MessageTemplate, TemplateUse, db
-from outreach import campaigns
+from outreach import campaigns, results
 from outreach.audience import Segment
 from outreach.campaigns import Plan
 from providers.base import Person
@@ -35,7 +35,14 @@ MOST_STATEMENTS = 200
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+DATABASES = [
+    "sqlite",
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+    pytest.param("mariadb", marks=pytest.mark.mariadb),
+]
+
+
+@pytest.fixture(params=DATABASES)
 def desk(
     request: pytest.FixtureRequest, load_config: Callable[..., Config], tmp_path: Path
 ) -> Iterator[Flask]:
@@ -132,7 +139,11 @@ def test_a_step_killed_anywhere_repeats_nothing_and_loses_nobody(desk: Flask) ->
     while step(desk):
         pass
     check_books(PEOPLE)
-    assert db.session.scalars(select(Campaign.state)).one() == "done"
+    campaign = db.session.scalars(select(Campaign)).one()
+    assert campaign.state == "done"
+    found = results.of(campaign)
+    assert (found.total, found.queued, found.replied, found.opted_out) == (PEOPLE, PEOPLE, 0, 0)
+    assert len(results.people(campaign, "queued", limit=10)) == PEOPLE
 
 
 def test_an_audience_is_gathered_whole_or_not_at_all(desk: Flask) -> None:
