@@ -82,11 +82,14 @@ def estimate_ips(
     parts = [w * r for w, r in zip(weighted.weights, weighted.rewards, strict=True)]
     value = sum(parts) / weighted.log_size
     squares = sum(part * part for part in parts) / weighted.log_size
-    reach = Z_95 * math.sqrt(max(0.0, squares - value**2) / weighted.log_size)
-    low, high = (value - reach, value + reach) if value > 0.0 else _wilson(0.0, weighted.effective_size)
-    return OffPolicyEstimate(
-        value, max(0.0, low), min(1.0, high), weighted.effective_size, len(parts), weighted.clipped
-    )
+    noise = max(0.0, squares - value**2) / weighted.log_size
+    size = weighted.effective_size
+    # A few heavy sales make it skewed, which a normal interval does not know; so many decisions of equal
+    # weight would be as noisy.
+    if noise > 0.0 and 0.0 < value < 1.0:
+        size = min(size, value * (1.0 - value) / noise)
+    low, high = _wilson(min(1.0, value), size)
+    return OffPolicyEstimate(value, low, high, weighted.effective_size, len(parts), weighted.clipped)
 
 
 @dataclass(frozen=True, slots=True)

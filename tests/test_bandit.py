@@ -507,3 +507,93 @@ def test_no_sale_at_all_still_leaves_room_above():
 def test_an_impossible_row_is_refused(row):
     with pytest.raises(ValueError):
         bandit.estimate_snips([row] * 100, "a")
+
+
+@pytest.mark.parametrize("policy_rates", [(0.1, 0.6, 0.2, 0.1), (0.04, 0.32, 0.32, 0.32)])
+def test_ips_covers_the_true_value_too(policy_rates):
+    rng, covered, logs = random.Random(23), 0, 200
+    for _log in range(logs):
+        rows = []
+        for _row in range(1500):
+            arm = rng.choices(range(4), policy_rates)[0]
+            rows.append(bandit.Logged(policy_rates[arm], str(arm), float(rng.random() < 0.06)))
+        estimate = bandit.estimate_ips(rows, "0", minimum=20.0)
+        covered += estimate.low <= 0.06 <= estimate.high
+    assert covered >= 0.9 * logs
+
+
+# --- damaged states, removed arms, many values --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy_class", [bandit.EpsilonGreedy, bandit.ThompsonSampling, bandit.Uniform])
+def test_whatever_is_no_state_is_one_clear_error(policy_class):
+    policy = policy_class(["a", "b"], seed=1)
+    for number in range(40):
+        policy.update("ab"[number % 2], number % 3 == 0, {"niche": "x"})
+    good = policy.to_state()
+    damaged = [None, [], "x", 7, {}, {"version": 99}, good | {"pinned": "zz"}, good | {"paused": ["zz"]}]
+    damaged += [{name: value for name, value in good.items() if name != left} for left in good]
+    damaged += [good | {name: junk} for name in good if name != "kind" for junk in ("x", {"a": 1}, 1.5)]
+    for state in damaged:
+        try:
+            policy_class.from_state(state)
+        except ValueError:
+            continue
+        except Exception as error:
+            pytest.fail(f"{type(error).__name__} for {str(state)[:80]}")
+    with pytest.raises(ValueError, match="damaged"):
+        policy_class.from_state(good | {"pinned": "zz"})
+    assert policy_class.from_state(good).to_state() == good
+
+
+def test_a_removed_arm_is_never_seen_again_but_has_taught():
+    policy = bandit.ThompsonSampling(["a", "b", "c"], seed=1)
+    for _time in range(30):
+        policy.update("c", 1.0)
+    policy.remove_arm("c")
+    assert policy.arms == policy.eligible == ("a", "b")
+    assert set(policy.estimates()) == {"a", "b"}
+    assert {policy.choose().arm for _time in range(30)} <= {"a", "b"}
+    assert policy.closed == 30
+    with pytest.raises(ValueError, match="removed"):
+        policy.resume("c")
+    restored = bandit.ThompsonSampling.from_state(json.loads(json.dumps(policy.to_state())))
+    assert restored.arms == ("a", "b")
+    policy.remove_arm("a")
+    with pytest.raises(ValueError, match="last one"):
+        policy.remove_arm("b")
+
+
+@pytest.mark.parametrize("weight", [1e6, 1e300, math.inf, math.nan, 0.0, -1.0])
+def test_an_absurd_weight_is_refused_before_anything_moves(weight):
+    policy = bandit.EpsilonGreedy(["a", "b"], seed=1)
+    before = policy.to_state()
+    with pytest.raises(ValueError, match="weight"):
+        policy.update("a", 1.0, weight=weight)
+    assert policy.to_state() == before
+    assert policy.update("a", 1.0, weight=10_000.0)
+
+
+def test_a_half_life_may_be_told_what_has_passed():
+    policy = bandit.Uniform(["a", "b"], half_life=30.0, seed=1)
+    for _time in range(200):
+        policy.update("a", 1.0, elapsed=0.0)
+    before = policy.estimates()["a"].rate
+    for _time in range(60):
+        policy.update("a", 0.0, elapsed=0.5)
+    assert policy.estimates()["a"].rate < before
+    policy.update("a", 0.0, elapsed=1e9)  # centuries: all before is as good as nothing
+    assert all(math.isfinite(one.rate) for one in policy.estimates().values())
+    with pytest.raises(ValueError, match="passed"):
+        policy.update("a", 0.0, elapsed=-1.0)
+
+
+def test_values_beyond_what_can_be_told_apart_share_one():
+    policy = bandit.ThompsonSampling(["a", "b"], seed=1)
+    for number in range(200):
+        policy.update("ab"[number % 2], float(number % 2), {"niche": f"n{number}", "language": "pt"})
+    state = policy.to_state()
+    assert len(state["beliefs"]["features"]) <= 63
+    unseen, late = ({"niche": name, "language": "pt"} for name in ("nobody's", "n199"))
+    assert policy.estimates(unseen) == policy.estimates(late)
+    assert bandit.ThompsonSampling.from_state(json.loads(json.dumps(state))).to_state() == state
