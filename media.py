@@ -15,9 +15,9 @@ from typing import Final
 from sqlalchemy import select
 
 import vault
-from models import StoredFile, StoredMedia, db
+from models import StoredFile, StoredMedia, db, reading
 from providers import loose
-from providers.base import DownloadedMedia, MediaError
+from providers.base import DownloadedMedia, MediaError, OwnFile
 
 MAX_BYTES: Final = 100 * 1024 * 1024  # Meta's largest: a document
 MAX_TRIES: Final = 6
@@ -76,6 +76,21 @@ def store(content: bytes, mime_type: str, filename: str, folder: Path, *, now: d
 def file_of(row: StoredFile, folder: Path) -> Path | None:
     """Give the path of a file of our own, None when it is not there (any more) or not inside the folder."""
     return _inside(row.path, folder)
+
+
+def own_file(file_id: int, folder: Path, address: str, *, secret_key: str, now: datetime) -> OwnFile | None:
+    """Read a file of ours that a message carries, with the address under which a provider may fetch it; None
+    when it is gone. A transaction that was open stays open, no other does."""
+    is_ours = not db.session().in_transaction()
+    with reading():
+        row = db.session.get(StoredFile, file_id)
+        found = None if row is None else (row.mime_type, row.filename, file_of(row, folder))
+        if is_ours:
+            db.session.rollback()
+    if found is None or found[2] is None:
+        return None
+    url = address + public_path(file_id, secret_key=secret_key, now=now)
+    return OwnFile(found[2].read_bytes(), found[0], found[1], url)
 
 
 def public_path(file_id: int, *, secret_key: str, now: datetime) -> str:

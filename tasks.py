@@ -48,7 +48,7 @@ from consulting import Means
 from crm import appointments, lead_scores
 from lanes import RECEIPTS_LANE, TEMPLATES_LANE
 from message_content import Content
-from models import Message, StoredFile, StoredMedia, WebhookEvent, Worker, db, reading
+from models import Message, StoredMedia, WebhookEvent, Worker, db, reading
 from pipeline import Desk
 from providers import provider
 from providers.base import DownloadedMedia, InboundMedia, InboundMessage, OwnFile, SendError
@@ -553,18 +553,10 @@ def _rules() -> DeliveryRules:
 
 
 def _load_file(file_id: int) -> OwnFile | None:
-    """Read a file of ours that a message carries; a transaction that was open stays open, no other does."""
-    config, now = _config(), _clock()
-    is_ours = not db.session().in_transaction()
-    with reading():
-        row = db.session.get(StoredFile, file_id)
-        found = None if row is None else (row.mime_type, row.filename, media.file_of(row, config.media_dir))
-        if is_ours:
-            db.session.rollback()
-    if found is None or found[2] is None:
-        return None
-    url = config.own_url + media.public_path(file_id, secret_key=config.secret_key, now=now)
-    return OwnFile(found[2].read_bytes(), found[0], found[1], url)
+    config = _config()
+    return media.own_file(
+        file_id, config.media_dir, config.own_url, secret_key=config.secret_key, now=_clock()
+    )
 
 
 def _desk() -> Desk:

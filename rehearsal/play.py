@@ -328,7 +328,7 @@ def _goods() -> list[Product]:
         db.session.expunge_all()
         db.session.rollback()
     if not goods:
-        raise RehearsalRefused("nothing_for_sale", "the shop has no products; try: python cli.py seed-demo")
+        raise RehearsalRefused("nothing_for_sale", "the shop has no products; try: python cli.py seed-demo --no-history")
     return list(goods)
 
 

@@ -21,6 +21,7 @@ import conversations
 import inbox
 import integrations
 import lanes
+import media
 import pipeline
 import receipts
 import simulated_phone
@@ -29,7 +30,7 @@ from config import Config
 from integrations import Number
 from models import ContactIdentity, Integration, Message, Turn, WebhookEvent, db, reading
 from pipeline import Desk
-from providers.base import Person, SignedRequest
+from providers.base import OwnFile, Person, SignedRequest
 from providers.simulator import SimulatedEvent, simulator, webhook
 from simulated_phone import COUNTRIES, REHEARSAL_NUMBER, Customer
 from statements import table
@@ -41,7 +42,6 @@ SECRET_BYTES: Final = 24
 DELIVERY_SECS: Final = (1.5, 4.0)
 READ_SECS: Final = (3.0, 90.0)
 TRIES_FOR_A_NUMBER: Final = 20
-RULES: Final = DeliveryRules(0, LEASE_SECS, lambda _number: None)
 
 
 class RehearsalRefused(Exception):
@@ -142,8 +142,19 @@ class Stage:
         self.clock.wait(self.rng.uniform(*DELIVERY_SECS))
         if outbox is not None:
             lanes.let_go(outbox)  # in the transaction in which delivery takes it
-        whatsapp_service.deliver(conversation_id, HOLDER, RULES, self.clock)
+        whatsapp_service.deliver(conversation_id, HOLDER, self._rules, self.clock)
         return self._listen(conversation_id, person)
+
+    @property
+    def _rules(self) -> DeliveryRules:
+        return DeliveryRules(0, LEASE_SECS, lambda _number: None, load_file=self._load_file)
+
+    def _load_file(self, file_id: int) -> OwnFile | None:
+        """Read a file that a message carries, the picture of a Pix code for instance."""
+        config = self.config
+        return media.own_file(
+            file_id, config.media_dir, config.own_url, secret_key=config.secret_key, now=self.clock()
+        )
 
     def read_receipts(self) -> None:
         """Have the phones tell that they showed what came, as events of the provider. Commits."""
