@@ -259,6 +259,7 @@ def test_who_misses_a_part_of_an_order_is_not_told_that_all_of_it_has_just_left(
     delivery.add_keys(product.id, ["AAAA-1"], now=NOW)
     order = make_order(product, quantity=2)
     paid = payments.open_by_hand(order, now=NOW)
+    assert paid is not None
     payments.confirm(paid, **arrived(order, ctx.config))
     told_before = len(told(order.conversation_id))
     assert apply("send_goods_again", {}, ctx).outcome == "waiting"

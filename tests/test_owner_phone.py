@@ -12,6 +12,7 @@ import integrations
 import privacy
 import unasked
 from alerts import recipients
+from alerts.kinds import ABOUT_ORDERS
 from config import Config
 from message_content import Text
 from models import (
@@ -461,7 +462,7 @@ def test_every_kind_is_told_in_every_language(desk: WalkedDesk, language: str) -
         assert len(told.choices) == len(notices.BUTTONS[kind]), kind
         assert "None" not in told.text, kind
         assert 20 < len(told.text) < 600, kind
-        assert str(order.number) in told.text or kind not in notices.ABOUT_ORDERS, kind
+        assert str(order.number) in told.text or kind not in ABOUT_ORDERS, kind
 
 
 def test_the_owner_is_told_of_what_was_chosen_and_of_nothing_else(desk: WalkedDesk) -> None:
@@ -482,7 +483,7 @@ def test_in_quiet_hours_the_owner_hears_of_urgent_things_alone(desk: WalkedDesk)
     desk.says("oi", OWNER)
     local = desk.clock().astimezone(desk.app.config["BALCAO"].zone)
     minute = local.hour * 60 + local.minute
-    choose(desk, None, quiet_from_min=minute, quiet_until_min=(minute + 30) % (24 * 60))
+    choose(desk, None, quiet_from=minute, quiet_until=(minute + 30) % (24 * 60))
     raise_alert(desk, "complaint", "complaint:1")
     assert tell_owner(desk) == []
     raise_alert(desk, "no_keys", "no_keys:1")
@@ -491,10 +492,17 @@ def test_in_quiet_hours_the_owner_hears_of_urgent_things_alone(desk: WalkedDesk)
     assert len(tell_owner(desk)) == 1
 
 
-def choose(desk: WalkedDesk, chosen: tuple[str, ...] | None, *, is_active: bool = True, **quiet: int) -> None:
-    """Choose on the page of the alerts what the owner is told of."""
+def choose(
+    desk: WalkedDesk,
+    chosen: tuple[str, ...] | None,
+    *,
+    is_active: bool = True,
+    quiet_from: int | None = None,
+    quiet_until: int | None = None,
+) -> None:
+    """Choose on the page of the alerts what the owner is told of; quiet hours are minutes of the day."""
     with desk.app.app_context():
-        wish = recipients.Wish("", "pt", chosen, **quiet)
+        wish = recipients.Wish("", "pt", chosen, quiet_from, quiet_until)
         row = recipients.owner()
         if row is None:
             recipients.add(recipients.WHATSAPP, recipients.OWNER, wish, now=desk.clock())
