@@ -124,7 +124,8 @@ def test_the_weeks_before_are_alive_and_learnt_from():
     told = figures.report(config, now=NOW)
     assert all(week.total > 20 for week in told.weeks)
     assert told.uplift.closed > 500
-    assert (told.uplift.standing, told.money) == ("few", None)  # eight weeks of a small shop prove nothing
+    assert told.uplift.low is not None
+    assert told.money is not None
     assert {one.name for one in told.segments} == set(SEGMENTS)
     assert absorbing.state_row(now=NOW).settled == absorbing.settled_anew(config, 0, NOW).policy.to_state()
     spoken = db.session.query(Contact.language).filter(Contact.is_demo)

@@ -17,6 +17,7 @@ import learning
 import privacy
 from app import create_app
 from config import Config
+from crm import complaints
 from learning import absorbing, figures, log, policies, proof, shares, steering
 from learning.episodes import drawn_by
 from learning.rules import ATTRIBUTION_WINDOW, EXPIRED, SteeringRefused, allowed_strategies
@@ -678,6 +679,22 @@ def test_what_is_sold_after_a_person_wrote_is_that_persons(config):
     # The next episode after the bot has it back is the bot's own.
     later = choose(taken, config, now=NOW + 4 * DAY)
     assert db.session.get_one(Decision, later.decision_id).episode == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "hours", "is_upset"),
+    [("open", None, True), ("closed", None, False), (None, 23, True), (None, 25, False)],
+)
+def test_a_complaint_and_anger_last_longer_than_a_message(config, status, hours, is_upset):
+    conversation = make_conversation()
+    if status is not None:
+        complaint = complaints.open_complaint(conversation.contact_id, "não abre", now=NOW - DAY)
+        complaint.status = status
+    if hours is not None:
+        write(conversation, at=NOW - hours * DAY / 24, sender="customer")
+        changed_rows(update(Message).values(direction="in", sentiment="angry"))
+    db.session.flush()
+    assert complaints.is_upset_lately(conversation.id, conversation.contact_id, now=NOW) is is_upset
 
 
 def test_what_was_frozen_is_not_rebuilt(config):

@@ -191,6 +191,11 @@ def test_the_command_gives_its_account(app: Flask):
     assert account["customers"] == 4
     assert set(account["strategies"]) == set(STRATEGIES)
     assert account["turns"] >= 8
+    again = app.test_cli_runner().invoke(args=["simulate", "--customers", "2", "--days", "20", "--json"])
+    told = json.loads(again.stdout)
+    assert sum(one["decisions"] for one in told["strategies"].values()) <= 6  # of this play alone
+    assert (told["uplift"]["value"], told["uplift"]["standing"]) == (None, "few")
+    assert "of about" in app.test_cli_runner().invoke(args=["simulate", "--customers", "1"]).stdout
 
 
 # --- the customers ------------------------------------------------------------------------------------------

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+import conversations
 import integrations
 import knowledge
 from config import Config
 from knowledge import Sheet
+from learning import steering
 from models import (
     Alert,
+    Conversation,
     Decision,
     Integration,
     MenuSession,
@@ -22,6 +25,7 @@ from models import (
     Order,
     OrderItem,
     Outcome,
+    Product,
     StoredMedia,
     Turn,
     db,
@@ -250,6 +254,25 @@ def test_without_a_key_an_objection_is_met_in_the_strategys_manner(keyless: Walk
     (decision,) = keyless.rows(Decision)
     assert (decision.strategy, decision.context["niche"]) == (reply["strategy"], "Cursos")
     assert "escassez" not in decision.propensities, "nothing is scarce here"
+
+
+def test_who_complained_and_asks_again_minutes_later_is_not_pressed(keyless: WalkedDesk) -> None:
+    with keyless.app.app_context():
+        db.session.execute(update(Product).values(stock=2))  # a true fact: scarcity might speak
+        steering.steer("pin", strategy="escassez", reason="teste", now=NOW)
+        db.session.commit()
+    keyless.says("curso de violão")
+    keyless.says("quero fazer uma reclamação: estou furioso, vocês são ladrões")
+    with keyless.app.app_context():
+        row = db.session.get_one(Conversation, keyless.conversation().id)
+        conversations.hand_back(row, now=NOW)
+        db.session.commit()
+    keyless.says("menu")
+    keyless.says("curso de violão")
+    keyless.says("nossa, achei caro demais pra mim")
+    (decision,) = keyless.rows(Decision)
+    assert set(decision.propensities) == {"consultivo", "racional"}
+    assert last_reply(keyless)["strategy"] == decision.strategy
 
 
 def test_two_objections_do_not_read_the_same(keyless: WalkedDesk) -> None:
