@@ -54,6 +54,9 @@ _SEVERAL: Final = frozenset("几幾数數몇何")  # "几百块": some hundreds
 _SPOKEN_CENTS: Final = frozenset(map(Decimal, range(5, 100, 5)))
 _TAIL_GAP: Final = re.compile(r"[\s,]{0,2}(?:(?:and|e|y|et|und|con|com|و)\s{1,2})?")
 _INSTALMENTS: Final = r"(?<!\d)\d{1,2}\s?x\s(?:de|of|por|at|a|da|zu|von)(?![^\W_])"
+# "size 42 R$ 89,90": a sign of these stands before its figures, unless it is glued to those before it.
+_LEADING_SIGN: Final = re.compile(r"[$£¥₩]\Z")
+_FIGURES_BEHIND: Final = re.compile(r"(?P<gap>\s{0,2})\d[\d.,]*\s{0,2}(?P<sign>[$€£¥₩]?)")
 _WEIGHT: Final = re.compile(r"\s{1,2}(?:of|de|d'|di)(?![^\W_])")
 _NOT_MONEY: Final = re.compile(
     r"\d\s*(?:%|/|:|h\b|kg|km|cm|m2|gb|anos|años|years|jahre|ans\b|anni|歳|岁|살|سنه)"
@@ -173,6 +176,8 @@ def _is_lower_code(match: re.Match[str], cased: str | None) -> bool:
 
 def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) -> bool:
     """Tell a currency from its homonyms: "pounds of meat", "un sol" in the sky, "一块去"."""
+    if _is_of_next(after, number, folded):
+        return False
     if names.no_sum.match(folded, after.end("name")):
         return False
     if names.currencies[after["name"]] == "pound" and _WEIGHT.match(folded, after.end()):
@@ -185,6 +190,14 @@ def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) 
         return True
     is_priced = names.cue.search(folded, max(0, number.start - CUE_REACH), number.start)
     return bool(is_priced or not number.is_article) and bool(names.closes.match(folded, after.end()))
+
+
+def _is_of_next(after: re.Match[str], number: Number, folded: str) -> bool:
+    """Tell the sign of the figures behind it: in "42 R$ 89,90" and "8.5 $60", not in "50$ 20$" and "12€50"."""
+    behind = _FIGURES_BEHIND.match(folded, after.end("name"))
+    if behind is None or behind["sign"] or after["name"][-1].isalnum() or after.start("name") == number.end:
+        return False
+    return not behind["gap"] or _LEADING_SIGN.search(after["name"]) is not None
 
 
 def _is_price(at: int, numbers: Sequence[Number], folded: str, names: _Names) -> bool:

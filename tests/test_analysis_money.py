@@ -340,3 +340,29 @@ def test_a_last_chinese_figure_is_a_tenth_of_its_scale(typed: str, amount: str) 
 def test_both_ends_of_a_range_are_sums(text: str, region: str, sums: list[tuple[str, str | None]]) -> None:
     found = [entity.value for entity in read(text, now=NOW, region=region).entities if entity.type == "money"]
     assert found == [{"amount": amount, "currency": currency} for amount, currency in sums]
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "sums"),
+    [
+        ("camiseta tamanho 42 R$ 89,90 tem?", "BR", [("89.90", "BRL")]),
+        ("2 R$ 50 e 3 R$ 70", "BR", [("50", "BRL"), ("70", "BRL")]),
+        ("do you have size 8.5 $60", "US", [("60", "USD")]),
+        ("talla 27 $1,200", "MX", [("1200", "MXN")]),
+        ("kit 3 €25", "DE", [("25", "EUR")]),
+        ("50$ 20$", "US", [("50", "USD"), ("20", "USD")]),
+        ("50 $ ou 20 $", "FR", [("50", "USD"), ("20", "USD")]),
+        ("12€50", "FR", [("12.50", "EUR")]),
+        ("je paie 30 € 2 fois", "FR", [("30", "EUR")]),
+    ],
+)
+def test_a_sign_before_figures_is_theirs_and_not_that_of_a_number_before_it(
+    text: str, region: str, sums: list[tuple[str, str | None]]
+) -> None:
+    found = [one.value for one in read(text, now=NOW, region=region).entities if one.type == "money"]
+    assert found == [{"amount": amount, "currency": currency} for amount, currency in sums]
+
+
+def test_a_day_before_a_price_stays_a_day() -> None:
+    found = {one.type: one.value for one in read("dia 03/04 R$ 20", now=NOW, region="BR").entities}
+    assert found == {"date": "2027-04-03", "money": {"amount": "20", "currency": "BRL"}}
