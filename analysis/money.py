@@ -193,7 +193,7 @@ def _is_meant(after: re.Match[str], number: Number, folded: str, names: _Names) 
 
 
 def _is_of_next(after: re.Match[str], number: Number, folded: str) -> bool:
-    """Tell the sign of the figures behind it: in "42 R$ 89,90" and "8.5 $60", not in "50$ 20$" and "12€50"."""
+    """Tell the sign of the figures behind it: in "42 R$ 89,90" and "8.5 $60", not in "50$ 20$"."""
     behind = _FIGURES_BEHIND.match(folded, after.end("name"))
     if behind is None or behind["sign"] or after["name"][-1].isalnum() or after.start("name") == number.end:
         return False
