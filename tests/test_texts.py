@@ -14,6 +14,7 @@ NAMES = texts.text_names()
 # What the texts may be given, by those who ask for them.
 VALUES = {
     "contact_name": "Ana Souza",
+    "lines": ("Acordes abertos", "Doze aulas"),
     "minimum": "1",
     "maximum": "99",
     "stock": 3,
