@@ -6,13 +6,13 @@ Used by every door; `app.py` names the guard of each blueprint. Never decides wh
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -34,6 +34,8 @@ LOGIN_LIMIT_PER_EMAIL = "6 per 15 minutes"
 LOGIN_FAILED_STATUS = 401
 DEVICE_COOKIE = "balcao_device"
 DEVICE_KNOWN_FOR = timedelta(days=180)
+AWAITED_CODE = "awaited_code"
+CODE_WITHIN = timedelta(minutes=10)
 # A key's last use is for people to look at; writing it at every call would cost more than the call.
 KEY_USE_NOTED_EVERY = timedelta(hours=1)
 
@@ -206,6 +208,33 @@ def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
         LOGIN_LIMIT_PER_ADDRESS, key_func=_trying_address, methods=["POST"], deduct_when=_has_failed
     )
     return by_address(by_email(view))
+
+
+def throttle_code(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Slow down guessing of the second factor: by the person whose password was right."""
+    return limiter.limit(
+        LOGIN_LIMIT_PER_EMAIL, key_func=_awaited_operator, methods=["POST"], deduct_when=_has_failed
+    )(view)
+
+
+def await_code(operator: Operator, now: datetime) -> None:
+    """Remember that this session's password was right; it opens nothing until a code is."""
+    session[AWAITED_CODE] = [operator.id, operator.session_stamp, int(now.timestamp())]
+
+
+def awaits_code_of(now: datetime) -> Operator | None:
+    """Give the operator whose code this session is asked for, as long as she may still give it."""
+    match session.get(AWAITED_CODE):
+        case [int(operator_id), str(stamp), int(at)] if now.timestamp() - at <= CODE_WITHIN.total_seconds():
+            operator = db.session.get(Operator, operator_id)
+            is_same = operator is not None and operator.is_active and operator.session_stamp == stamp
+            return operator if is_same else None
+    return None
+
+
+def _awaited_operator() -> str:
+    awaited = session.get(AWAITED_CODE)
+    return f"code:{awaited[0]}" if awaited else get_remote_address()
 
 
 def remember_device(answer: BaseResponse, operator: Operator) -> None:

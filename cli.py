@@ -371,6 +371,19 @@ def replay() -> None:
     )
 
 
+@command("reset-second-factor")
+@click.argument("email")
+def reset_second_factor(email: str) -> None:
+    """Let an operator who lost phone and codes sign in with the password alone."""
+    operator = operators.find_operator(email)
+    if operator is None:
+        refuse(f"nobody has the e-mail {email}")
+    operators.turn_off_totp(operator)
+    operators.end_sessions(operator)
+    db.session.commit()
+    click.echo(f"{operator.email} signs in with the password alone now.")
+
+
 @command("create-operator")
 @click.option("--email", prompt=True)
 @click.option("--name", default="", help="Shown to colleagues.")

@@ -170,6 +170,9 @@ class Operator(Base):
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     # Part of every session; changing it ends them all (new password, deactivation).
     session_stamp: Mapped[str] = mapped_column(String(32), default="")
+    totp_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; empty: no second factor
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code: none counts twice
+    recovery_hashes: Mapped[Any | None] = mapped_column(Json)  # of the codes that are left
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

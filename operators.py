@@ -6,16 +6,19 @@ read back.
 """
 
 import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+import vault
 from config import Config
 from models import ApiKey, Operator, db
 from vocabulary import ROLES
@@ -28,6 +31,12 @@ KEY_START = "balcao_"
 KEY_BYTES = 32
 KEY_PREFIX_CHARS = 15
 SCOPES = ("read", "write")
+# A phone's clock may be off by one step of thirty seconds (RFC 6238, 5.2).
+TOTP_STEP_SECS = 30
+TOTP_STEPS_OFF = 1
+RECOVERY_CODES = 8
+RECOVERY_CODE_BYTES = 5
+TOTP_ISSUER = "Balcão"
 DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
 
 _hasher = PasswordHasher()
@@ -116,6 +125,71 @@ def deactivate(operator: Operator) -> None:
     """Lock an operator out at once. Idempotent; flushes."""
     operator.is_active = False
     end_sessions(operator)
+
+
+# --- the second factor --------------------------------------------------------------------------------------
+
+
+def new_totp_secret() -> str:
+    return str(pyotp.random_base32())
+
+
+def totp_address(operator: Operator, secret: str) -> str:
+    """Give what an authenticator app reads from a QR code."""
+    return str(pyotp.TOTP(secret).provisioning_uri(name=operator.email, issuer_name=TOTP_ISSUER))
+
+
+def turn_on_totp(
+    operator: Operator, secret: str, code: str, *, secret_key: str, now: datetime
+) -> tuple[str, ...] | None:
+    """Ask for a code at every sign-in from now on; gives the recovery codes, shown this once.
+
+    None when `code` is not of this secret: then nothing changes. Flushes.
+    """
+    step = _step_of(secret, code, now)
+    if step is None:
+        return None
+    codes = tuple(secrets.token_hex(RECOVERY_CODE_BYTES) for _ in range(RECOVERY_CODES))
+    operator.totp_secret, operator.totp_step = vault.seal(secret, secret_key), step
+    operator.recovery_hashes = [_hash_key(one) for one in codes]
+    db.session.flush()
+    return codes
+
+
+def turn_off_totp(operator: Operator) -> None:
+    """Ask for a password alone again. Idempotent; flushes."""
+    operator.totp_secret, operator.totp_step, operator.recovery_hashes = "", None, None
+    db.session.flush()
+
+
+def takes_second_factor(operator: Operator, code: str, *, secret_key: str, now: datetime) -> bool:
+    """Whether `code` is the app's of this moment, or a recovery code; either counts once. Flushes."""
+    written = "".join(code.split()).lower()
+    step = _step_of(vault.unseal(operator.totp_secret, secret_key), written, now)
+    if step is not None:
+        if operator.totp_step is not None and step <= operator.totp_step:
+            return False
+        operator.totp_step = step
+        db.session.flush()
+        return True
+    left = [one for one in operator.recovery_hashes or () if one != _hash_key(written)]
+    is_known = len(left) < len(operator.recovery_hashes or ())
+    operator.recovery_hashes = left
+    db.session.flush()
+    return is_known
+
+
+def _step_of(secret: str, code: str, now: datetime) -> int | None:
+    """Give the time step of which this is the code, None when it is of none near `now`."""
+    this = int(now.timestamp()) // TOTP_STEP_SECS
+    totp = pyotp.TOTP(secret)
+    for step in range(this - TOTP_STEPS_OFF, this + TOTP_STEPS_OFF + 1):
+        if hmac.compare_digest(totp.generate_otp(step).encode(), code.encode("utf-8", "replace")):
+            return step
+    return None
+
+
+# --- the first one, and keys of programs --------------------------------------------------------------------
 
 
 def ensure_first_admin(config: Config) -> str | None:

@@ -10,6 +10,8 @@ import operators
 from dashboard.languages import PAGE_LANGUAGES, SESSION_KEY, THEME_KEY, THEMES
 from models import Operator, db, utc_now
 
+CODE_MAX_CHARS = 40
+
 bp = Blueprint("sign_in", __name__)
 
 
@@ -27,6 +29,33 @@ def login() -> ResponseReturnValue:
         flash(_("That e-mail and password do not go together."), "danger")
         page = render_template("sign_in/login.html", next=target, email=email)
         return page, auth.LOGIN_FAILED_STATUS
+    if operator.totp_secret:
+        auth.await_code(operator, utc_now())
+        db.session.commit()
+        return redirect(url_for("sign_in.code", next=target), 303)
+    return _welcome(operator, target)
+
+
+@bp.route("/login/code", methods=["GET", "POST"])
+@auth.throttle_code
+def code() -> ResponseReturnValue:
+    """Ask for the second factor of whoever gave the right password."""
+    target, now = auth.safe_next(request.values.get("next")), utc_now()
+    operator = auth.awaits_code_of(now)
+    if operator is None or not operator.totp_secret:
+        return redirect(url_for("sign_in.login", next=target))
+    if request.method == "GET":
+        return render_template("sign_in/code.html", next=target)
+    written = request.form.get("code", "")[:CODE_MAX_CHARS]
+    secret_key = auth.current_config().secret_key
+    if operators.takes_second_factor(operator, written, secret_key=secret_key, now=now):
+        return _welcome(operator, target)
+    db.session.commit()
+    flash(_("That code is not right, or was used already."), "danger")
+    return render_template("sign_in/code.html", next=target), auth.LOGIN_FAILED_STATUS
+
+
+def _welcome(operator: Operator, target: str | None) -> ResponseReturnValue:
     _start_session(operator)
     answer = redirect(target or url_for("status.home"))
     auth.remember_device(answer, operator)

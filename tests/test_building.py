@@ -254,6 +254,7 @@ PUBLIC_RULES = {
     "/healthz",
     "/readyz",
     "/login",
+    "/login/code",
     "/logout",
     "/language",
     "/theme",

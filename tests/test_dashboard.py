@@ -44,6 +44,7 @@ PAGES = (
     "/events",
     "/events?state=failed",
     "/account",
+    "/account/second-factor",
     "/teaching",
     "/teaching/examples",
     "/teaching/examples?task=intent&label=complaint&language=pt&q=oi",

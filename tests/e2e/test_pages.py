@@ -35,6 +35,7 @@ PAGES = (
     "/orders",
     "/events",
     "/account",
+    "/account/second-factor",
     "/simulator",
     "/knowledge",
     "/components",
