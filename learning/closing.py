@@ -24,9 +24,9 @@ LOOKS_BACK: Final = timedelta(days=90)
 # How much likelier an arm may make it that somebody leaves; what is watched for is one of these.
 RATIOS: Final = (2.0, 4.0, 8.0)
 # How much better that must explain who left than chance does. Whatever the shares and however often somebody
-# looks, chance alone gets there once in a thousand times (Ville 1939), in a year of moving windows in less
+# looks, chance alone gets there once in two thousand times (Ville 1939), in a year of moving windows in less
 # than two of a hundred shops.
-OVERWHELMING: Final = 1000.0
+OVERWHELMING: Final = 2000.0
 LOG_AT_MOST: Final = 500.0  # exp of more would overflow
 
 
