@@ -19,6 +19,7 @@ from shop import catalog, delivery, orders, payments, till
 from shop.holding import hold
 
 RECENT_ORDERS: Final = 20
+SHOWN_ORDERS: Final = 9
 # A second press, or the same words in two messages, means the same wish.
 SAME_WISH_WINDOW: Final = timedelta(minutes=2)
 # A file that comes while so old an order waits for its payment may be anything.
@@ -47,7 +48,7 @@ def awaits_receipt(contact_id: int, now: datetime) -> bool:
 
 
 def _start_payment(args: Args, ctx: ActionContext) -> ActionResult:
-    order = _newest(ctx, "placed")
+    order = _meant(args, ctx, "placed")
     if order is None:
         return ActionResult(NONE)
     facts = {"order": _order(order, ctx)}
@@ -88,19 +89,19 @@ def _ask_for_data(order: Order, ctx: ActionContext) -> None:
 
 
 def _claim_payment(args: Args, ctx: ActionContext) -> ActionResult:
-    order = _newest(ctx, "placed")
+    order = _meant(args, ctx, "placed")
     if order is None:
-        paid = _newest(ctx, "paid")
+        paid = _meant(args, ctx, "paid")
         return ActionResult("paid", {"order": _order(paid, ctx)}) if paid is not None else ActionResult(NONE)
     is_receipt = text_arg(args, "receipt") == "yes"
     payments.claim(order, now=ctx.now, message_id=ctx.message_id, is_receipt=is_receipt)
     return ActionResult("claimed", {"order": _order(order, ctx)})
 
 
-def _send_goods_again(_args: Args, ctx: ActionContext) -> ActionResult:
-    order = _newest(ctx, "paid")
+def _send_goods_again(args: Args, ctx: ActionContext) -> ActionResult:
+    order = _meant(args, ctx, "paid")
     if order is None:
-        unpaid = _newest(ctx, "placed")
+        unpaid = _meant(args, ctx, "placed")
         return ActionResult("unpaid", {"order": _order(unpaid, ctx)}) if unpaid else ActionResult(NONE)
     facts = {"order": _order(order, ctx)}
     rows = delivery.deliveries_of(order.id)
@@ -125,16 +126,27 @@ def _await_goods(order: Order, facts: Mapping[str, Any], ctx: ActionContext) -> 
     return ActionResult("waiting", facts)
 
 
-def _cancel_order(_args: Args, ctx: ActionContext) -> ActionResult:
-    order = _newest(ctx, "placed")
+def _open_order(args: Args, ctx: ActionContext) -> ActionResult:
+    order = _meant(args, ctx, "placed")
+    if order is None:
+        paid = _meant(args, ctx, "paid")
+        return ActionResult("paid", {"order": _order(paid, ctx)}) if paid is not None else ActionResult(NONE)
+    waiting = _all(ctx, "placed")[:SHOWN_ORDERS]
+    if len(waiting) > 1 and _named(args, ctx) is None:
+        return ActionResult("several", {"orders": [_order(one, ctx) for one in waiting]})
+    return ActionResult("found", {"order": _order(order, ctx)})
+
+
+def _cancel_order(args: Args, ctx: ActionContext) -> ActionResult:
+    order = _meant(args, ctx, "placed")
     if order is not None and orders.cancel(order, now=ctx.now):
         return ActionResult("cancelled", {"order": _order(order, ctx)})
-    paid = _newest(ctx, "paid")
+    paid = _meant(args, ctx, "paid")
     return ActionResult("paid", {"order": _order(paid, ctx)}) if paid is not None else ActionResult(NONE)
 
 
 def _request_refund(args: Args, ctx: ActionContext) -> ActionResult:
-    order = _newest(ctx, "paid")
+    order = _meant(args, ctx, "paid")
     if order is None:
         return ActionResult(NONE)
     ticket = tickets.open_ticket(
@@ -151,10 +163,25 @@ def _request_refund(args: Args, ctx: ActionContext) -> ActionResult:
     return ActionResult("created", {"order": _order(order, ctx), "ticket": {"number": ticket.number}})
 
 
-def _newest(ctx: ActionContext, status: str) -> Order | None:
-    """Give the contact's newest order in a state."""
+def _meant(args: Args, ctx: ActionContext, status: str) -> Order | None:
+    """Give the order that the customer named if it is in a state; without a name the newest one that is.
+
+    A number that is of none of her orders names nothing: whatever is done is told with the right one.
+    """
+    named = _named(args, ctx)
+    if named is not None:
+        return named if named.status == status else None
+    return next(iter(_all(ctx, status)), None)
+
+
+def _named(args: Args, ctx: ActionContext) -> Order | None:
+    number = text_arg(args, "number")
+    return orders.order_of(ctx.contact_id, number) if number else None
+
+
+def _all(ctx: ActionContext, status: str) -> list[Order]:
     listed = orders.orders_of(ctx.contact_id, RECENT_ORDERS)
-    return next((order for order in listed if order.status == status), None)
+    return [order for order in listed if order.status == status]
 
 
 def _order(order: Order, ctx: ActionContext) -> dict[str, Any]:
@@ -168,6 +195,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "start_payment": Action(writes=_start_payment),
     "claim_payment": Action(writes=_claim_payment),
     "send_goods_again": Action(writes=_send_goods_again),
+    "open_order": Action(reads=_open_order),
     "cancel_order": Action(writes=_cancel_order),
     "request_refund": Action(writes=_request_refund),
 }

@@ -8,7 +8,7 @@ buttons.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -28,6 +28,8 @@ from models import reading as as_reader
 from owner import replies as owner_replies
 from owner.replies import Wish
 from providers.base import Event, InboundMessage
+from record_numbers import ORDER, read_number
+from shop import orders
 from training.current import current_models
 from triage import Decision, Situation
 
@@ -79,8 +81,10 @@ BUDGET_TOLD: Final = re.compile(
     r"|puedo invertir|quero investir|quiero invertir|i want to invest"
     r"|my budget is|meu orcamento e|mi presupuesto es)\b"
 )
-# The step whose choices are all that can be wanted with an order.
+# The step whose choices are all that can be wanted with an order, and the name under which the shop's flow
+# remembers which order is meant.
 ORDER_HELP: Final = "shop/order_help"
+ORDER_MEANT: Final = "about"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +245,9 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             **_meaning_of(reading),
         )
     )
-    quantity = _quantity(text) if choice_id == BUY and not message.choice_id else None
-    name = decision.flow or flow.name
+    name, is_typed = decision.flow or flow.name, not message.choice_id
+    quantity = _quantity(text) if choice_id == BUY and is_typed else None
+    session = _with_order_meant(thread, session, choice_id, text, now) if is_typed else session
     return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
 
 
@@ -265,6 +270,24 @@ def _about_order(thread: Thread, session: Session | None, number: Number, text: 
         return None
     wish = answers.order_wish_of(text)
     return f"{ORDER_HELP}:{wish}" if wish is not None and _has_ordered(thread.contact_id) else None
+
+
+def _with_order_meant(
+    thread: Thread, session: Session | None, choice_id: str | None, text: str, now: datetime
+) -> Session | None:
+    """Have the shop's flow remember the order that the words name; a wish that names none forgets it."""
+    is_wish = choice_id is not None and choice_id.startswith(f"{ORDER_HELP}:")
+    is_shop = session is not None and session.flow == SHOP
+    number = read_number(text, ORDER) if is_wish or is_shop or session is None else None
+    if number is not None:
+        with as_reader():
+            meant = orders.order_of(thread.contact_id, number)
+            number = meant.number if meant is not None else None
+            db.session.rollback()
+    if number is None and not is_wish:
+        return session
+    kept = session if session is not None and is_shop else Session(SHOP, None, {}, now)
+    return replace(kept, data={**kept.data, ORDER_MEANT: number or ""})
 
 
 def _of_nexora(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:

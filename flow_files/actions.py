@@ -160,11 +160,11 @@ ACTIONS: Mapping[str, Action] = {
         {"found": ("orders",), "none": ()},
     ),
     "start_payment": Action(
-        "Opens the payment of the contact's newest unpaid order, by `method` or the only way there is. "
-        "`choose`: several ways, methods: [{id, name}]; `pix`: code to copy and picture (a file's id for "
-        "send_picture); `awaited`: a link follows by itself; `by_hand`: no way is set up, people are told; "
-        "`free`: it costs nothing and is delivered. order: {number, total_text}",
-        {"method": OPTIONAL},
+        "Opens the payment of the contact's newest unpaid order (or that of `number`), by `method` or the "
+        "only way there is. `choose`: several ways, methods: [{id, name}]; `pix`: code to copy and picture "
+        "(a file's id for send_picture); `awaited`: a link follows by itself; `by_hand`: no way is set up, "
+        "people are told; `free`: it costs nothing and is delivered. order: {number, total_text}",
+        {"method": OPTIONAL, "number": OPTIONAL},
         {
             "choose": ("order", "methods"),
             "pix": ("order", "code", "picture"),
@@ -178,17 +178,18 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"pix", "link", "manual", "awaited", "by_hand", "free"}),
     ),
     "claim_payment": Action(
-        "The customer says that the newest unpaid order is paid; people are asked to look. With `receipt: "
-        "yes` the message is kept as the receipt. `paid`: it is known already. order: {number, total_text}",
-        {"receipt": OPTIONAL},
+        "The customer says that the newest unpaid order (or that of `number`) is paid; people are asked to "
+        "look. With `receipt: yes` the message is kept as the receipt. `paid`: it is known already. "
+        "order: {number, total_text}",
+        {"receipt": OPTIONAL, "number": OPTIONAL},
         {"claimed": ("order",), "paid": ("order",), "none": ()},
         frozenset({"claimed"}),
     ),
     "send_goods_again": Action(
-        "Sends the goods of the newest paid order once more. `just_sent`: they left a moment ago; "
-        "`waiting`: people have to hand them over, and are told; `unpaid`: the newest order is not paid. "
-        "order: {number, total_text}",
-        {},
+        "Sends the goods of the newest paid order (or that of `number`) once more. `just_sent`: they left a "
+        "moment ago; `waiting`: people have to hand them over, and are told; `unpaid`: the newest order is "
+        "not paid. order: {number, total_text}",
+        {"number": OPTIONAL},
         {
             "sent": ("order",),
             "just_sent": ("order",),
@@ -198,17 +199,23 @@ ACTIONS: Mapping[str, Action] = {
         },
         frozenset({"sent", "waiting"}),
     ),
+    "open_order": Action(
+        "The contact's unpaid order: that of `number`, else the only one. `several`: there are more, at most "
+        "nine; `paid`: only a paid one is left. order: {number, total_text}; orders: [order]",
+        {"number": OPTIONAL},
+        {"found": ("order",), "several": ("orders",), "paid": ("order",), "none": ()},
+    ),
     "cancel_order": Action(
-        "Cancels the contact's newest unpaid order. `paid`: only a paid one is left. order: {number, "
-        "total_text}",
-        {},
+        "Cancels the contact's newest unpaid order (or that of `number`). `paid`: only a paid one is left. "
+        "order: {number, total_text}",
+        {"number": OPTIONAL},
         {"cancelled": ("order",), "paid": ("order",), "none": ()},
         frozenset({"cancelled"}),
     ),
     "request_refund": Action(
-        "A ticket for paying the newest paid order back; people are told. order: {number, total_text}; "
-        "ticket: {number}",
-        {"reason": OPTIONAL},
+        "A ticket for paying the newest paid order (or that of `number`) back; people are told. "
+        "order: {number, total_text}; ticket: {number}",
+        {"reason": OPTIONAL, "number": OPTIONAL},
         {"created": ("order", "ticket"), "none": ()},
         frozenset({"created"}),
     ),

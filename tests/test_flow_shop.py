@@ -110,7 +110,7 @@ def test_of_several_ways_to_pay_one_is_chosen():
     assert [choice.title for choice in menu.choices] == ["Pix", "Cartão", "Cancelar pedido"]
     customer.outcomes = {"start_payment": "link"}
     assert "https://pay.example/1" in words_of(customer.says("cartão"))
-    assert customer.asked[-1].args == {"method": "stripe"}
+    assert customer.asked[-1].args["method"] == "stripe"
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,23 @@ def test_of_several_ways_to_pay_one_is_chosen():
         ("paguei", "claim_payment"),
         ("já paguei", "claim_payment"),
         ("outra forma", "start_payment"),
-        ("3", None),
+        ("3", "open_order"),
     ],
 )
-def test_who_is_paying_says_so_or_turns_away(said: str, action: str | None):
+def test_who_is_paying_says_so_or_turns_away(said: str, action: str):
     customer = Customer("shop", "pt", step="paying")
     customer.says(said)
-    assert (customer.asked[-1].name if customer.asked else None) == action
-    assert action or customer.step == "cancel_ask"
+    assert customer.asked[-1].name == action
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_which_order_is_cancelled_is_told_and_asked(language: str):
+    customer = Customer("shop", language, step="paying", outcomes={"open_order": "several"})
+    assert menu_of(customer.says("3")).choices[0].title == "P-1001"
+    customer.outcomes = {}
+    assert "*P-1001* (*R$ 194,00*)" in words_of(customer.says("1"))
+    customer.says("1")
+    assert (customer.asked[-1].name, customer.asked[-1].args) == ("cancel_order", {"number": "P-1001"})
 
 
 @pytest.mark.parametrize("text", ["0", "100", "-", "muitos", "1 ou 2", "", "2,5 e 3"])

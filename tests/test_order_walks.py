@@ -28,7 +28,7 @@ from tests.fakes.graph import FakeGraph
 from tests.page_rows import ADMIN_EMAIL, AGENT_EMAIL, people
 from tests.paying import PIX
 from tests.real_door import META, WalkedDesk, texts_of, walked_desk
-from tests.records import make_product
+from tests.records import make_conversation, make_product
 
 LANGUAGES = ("pt", "es", "en")
 GOODS = "https://curso.example/entrar"
@@ -100,6 +100,15 @@ def said(desk: WalkedDesk) -> str:
     return "\n".join(texts_of(desk.graph.sent))
 
 
+def number_of(order: Order) -> str:
+    return order.number or ""
+
+
+def heard(desk: WalkedDesk, words: str) -> str:
+    """Give what the desk answers to these words."""
+    return "\n".join(texts_of(desk.says(words)))
+
+
 def kinds(desk: WalkedDesk) -> set[str]:
     return {alert.kind for alert in desk.rows(Alert, Alert.open_topic.is_not(None))}
 
@@ -143,6 +152,55 @@ def test_cancelled_by_the_customer_and_the_stock_is_back(open_desk, language: st
     assert (newest(desk).status, desk.rows(Product)[0].stock) == ("cancelled", 5)
     steps = desk.rows(StateChange, StateChange.record == "order")
     assert [(step.after, step.actor) for step in steps] == [("placed", "customer"), ("cancelled", "customer")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_of_two_orders_the_one_that_is_named_is_meant(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    first = sell(desk, language)
+    for words in BUY[language]:
+        desk.says(words)
+    second = newest(desk)
+    status = {"pt": "qual o status do pedido", "es": "cuál es el estado del pedido", "en": "status of order"}
+    told = heard(desk, f"{status[language]} {number_of(first)}")
+    assert number_of(first) in told
+    assert number_of(second) not in told
+    desk.says("menu")
+    desk.says(f"{PAID[language]} {number_of(first)}")
+    assert [order.payment_status for order in desk.rows(Order)] == ["claimed", "unpaid"]
+    told = heard(desk, f"{CANCEL[language]} {number_of(first)}")
+    assert number_of(first) in told
+    assert number_of(second) not in told
+    desk.says("1")
+    assert [order.status for order in desk.rows(Order)] == ["cancelled", "placed"]
+
+
+def test_of_two_orders_none_is_cancelled_before_it_is_told_which(open_desk) -> None:
+    desk = open_desk(**PIX)
+    first = sell(desk, "pt")
+    for words in BUY["pt"]:
+        desk.says(words)
+    second = newest(desk)
+    assert "Qual deles" in heard(desk, "quero cancelar meu pedido")
+    told = heard(desk, number_of(first))
+    assert number_of(first) in told
+    assert number_of(second) not in told
+    desk.says("sim")
+    assert [order.status for order in desk.rows(Order)] == ["cancelled", "placed"]
+    assert number_of(second) in heard(desk, "quero cancelar meu pedido")  # the only one that is left
+
+
+def test_the_number_of_another_persons_order_names_nothing(open_desk) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, "pt")
+    with desk.app.app_context():
+        db.session.get_one(Order, order.id).contact_id = make_conversation("5511999990000", "Eva").contact_id
+        db.session.commit()
+    for words in BUY["pt"]:
+        desk.says(words)
+    told = heard(desk, f"quero cancelar meu pedido {number_of(order)}")
+    assert number_of(order) not in told
+    assert number_of(newest(desk)) in told
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

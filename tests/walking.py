@@ -101,6 +101,8 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         ("send_goods_again", outcome): {"order": ORDERS[0]}
         for outcome in ("sent", "just_sent", "waiting", "unpaid")
     },
+    **{("open_order", outcome): {"order": ORDERS[0]} for outcome in ("found", "paid")},
+    ("open_order", "several"): {"orders": ORDERS},
     **{("cancel_order", outcome): {"order": ORDERS[0]} for outcome in ("cancelled", "paid")},
     ("request_refund", "created"): {"order": ORDERS[0], "ticket": {"number": "T-7"}},
     ("order_status", "found"): {"orders": ORDERS},
@@ -146,6 +148,7 @@ USUAL_OUTCOMES = {
     "start_payment": "by_hand",
     "claim_payment": "claimed",
     "send_goods_again": "sent",
+    "open_order": "found",
     "cancel_order": "cancelled",
     "request_refund": "created",
     "order_status": "found",
