@@ -328,7 +328,8 @@ def _goods() -> list[Product]:
         db.session.expunge_all()
         db.session.rollback()
     if not goods:
-        raise RehearsalRefused("nothing_for_sale", "the shop has no products; try: python cli.py seed-demo --no-history")
+        hint = "python cli.py seed-demo --no-history"
+        raise RehearsalRefused("nothing_for_sale", f"the shop has no products; try: {hint}")
     return list(goods)
 
 
