@@ -76,6 +76,7 @@ PRICE_NAMED = re.compile(
     r"(?:r\$|[$€£])\s*\d|\d\s*(?:reais|real|contos?|pilas?|d[oó]lar(?:es)?|dollars?|bucks|pesos|euros?|%|[$€£])"
 )
 PRICE_OFFERED = re.compile(r"\b(?:por|for|en|em|at|a)\s+\d")
+NEGATIVE = re.compile(r"(?<!\S)[-\u2212\u2013]\d")
 # Beside a count stand the name of the goods at most, and words that say nothing.
 COUNT_WORDS = 2
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
@@ -155,11 +156,19 @@ def buying_of(text: str) -> Buying | None:
     words = plain(text).split()
     if "?" in text or not 0 < len(words) <= TAKING_WORDS:
         return None
-    said = _split(_squeezed(" ".join(words)), ("take", "close", "yes", "okay", "quantity", "courtesy_filler"))
+    counted = ["1" if word.isdigit() else word for word in words]  # however many
+    said = _split(
+        _squeezed(" ".join(counted)), ("take", "close", "yes", "okay", "quantity", "courtesy_filler")
+    )
     kinds: tuple[Buying, ...] = ("close", "take", "yes")
     kind = next((kind for kind in kinds if kind in (said or ())), None)
     is_number = "quantity" in (said or ()) and read_number(text) is not None
     return "take" if is_number and kind in (None, "yes") and len(said or ()) > 1 else kind
+
+
+def begins_with_wish(text: str) -> bool:
+    """Tell whether the words begin with a wish to have something: "quiero la guía"."""
+    return _first_phrase(_squeezed(plain(text)).split(), ("take",))[0] > 0
 
 
 def order_wish_of(text: str) -> OrderWish | None:
@@ -265,7 +274,7 @@ def plain(text: str) -> str:
 def read_choice_key(text: str) -> str | None:
     """Give the one digit or letter that a person typed to choose ("2", "2️⃣", "opção 2", "dois", "b)"); None
     for other text."""
-    words = plain(text)
+    words = plain(text) if not NEGATIVE.search(text) else ""
     stripped = CHOICE_PREFIX.sub("", words)
     for candidate in (words, stripped):
         if candidate.isascii() and candidate.isdigit() and len(candidate) <= 4:
@@ -382,6 +391,8 @@ def holds_number(text: str, language: str) -> bool:
 def read_number(text: str) -> int | None:
     """Read a whole number in digits of any script, or a word from zero to ten, also beside one unit ("2
     unidades")."""
+    if NEGATIVE.search(text):
+        return None  # nobody wants less than nothing
     words = plain(text).split()
     numbers = [int(w) for w in words if w.isascii() and w.isdigit() and len(w) <= 9]
     if not numbers and len(words) <= 3:

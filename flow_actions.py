@@ -27,6 +27,8 @@ from action_terms import FAILED, NONE, UNAVAILABLE, Action, ActionContext, Actio
 from action_terms import found as _found
 from action_terms import text_arg as _words
 from action_terms import whole_arg as _whole
+from analysis.folding import fold
+from analysis.quantities import read_numbers
 from models import InvestmentProgram, Order, Product, db, reading
 from providers.base import OrderItem
 from shop import catalog, orders, programs
@@ -222,10 +224,23 @@ def _remove_from_cart(args: Args, ctx: ActionContext) -> ActionResult:
     sold = db.session.get(Product, item.product_id)
     name = catalog.shown_name(sold, ctx.language) if sold is not None else item.name
     product = {"id": item.product_id, "name": name}
-    left = orders.set_quantity(cart, item.product_id, 0, now=ctx.now)
+    kept = max(0, item.quantity - (_taken_out(_words(args, "words"), name, ctx.language) or item.quantity))
+    left = orders.set_quantity(cart, item.product_id, kept, now=ctx.now)
     if left is None:
         return ActionResult("emptied", {"product": product})
-    return ActionResult("ok", {"product": product, **_cart_facts(left, ctx)})
+    outcome = "fewer" if kept else "ok"
+    return ActionResult(outcome, {"product": product, "quantity": kept, **_cart_facts(left, ctx)})
+
+
+def _taken_out(words: str, name: str, language: str) -> int | None:
+    """Read how many are to go ("tira 2", "quita uno"); None for all of them. A number in the name counts
+    none.
+    """
+    folded = fold(words[: answers.MAX_ANSWER_CHARS])
+    numbers = read_numbers(folded, language=language)
+    counts = [one for one in numbers if folded[one.start : one.end] not in fold(name).split()]
+    is_count = len(counts) == 1 and counts[0].value == counts[0].value.to_integral_value()
+    return int(counts[0].value) if is_count and counts[0].value > 0 else None
 
 
 def _empty_cart(_args: Args, ctx: ActionContext) -> ActionResult:

@@ -64,8 +64,10 @@ SHOP: Final = "shop"
 BUY: Final = "shop/product.found:buy"
 CART: Final = "shop/menu:cart"
 CHECK_OUT: Final = "shop/add.ok:checkout"
-# The steps that show one product, and those that show a filled cart.
+# The steps that show one product (or say how few are left of it), and those that show a filled cart.
 PRODUCT_SHOWN: Final = "product.found"
+TOO_FEW: Final = "add.out_of_stock"
+MOST_AT_ONCE: Final = 99
 CART_SHOWN: Final = frozenset({"add.ok", "cart.found"})
 # What is wanted of the consultancy in so many words, wherever its menu stands.
 NEXORA: Final = "nexora"
@@ -252,9 +254,9 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
 
 
 def _quantity(text: str) -> int | None:
-    """Give how many of what was shown were asked for in words."""
+    """Give how many of what was shown were asked for in words; a count that cannot be is asked for again."""
     quantity = answers.read_number(text)
-    is_many = quantity is not None and quantity > 0 and answers.buying_of(text) == "take"
+    is_many = quantity is not None and 0 < quantity <= MOST_AT_ONCE and answers.buying_of(text) == "take"
     return quantity if is_many else None
 
 
@@ -329,7 +331,8 @@ def _bought(session: Session | None, number: Number, text: str) -> str | None:
         return None
     if session.step in CART_SHOWN:
         return CHECK_OUT if wish in ("close", "yes") else None
-    is_shown = session.step == PRODUCT_SHOWN or menu_flows.offered_choice(session.data, "1") == BUY
+    is_shown = session.step == PRODUCT_SHOWN or (session.step == TOO_FEW and wish == "take")
+    is_shown = is_shown or menu_flows.offered_choice(session.data, "1") == BUY
     if not is_shown:
         return CART if wish == "close" else None
     return BUY

@@ -124,7 +124,11 @@ def draft(means: Means, thread: Thread, understood: Understanding, now: datetime
     passage = _passage(understood, ground, trace)
     if passage is not None:
         return passage
-    plainly = _discount(understood, ground, trace) or _about(understood, ground, trace)
+    plainly = (
+        _free(understood, ground, trace)
+        or _discount(understood, ground, trace)
+        or _about(understood, ground, trace)
+    )
     if plainly is not None:
         return plainly
     if answers.speaks_of("advice", understood.text) and not ground.is_said:
@@ -152,7 +156,8 @@ def known(means: Means, thread: Thread, understood: Understanding, now: datetime
     ground = _ground(means, thread, understood, now)
     told = _passage(understood, ground, {}) or _about(understood, ground, {})
     if told is None and answers.asks_price(understood.text) and ground.is_named:
-        return _in_manner(understood, ground, {"strategy": PLAIN_MANNER}, wish="question")
+        free = _free(understood, ground, {})
+        return free or _in_manner(understood, ground, {"strategy": PLAIN_MANNER}, wish="question")
     return told
 
 
@@ -362,6 +367,20 @@ def _discount(understood: Understanding, ground: Ground, trace: dict[str, Any]) 
     return Draft((Menu(body, choices),), "fixed text: discount", data=data, trace=trace)
 
 
+def _free(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
+    """Say of what costs nothing that it is free: no manner of selling has words for that."""
+    focus = ground.facts.focus if ground.is_named else None
+    if focus is None or focus.price_minor or focus.is_sold_out or is_upset(understood):
+        return None
+    asks_money = answers.asks_discount(understood.text) or answers.asks_price(understood.text)
+    is_meant = signal(understood) not in (None, "not_interested") and not (ground.about and asks(understood))
+    if not (asks_money or is_meant):
+        return None
+    body = texts.text("reply_free", understood.language, product=focus.name)
+    choices = _choices(("add_to_cart", "show_products", "person"), understood)
+    return Draft((Menu(body, choices),), "fixed text: free", data=_focus(Action(), ground), trace=trace)
+
+
 def _about(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
     """Answer a question with the lines of the one product that is meant; the manner tells its price."""
     if not ground.about or not asks(understood) or answers.asks_price(understood.text):
@@ -384,7 +403,8 @@ def _advice(understood: Understanding, trace: dict[str, Any]) -> Draft:
 def names_product(understood: Understanding) -> bool:
     """Tell whether a product's name is said and nothing else: it may hold any words ("selling", "phone")."""
     sought = answers.search_words(understood.text)
-    if len(sought) < NAME_WORDS or not _sells_products(understood):
+    is_wish = answers.begins_with_wish(understood.text) and not answers.names_own(understood.text)
+    if len(sought) < (1 if is_wish else NAME_WORDS) or not _sells_products(understood):
         return False
     with reading():
         is_whole = catalog.is_whole_name(sought)

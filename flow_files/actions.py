@@ -120,15 +120,17 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "remove_from_cart": Action(
         "Takes what the words name out of the open cart, or its only line where they name nothing. "
-        "`which`: they name none of its lines, or several. product: {id, name}; lines: as show_cart",
+        "`fewer`: they say how many, and this quantity stays; `which`: they name none of its lines, or "
+        "several. product: {id, name}; lines: as show_cart",
         {"words": OPTIONAL},
         {
             "ok": ("product", "lines", "total_text"),
+            "fewer": ("product", "quantity", "lines", "total_text"),
             "emptied": ("product",),
             "which": ("lines", "total_text"),
             "empty": (),
         },
-        frozenset({"ok", "emptied"}),
+        frozenset({"ok", "fewer", "emptied"}),
     ),
     "empty_cart": Action(
         "Takes everything out of the open cart", {}, {"ok": (), "empty": ()}, frozenset({"ok"})

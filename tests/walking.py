@@ -79,6 +79,12 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "lines": [{"name": "Curso de Violão", "quantity": 1, "total_text": "R$ 97,00"}],
         "total_text": "R$ 97,00",
     },
+    ("remove_from_cart", "fewer"): {
+        "product": PRODUCT,
+        "quantity": 1,
+        "lines": [{"name": "Curso de Violão", "quantity": 1, "total_text": "R$ 97,00"}],
+        "total_text": "R$ 97,00",
+    },
     ("remove_from_cart", "emptied"): {"product": PRODUCT},
     ("remove_from_cart", "which"): {
         "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
