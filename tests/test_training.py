@@ -40,7 +40,7 @@ from training.examples import MAX_PHRASES, Added, Wanted
 from training.lessons import Lesson
 from training.refusals import MAX_TEXT_CHARS, TeachingRefused
 
-TEXT = "o zorblat engoliu um osso"
+TEXT = "o zorblat guardou um osso"
 
 
 @pytest.fixture
