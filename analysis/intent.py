@@ -6,11 +6,12 @@ advert read.
 
 from typing import Final
 
-from .judging import Message, Models, is_bare, is_silent
+from .judging import Message, Models, is_bare, is_silent, own_words
 
 OTHER: Final = "other"
 SPAM: Final = "spam"
 NOTICE: Final = "notice"  # an automated message speaks of itself as one
+DOUBTS: Final = "doubts"  # "is this from you?": asked by who got an advert, not by who sends it
 LEAST_CONFIDENCE: Final = 0.3
 SURE_BARE: Final = 0.85  # a word or two that no lexicon knows may be a name
 # By how many marks of an advert stand in the text: none, one, more.
@@ -33,8 +34,12 @@ def read_intent(message: Message, models: Models) -> tuple[str, float]:
     if is_silent(message, models):
         return OTHER, 0.9
     shares = models.judge("intent", message, message.features)
-    spam = (shares.pop(SPAM) + models.of(SPAM).judge(message.voice_features)[SPAM]) / 2
-    marks = _count_marks(message)
+    own = own_words(message)  # an advert that a customer quotes to ask about it is no advert of hers
+    said = shares.pop(SPAM)
+    if own is not message:
+        said = models.judge("intent", own, own.features)[SPAM]
+    spam = (said + models.of(SPAM).judge(own.voice_features)[SPAM]) / 2
+    marks = 0 if DOUBTS in own.voice else _count_marks(own)
     if spam >= SPAM_CONFIDENCES[marks] and not message.tells_danger:
         return SPAM, round(min(spam, SUREST_SPAM[marks]), 4)
     total = sum(shares.values()) or 1.0

@@ -22,7 +22,7 @@ from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 TASKS: Final = ("intent", "buying_signal", "sentiment", "urgency", "spam")
-RULES_VERSION: Final = 8  # raised when grammars or rules change what a reading says
+RULES_VERSION: Final = 9  # raised when grammars or rules change what a reading says
 PATTERN_CONFIDENCE: Final = 0.95
 BARE_WORDS: Final = 3
 BARE_CHARACTERS: Final = 4  # of unspaced writing, as long as a name
@@ -39,6 +39,11 @@ _KOREAN_ENDS: Final = (  # a word of one syllable begins many others: "방" a ro
 DANGEROUS_PAIRS: Final = (("fume", "smell"), ("smoke", "issue"), ("poison", "taken"), ("theft", "account"))
 HARMLESS: Final = frozenset({"safe", "swallowed"})
 PAIRED_WORDS: Final = 40  # in a longer text the two may have nothing to do with each other
+OWN_WORDS: Final = 2  # fewer beside a quotation say nothing by themselves
+# A sentence in quotation marks, not a product's name or the word that an advert wants back: reply "YES".
+_QUOTED: Final = re.compile(
+    r'"[^"\n]{10,}"|“[^“”\n]{10,}”|„[^„“”\n]{10,}[“”]|«[^«»\n]{10,}»|「[^「」\n]{6,}」|『[^『』\n]{6,}』'
+)
 SECOND_LANGUAGE: Final = 0.15  # a language this likely lends its lexicon too: people mix
 
 
@@ -151,7 +156,18 @@ def shipped(task: str) -> Classifier:
 def prepare(text: str, shares: Mapping[str, float]) -> Message:
     """Cut and name what every judge needs, given the probability of each language."""
     language, second = sorted(shares, key=lambda name: -shares[name])[:2]
-    languages = (language, second) if shares[second] >= SECOND_LANGUAGE else (language,)
+    return _prepare(text, (language, second) if shares[second] >= SECOND_LANGUAGE else (language,))
+
+
+def own_words(message: Message) -> Message:
+    """Give a message without what it quotes from somebody else; the whole where little else stands."""
+    rest = _QUOTED.sub(" ", message.text)
+    if rest == message.text or len(rest.split()) < OWN_WORDS:
+        return message
+    return _prepare(rest, message.languages)
+
+
+def _prepare(text: str, languages: tuple[str, ...]) -> Message:
     tokens = tokenize(text)
     seen = surface(tokens)
     concepts = find_concepts(tokens, languages)

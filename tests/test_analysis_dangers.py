@@ -14,6 +14,7 @@ from vocabulary import LANGUAGES
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DANGERS = {
     "en": """
+        the charger i got on sale is on fire
         my son swallowed a battery
         i smell gas in the kitchen
         there is smoke coming out of the charger
@@ -26,6 +27,7 @@ DANGERS = {
         my daughter drank the bleach
     """,
     "pt": """
+        o celular que comprei na promoção está pegando fogo
         meu filho engoliu uma pilha
         ta com cheiro de gás aqui em casa
         tá saindo fumaça da tomada
@@ -136,6 +138,7 @@ DANGERS = {
 }
 HARMLESS = {
     "en": """
+        this deal is on fire, how much for two
         do you sell gas stoves?
         is the smoke detector in stock
         the atm swallowed my card
@@ -144,6 +147,7 @@ HARMLESS = {
         is this shirt flame red?
     """,
     "pt": """
+        essa promoção tá pegando fogo hein, quanto fica o kit?
         vcs tem fogão a gás?
         o caixa engoliu meu cartão
         água com gás ou sem?
@@ -152,6 +156,7 @@ HARMLESS = {
         queria cortar o cabelo sábado
     """,
     "es": """
+        venden alarmas de humo
         ¿tienen cocina a gas?
         el cajero se tragó mi tarjeta
         agua con gas o sin gas?

@@ -83,6 +83,52 @@ def test_a_customer_who_sends_a_link_is_never_surely_an_advert(text: str) -> Non
     assert reading.intent != "spam" or reading.intent_confidence < CLEAR_SPAM
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'got this: "Your account has been suspended, click here to verify" is this you guys',
+        'minha tia recebeu "Parabéns! Você foi sorteada, clique aqui bit.ly/x" é de vocês mesmo?',
+        '"votre compte sera suspendu cliquez ici" c\'est vous ?',
+        'hab ne sms bekommen „Ihr Konto wird gesperrt, jetzt klicken" seid ihr das?',
+        "«Il suo conto sarà bloccato, clicchi qui» siete stati voi?",
+        "收到短信“您的账户将被冻结,请点击链接”是你们发的吗",
+        "「アカウントが停止されました、こちらをクリック」というメールは本物ですか",
+    ],
+)
+def test_who_quotes_an_advert_to_ask_about_it_sends_none(text: str) -> None:
+    assert read(text, now=NOW).intent != "spam"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Final notice: your account will be suspended. Reply "YES" and click http://verify.example.top',
+        '"Best prize of my life" says Ann. You have won too: claim your $1000 cash prize http://win.example.com',
+    ],
+)
+def test_an_advert_that_quotes_a_word_still_is_one(text: str) -> None:
+    reading = read(text, now=NOW)
+    assert (reading.intent, reading.intent_confidence >= CLEAR_SPAM) == ("spam", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quero aplicar 350 mil euros no programa de residência, qual o retorno?",
+        "I want to put 500k into the residency fund, what are the returns?",
+        "quiero meter 300 mil euros en la residencia, qué rendimiento da?",
+        "je veux placer 250 000 euros pour la résidence, quel rendement ?",
+        "ich will 250000 euro für die residenz investieren, welche rendite?",
+        "voglio investire 250 mila euro per la residenza, che rendimento c'è?",
+        "我想投资50万欧元拿居留,回报率多少",
+        "50万ユーロ投資したいのですが、利回りはどのくらいですか",
+        "50만 유로 투자하고 싶은데 수익률이 얼마예요",
+    ],
+)
+def test_who_wants_to_invest_is_no_advert(text: str) -> None:
+    assert read(text, now=NOW).intent != "spam"
+
+
 def test_an_advert_with_a_link_still_is_one() -> None:
     reading = read("WINNER!! You have won a 1000 cash prize, claim now at http://win.example.com", now=NOW)
     assert (reading.intent, reading.intent_confidence >= CLEAR_SPAM) == ("spam", True)
