@@ -22,10 +22,11 @@ from .breaches import Breach, BreachCode
 from .claims import check_claims, check_promises
 from .facts import Facts
 from .figures import check_figures, without_budgets
+from .people import check_people
 from .plan import Plan
 from .prices import check_prices
 from .ties import check_ties
-from .wording import is_hidden, plain
+from .wording import is_hidden, is_spaced, plain
 
 __all__ = ["MAX_REPLY_CHARS", "Breach", "BreachCode", "check"]
 
@@ -44,6 +45,8 @@ _TURNED: Final = re.compile(
     r"\b(?:gratis|gratuit\w*|free|desconto|descuento|discount|reais|reales|garantia)\b"
 )
 _SUMS: Final = re.compile(r"[A-Za-z]{0,3}[$€£]\s?[\d.,]+")
+# Dots of other scripts that make an address of two words.
+_FALSE_DOT: Final = re.compile(r"(?<=\w)[\u3002\uff61\u2024\u2027\u2219\u22c5](?=\w)")
 _CODE: Final = re.compile(
     r"```|^\s*[{\[]\s*[\"'{\[]|[\"']\s*:\s*[\"'{\[\d]|^\s*\|.*\|\s*$|\|\s*-{3,}|^#{1,6} "
     r"|</?[a-z][\w-]*[ />]|\{\{|\}\}|\{%|\\u[0-9a-f]{4}"
@@ -94,7 +97,7 @@ def _check_text(text: str, facts: Facts, language: str, heard: str) -> Iterator[
     yield from check_prices(bare, facts, language)
     yield from check_ties(bare, facts, language)
     yield from check_claims(_without_names(bare, facts), facts, language)
-    yield from _check_people(text, facts)
+    yield from check_people(text, facts)
 
 
 def _check_agreed(asked: Sequence[str], facts: Facts, language: str) -> Iterator[Breach]:
@@ -141,6 +144,8 @@ def _check_characters(text: str, facts: Facts, language: str) -> Iterator[Breach
         yield Breach("unsafe_characters" if is_mixed else "wrong_language", "".join(foreign)[:20])
     if re.search(r"(?<=\w)\u200d|\u200d(?=[\w ])", text) and language in LATIN_LANGUAGES:
         yield Breach("unsafe_characters", "U+200D")
+    if language in LATIN_LANGUAGES and (disguise := _FALSE_DOT.search(text) or is_spaced(text)):
+        yield Breach("unsafe_characters", disguise.group())
 
 
 def _is_latin(char: str) -> bool:
@@ -196,29 +201,11 @@ def _check_leak(folded: str) -> Iterator[Breach]:
             return
 
 
-def _check_people(text: str, facts: Facts) -> Iterator[Breach]:
-    """Somebody else's order or number, by name; the customer and the products have names of their own."""
-    own = {facts.first_name, *(word for product in facts.products for word in product.name.split())}
-    own |= set(facts.business_name.split())
-    for found in _OF_SOMEBODY.finditer(text):
-        name = found["of"] or found["whose"]
-        if name not in own:
-            yield Breach("private_data", found.group())
-
-
 # Words of Portuguese that Spanish does not have, and the other way round.
 _SMALL_WORDS: Final = {
     "pt": frozenset("o os um uma nao voce do da dos das em com seu sua ao na tem isso mais foi".split()),
     "es": frozenset("el los las un con y en tu es del lo usted muy pero hay gracias".split()),
 }
-_PERSONAL: Final = (
-    r"(?:pedido|compra|conta|cadastro|telefone|n[úu]mero|endere[çc]o|ficha|cuenta|tel[ée]fono|direcci[óo]n|cart[ãa]o|"
-    r"tarjeta|cpf|CPF|DNI|order|account|number|address|card)"
-)
-_OF_SOMEBODY: Final = re.compile(
-    rf"\b{_PERSONAL} (?:d[aoe]|of|de la|del) (?P<of>[A-ZÁÉÍÓÚÂÊÔÃÕÇ][a-záéíóúâêôãõç]+)"
-    rf"|\b(?P<whose>[A-Z][a-zà-ú]+)(?: [A-Z][a-zà-ú]+)?['’]s? {_PERSONAL}"
-)
 
 
 @cache

@@ -68,6 +68,11 @@ def is_hidden(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs") and char not in "\n\t\u200d"
 
 
+def is_spaced(text: str) -> re.Match[str] | None:
+    """Find a word whose letters are pulled apart, which only a disguise does."""
+    return _SPACED.search(text)
+
+
 def sentences(folded: str) -> list[str]:
     return [part.strip() for part in _ENDS.split(folded) if part and part.strip()]
 
