@@ -9,7 +9,7 @@ address may read them.
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import structlog
 from flask import Blueprint, Response, abort, g, jsonify, render_template, request
@@ -48,7 +48,7 @@ def bank_lines() -> ResponseReturnValue:
     external_id?}]}. Answers how many were booked, known, of another amount, of no payment of ours, left out.
     """
     try:
-        lines = bank_list.read_lines(request.get_json(silent=True))
+        lines = bank_list.read_lines(_posted())
     except bank_list.UnreadableList as refusal:
         return jsonify(error={"code": "bad_request", "message": str(refusal)}), 400
     booked = cashier.book_list(lines, config=current_config(), now=datetime.now(UTC), actor="provider")
@@ -73,6 +73,14 @@ def done(language: str) -> str:
 def back(language: str) -> str:
     """Receive a customer who left the payment page; its link goes on working."""
     return _page("back", language)
+
+
+def _posted() -> Any:
+    """Give what was posted; None for what is no JSON, or nested without end."""
+    try:
+        return request.get_json(silent=True)
+    except RecursionError:
+        return None
 
 
 def _receive(method: str) -> Response:

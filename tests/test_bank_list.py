@@ -136,8 +136,15 @@ def test_a_program_posts_lines_with_a_key(app, shop):
         {"lines": [{"reference": "P1"}]},
         {"lines": [{**line, "currency": "R$"}]},
         {"lines": [{**line, "amount": "9" * 400}]},
+        {"lines": [{**line, "external_id": "\ud800"}]},
+        {"lines": [{**line, "external_id": "E\0"}]},
+        {"lines": [{**line, "reference": "\ud800"}]},
     ):
         assert client.post("/payments/bank", json=wrong, headers=headers).status_code == 400
+    nested = client.post(
+        "/payments/bank", data=b"[" * 100_000, content_type="application/json", headers=headers
+    )
+    assert nested.status_code == 400
     answer = client.post("/payments/bank", json={"lines": [line]}, headers=headers)
     assert answer.get_json() == {"paid": 1, "known": 0, "wrong": 0, "unknown": 0, "left_out": 0}
     assert db.session.get_one(Payment, payment.id, populate_existing=True).status == "confirmed"
