@@ -68,7 +68,7 @@ CHECK_OUT: Final = "shop/add.ok:checkout"
 PRODUCT_SHOWN: Final = "product.found"
 TOO_FEW: Final = "add.out_of_stock"
 MOST_AT_ONCE: Final = 99
-CART_SHOWN: Final = frozenset({"add.ok", "cart.found"})
+CART_SHOWN: Final = frozenset({"add.ok", "cart.found", "remove.ok", "remove.fewer"})
 # What is wanted of the consultancy in so many words, wherever its menu stands.
 NEXORA: Final = "nexora"
 CONSULTANT: Final = "nexora/menu:consultant"

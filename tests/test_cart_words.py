@@ -93,6 +93,15 @@ def test_one_of_several_is_taken_out_and_then_the_last(open_desk, language: str,
     assert in_cart(desk) == []
 
 
+def test_who_takes_less_goes_on_to_the_order(open_desk) -> None:
+    desk = open_desk(**PIX)
+    shown(desk, "es")
+    for words in ("quiero 2", "quita uno", "me lo llevo"):
+        desk.says(words)
+    assert "¿Registro tu pedido?" in "\n".join(texts_of(desk.says("finalizar")))
+    assert in_cart(desk) == [1]
+
+
 def test_without_a_count_all_of_it_goes(open_desk) -> None:
     desk = open_desk(**PIX)
     shown(desk, "pt")
