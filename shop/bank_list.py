@@ -113,9 +113,8 @@ def _posted_line(place: int, line: Any) -> BankLine:
     currency = str(told.get("currency") or DEFAULT_CURRENCY).upper()
     amount = read_sum(str(told.get("amount") or ""))
     external_id = str(told.get("external_id") or "")[:EXTERNAL_ID_MAX_CHARS] or None
-    is_text = (
-        f"{reference}{external_id or ''}".isprintable()
-    )  # no NUL, no half of a sign: no database keeps them
+    # A NUL or half of a sign is kept by no database.
+    is_text = f"{reference}{external_id or ''}".isprintable()
     if not reference or amount is None or not is_text or not re.fullmatch("[A-Z]{3}", currency):
         wants = "a reference, an amount such as 194.00, and a currency of three letters"
         raise UnreadableList(f"lines[{place}] needs {wants}")
