@@ -8,7 +8,6 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from threading import Lock
 from typing import Any
 
 import structlog
@@ -63,7 +62,6 @@ class _Memory:
     """What one process remembers of the numbers table."""
 
     def __init__(self) -> None:
-        self.lock = Lock()
         self.numbers: tuple[Number, ...] = ()
         self.until = 0.0
 
@@ -73,14 +71,13 @@ def numbers() -> tuple[Number, ...]:
     memory = _memory()
     if time.monotonic() < memory.until:
         return memory.numbers
-    with memory.lock:
-        if time.monotonic() >= memory.until:
-            rows = db.session.execute(
-                select(Integration).where(Integration.is_active).order_by(Integration.id)
-            ).scalars()
-            memory.numbers = tuple(n for n in map(_number, rows) if n is not None)
-            memory.until = time.monotonic() + REMEMBERED_SECS
-    return memory.numbers
+    # Under no lock: who waits for the database while holding one would hold up the writer it waits for.
+    rows = db.session.execute(
+        select(Integration).where(Integration.is_active).order_by(Integration.id)
+    ).scalars()
+    memory.numbers = found = tuple(n for n in map(_number, rows) if n is not None)
+    memory.until = time.monotonic() + REMEMBERED_SECS
+    return found
 
 
 def forget() -> None:

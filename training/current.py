@@ -58,13 +58,14 @@ def current_models() -> Models:
     memory = _memory()
     if time.monotonic() < memory.until:
         return memory.models
+    # The database is asked under no lock: its writer, who may wait for this one, would be waited for.
+    mark = tuple(db.session.execute(_MARK).one())
+    loaded = None if mark == memory.mark else _load()
     with memory.lock:
-        if time.monotonic() >= memory.until:
-            mark = tuple(db.session.execute(_MARK).one())
-            if mark != memory.mark:
-                memory.models, memory.mark = _load(), mark
-            memory.until = time.monotonic() + REMEMBERED_SECS
-    return memory.models
+        if loaded is not None:
+            memory.models, memory.mark = loaded, mark
+        memory.until = time.monotonic() + REMEMBERED_SECS
+        return memory.models
 
 
 def forget() -> None:

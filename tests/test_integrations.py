@@ -1,0 +1,50 @@
+"""Our numbers as a process remembers them: asking for them holds nobody up."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import TypeVar
+
+from flask import Flask
+from sqlalchemy import event, update
+
+import integrations
+from models import Integration, db
+from training import current
+
+WAIT_SECS = 60
+T = TypeVar("T")
+
+
+def asked_for_meanwhile(app: Flask, ask: Callable[[], T]) -> tuple[T, T]:
+    """Ask while a writer has the database and another thread waits for it to ask too; gives both answers.
+
+    SQLite lets one write at a time. Whoever waits for that must hold nothing that the writer needs.
+    """
+    waits = Event()
+
+    def other() -> T:
+        with app.app_context():
+            event.listen(db.engine, "checkout", lambda *_: waits.set())
+            return ask()
+
+    with app.app_context(), ThreadPoolExecutor(1) as threads:
+        db.session.execute(update(Integration).values(health_summary=""))
+        others = threads.submit(other)
+        assert waits.wait(WAIT_SECS)
+        own = ask()
+        db.session.commit()
+        return own, others.result(WAIT_SECS)
+
+
+def test_a_writer_asks_for_the_numbers_while_another_thread_waits_to(app: Flask) -> None:
+    with app.app_context():
+        integrations.forget()
+    assert asked_for_meanwhile(app, integrations.numbers) == ((), ())
+
+
+def test_a_writer_asks_for_the_models_while_another_thread_waits_to(app: Flask) -> None:
+    with app.app_context():
+        current.forget()
+    own, others = asked_for_meanwhile(app, current.current_models)
+    assert own == others
