@@ -455,7 +455,7 @@ TRANSCRIPTS = {
         can I pay in installments? | how long does delivery take? | can I return it? | are you a bot? | huh?
         do you have anything to learn english? | I want it | 1
         how much is the social media kit? | I'll take two | remove the english course
-        do you take pix? | do I have to install anything? | checkout | yes | yes | where is my order?
+        do you take pix? | do I have to install anything? | checkout | yes | where is my order?
         do you accept paypal? | are you open on sunday? | my course video does not play | yes
         thanks, bye""",
 }
