@@ -7,17 +7,13 @@ busy machine look at the processor's time, which no neighbour makes longer.
 
 import math
 import random
-import re
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
 from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import insert, select, update
 
 import config
 import operators
@@ -27,6 +23,7 @@ from bench.servers import site
 from models import Conversation, ConversationLabel, Lead, Order, Ticket, db, utc_now
 from statements import table
 from teamwork import keeping
+from tests.browsing import AS_BROWSER, counted, sign_in
 from vocabulary import SENTIMENTS, URGENCIES
 
 MESSAGES: Final = 200_000
@@ -66,7 +63,6 @@ PAGES: Final = (
     "/teams",
     "/simulator",
 )
-AS_BROWSER: Final = {"Accept": "text/html"}
 
 
 def measure(database: str, *, messages: int) -> dict[str, Any]:
@@ -91,7 +87,7 @@ def _is_too_much(cost: dict[str, float]) -> bool:
 
 def _open_pages(app: Flask) -> dict[str, dict[str, float]]:
     client = app.test_client()
-    _sign_in(client)
+    sign_in(client, EMAIL, PASSWORD)
     with app.app_context():
         newest = db.session.scalars(
             select(Conversation.id).order_by(Conversation.last_message_at.desc()).limit(ROUNDS)
@@ -101,7 +97,7 @@ def _open_pages(app: Flask) -> dict[str, dict[str, float]]:
         times, worked, asked, weight = [], [], 0, 0
         for round_ in range(WARM_UP_ROUNDS + ROUNDS):
             path = page.format(conversation=newest[round_ % len(newest)])
-            with _counted(app) as statements:
+            with counted(app) as statements:
                 began, began_work = time.perf_counter(), time.thread_time()
                 answer = client.get(path, headers=AS_BROWSER)
                 took, work = time.perf_counter() - began, time.thread_time() - began_work
@@ -123,31 +119,6 @@ def _open_pages(app: Flask) -> dict[str, dict[str, float]]:
 
 def _p95(times: list[float]) -> float:
     return round(sorted(times)[math.ceil(len(times) * 0.95) - 1], 1)
-
-
-def _sign_in(client: FlaskClient) -> None:
-    page = client.get("/login", headers=AS_BROWSER).text
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert token is not None
-    form = {"csrf_token": token[1], "email": EMAIL, "password": PASSWORD}
-    client.post("/login", data=form, headers=AS_BROWSER)
-
-
-@contextmanager
-def _counted(app: Flask) -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            asked.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 # --- what people have done on it ----------------------------------------------------------------------------

@@ -1,11 +1,16 @@
-"""How tests browse: with a browser's headers, a signed-in session and the form's token."""
+"""How tests and benches browse: with a browser's headers, a signed-in session and the form's token."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
+from models import db
 from tests.page_rows import PASSWORD
 
 AS_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -29,3 +34,21 @@ def post(client: FlaskClient, path: str, form_page: str, **fields: Any) -> TestR
 
 def sign_in(client: FlaskClient, email: str, password: str = PASSWORD, **fields: str) -> TestResponse:
     return post(client, "/login", "/login", email=email, password=password, **fields)
+
+
+@contextmanager
+def counted(app: Flask) -> Iterator[list[str]]:
+    """Collect the statements that the database is asked meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

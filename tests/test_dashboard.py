@@ -1,8 +1,7 @@
 """The operators' pages: they render empty and filled in each language, escape, stay cheap, and do as told."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 import config
 import conversations
@@ -23,7 +22,7 @@ from dashboard.inbox_lists import Place
 from dashboard.templating import initials, span, whatsapp_text
 from models import Alert, Contact, Conversation, Integration, Message, StoredMedia, WebhookEvent, db, utc_now
 from tests import page_rows
-from tests.browsing import get, post, sign_in
+from tests.browsing import counted, get, post, sign_in
 from tests.page_rows import ADMIN_EMAIL, EVIL, Desk, conversation, message
 
 PAGES = (
@@ -57,24 +56,6 @@ QUERIES_MAX = 15
 def desk(app: Flask, admin: FlaskClient) -> Desk:
     with app.app_context():
         return page_rows.fill()
-
-
-@contextmanager
-def counted(app: Flask) -> Iterator[list[str]]:
-    """Collect the statements that the database is asked meanwhile."""
-    asked: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if not statement.startswith("BEGIN"):
-            asked.append(statement)
-
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 # --- every page ---------------------------------------------------------------------------------------------
