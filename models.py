@@ -293,6 +293,7 @@ class Contact(Base):
     refuses_marketing_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     referral: Mapped[Any | None] = mapped_column(Json)  # the first ad that brought the person
     merged_into_id: Mapped[int | None] = reference("contacts.id", nullable=True)
+    custom: Mapped[Any | None] = mapped_column(Json)  # by the id of a ContactField, as text
     is_demo: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
@@ -306,6 +307,17 @@ class Contact(Base):
         """Give the newest identity of `kind` that is still in use."""
         values = [i for i in self.identities if i.kind == kind and i.replaced_at is None]
         return max(values, key=lambda i: i.id).value if values else None
+
+
+class ContactField(Base):
+    """A field of our own that contacts have; what stands in it is in `Contact.custom`."""
+
+    __tablename__ = "contact_fields"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    position: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class ContactIdentity(Base):
@@ -458,6 +470,24 @@ class MenuSession(Base):
     step: Mapped[str | None] = mapped_column(String(60))
     data: Mapped[Any] = mapped_column(Json, default=dict)
     last_activity_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class FlowVersion(Base):
+    """A flow as an admin wrote it. A draft has no version; the newest version is the one that is walked.
+
+    Rows with a version are never changed: going back publishes the older text anew.
+    """
+
+    __tablename__ = "flow_versions"
+    __table_args__ = (UniqueConstraint("flow", "version"),)
+
+    id: Mapped[int] = primary_key()
+    flow: Mapped[str] = mapped_column(exact(60))
+    version: Mapped[int | None] = mapped_column(Integer)
+    source: Mapped[str] = mapped_column(LongText)
+    reason: Mapped[str] = mapped_column(String(255), default="")
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 # --- the life of a message ----------------------------------------------------------------------------------
@@ -1381,6 +1411,49 @@ class StateChange(Base):
     operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
     reason: Mapped[str] = mapped_column(String(255), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+# --- figures ------------------------------------------------------------------------------------------------
+
+
+class DailyFigure(Base):
+    """One figure of one local day, or one part of it: how often, and of what sum. Days are written whole.
+
+    What `name`, `part` and `total` mean stands with the figures in `analytics.figures`.
+    """
+
+    __tablename__ = "daily_figures"
+    __table_args__ = (UniqueConstraint("day", "name", "part"),)
+
+    id: Mapped[int] = primary_key()
+    day: Mapped[date] = mapped_column(Date)
+    name: Mapped[str] = mapped_column(exact(30))
+    part: Mapped[str] = mapped_column(exact(160), default="")
+    count: Mapped[int] = mapped_column(BigInteger, default=0)
+    total: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class SavedReport(Base):
+    """A choice of figures and a period under a name of the operator's own."""
+
+    __tablename__ = "saved_reports"
+    __table_args__ = (UniqueConstraint("operator_id", "name"),)
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id", index=False)
+    name: Mapped[str] = mapped_column(String(60))
+    query: Mapped[str] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class DeskSetting(Base):
+    """What admins set for the whole desk, by name; what is not here is as the environment has it."""
+
+    __tablename__ = "desk_settings"
+
+    name: Mapped[str] = mapped_column(exact(60), primary_key=True)
+    value: Mapped[Any] = mapped_column(Json)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, onupdate=utc_now)
 
 
 # --- what the desk is taught --------------------------------------------------------------------------------
