@@ -513,6 +513,7 @@ class WebhookEvent(Base):
     lane: Mapped[str | None] = mapped_column(exact(190))
     state: Mapped[str] = mapped_column(String(10))
     payload: Mapped[bytes] = mapped_column(LongBytes)
+    trace_id: Mapped[str | None] = mapped_column(exact(64))  # one from the webhook to the receipt
     provider_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -547,6 +548,7 @@ class Turn(Base):
     trace: Mapped[Any] = mapped_column(
         Json, default=dict
     )  # analysis, actions and time of each part, for the x-ray
+    trace_id: Mapped[str | None] = mapped_column(exact(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
@@ -590,6 +592,7 @@ class Message(Base):
     kind: Mapped[str] = mapped_column(String(20))
     body: Mapped[str] = mapped_column(LongText, default="")
     content: Mapped[Any | None] = mapped_column(Json)  # out: message_content; in: what has no column
+    trace_id: Mapped[str | None] = mapped_column(exact(64), index=True)
     external_id: Mapped[str | None] = mapped_column(exact(190))
     quotes_external_id: Mapped[str | None] = mapped_column(exact(190))
     status: Mapped[str | None] = mapped_column(String(10))  # outgoing only
@@ -649,6 +652,7 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(exact(120), primary_key=True)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    figures: Mapped[str | None] = mapped_column(LongText, deferred=True)  # as Prometheus reads them
 
 
 class Alert(Base):
@@ -1400,7 +1404,7 @@ class StateChange(Base):
     """One step of a record from one state to another. Rows are added, never changed."""
 
     __tablename__ = "state_changes"
-    __table_args__ = (Index(None, "record", "record_id"),)
+    __table_args__ = (Index(None, "record", "record_id"), Index(None, "at"))
 
     id: Mapped[int] = primary_key()
     record: Mapped[str] = mapped_column(String(20))  # the singular of its table: order, ticket, ...
@@ -1569,7 +1573,10 @@ class ModelCall(Base):
 
 
 class Arm(Base):
-    """A strategy that may be chosen; a changed prompt makes a new version, and the older ones rest."""
+    """A strategy that may be chosen, in one version: what it says changed, so it is another one.
+
+    An own one has a `base`, the shipped manner that it builds on, and a `title`.
+    """
 
     __tablename__ = "arms"
     __table_args__ = (UniqueConstraint("strategy", "version"),)
@@ -1580,8 +1587,26 @@ class Arm(Base):
     is_paused: Mapped[bool] = mapped_column(Boolean, default=False)
     is_pinned: Mapped[bool] = mapped_column(Boolean, default=False)
     reason: Mapped[str] = mapped_column(String(255), default="")
+    fingerprint: Mapped[str] = mapped_column(String(40), default="")  # of all that it says; empty: not known
+    base: Mapped[str] = mapped_column(String(20), default="")  # empty: one of the shipped four
+    title: Mapped[str] = mapped_column(String(60), default="")
+    own: Mapped[Any | None] = mapped_column(Json)  # {"instruction": for a model, "words": by language}
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # for good; its decisions stay
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Offer(Base):
+    """The prices of one niche, in one version: one of them changed, so it is another offer."""
+
+    __tablename__ = "offers"
+    __table_args__ = (UniqueConstraint("niche", "version"),)
+
+    id: Mapped[int] = primary_key()
+    niche: Mapped[str] = mapped_column(exact(120))  # as the context of a decision names it
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    prices: Mapped[Any] = mapped_column(Json, default=dict)  # by SKU: minor units and currency
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class Decision(Base):
@@ -1597,7 +1622,8 @@ class Decision(Base):
     contact_id: Mapped[int | None] = reference("contacts.id", nullable=True)
     episode: Mapped[int] = mapped_column(Integer, default=1)  # the conversation's first, second, ...
     strategy: Mapped[str] = mapped_column(String(20))
-    version: Mapped[int] = mapped_column(Integer, default=1)
+    version: Mapped[int] = mapped_column(Integer, default=1)  # of the strategy
+    offer_version: Mapped[int] = mapped_column(Integer, default=1)  # of its niche's prices
     eligible: Mapped[Any] = mapped_column(Json, default=list)
     propensities: Mapped[Any] = mapped_column(Json, default=dict)  # by strategy; empty when a person chose
     propensity: Mapped[float | None] = mapped_column(Double)
@@ -1619,12 +1645,13 @@ class Outcome(Base):
     """What came of a decision. Rows are added, never changed: a refund is a row beside its sale."""
 
     __tablename__ = "outcomes"
-    __table_args__ = (UniqueConstraint("decision_id", "kind", "order_id"),)
+    __table_args__ = (UniqueConstraint("decision_id", "kind", "order_id", "nth"),)
 
     id: Mapped[int] = primary_key()
     decision_id: Mapped[int] = reference("decisions.id", index=False)
     kind: Mapped[str] = mapped_column(String(12))  # sale, refund, expired, refusal, or a harm
     order_id: Mapped[int] = mapped_column(Id, default=0, index=True)  # 0: of no order; outlives its order
+    nth: Mapped[int] = mapped_column(Integer, default=1)  # an order may be paid again after its refund
     value_minor: Mapped[int] = mapped_column(BigInteger, default=0)
     currency: Mapped[str] = mapped_column(String(3), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -1679,6 +1706,115 @@ class Rehearsal(Base):
     operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)  # its worker's last sign of life
+
+
+# --- programs of other people -------------------------------------------------------------------------------
+
+
+class WebhookEndpoint(Base):
+    """A program that is told what happens here. A removed one keeps its row, for what it was told."""
+
+    __tablename__ = "webhook_endpoints"
+
+    id: Mapped[int] = primary_key()
+    service: Mapped[str] = mapped_column(String(20), default="webhook")  # whose manner of telling it wants
+    name: Mapped[str] = mapped_column(String(120), default="")
+    url: Mapped[str] = mapped_column(Text)
+    kinds: Mapped[Any | None] = mapped_column(Json)  # None: all, also those that are to come
+    secret: Mapped[str] = mapped_column(Text)  # encrypted, and the one before it, which signs beside it
+    old_secret: Mapped[str] = mapped_column(Text, default="")
+    old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_active: Mapped[bool] = mapped_column(Boolean, default=True)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class OutgoingEvent(Base):
+    """Something that programs of other people are told: left beside what happened, in the same commit.
+
+    `body` is written when it is spread to the endpoints that want its kind; every attempt sends the same.
+    """
+
+    __tablename__ = "outgoing_events"
+    __table_args__ = (Index(None, "is_spread", "id"),)
+
+    id: Mapped[int] = primary_key()
+    kind: Mapped[str] = mapped_column(String(40))
+    record: Mapped[str] = mapped_column(String(20))  # the singular of its table
+    record_id: Mapped[int] = mapped_column(Id)
+    before: Mapped[str] = mapped_column(String(24), default="")
+    after: Mapped[str] = mapped_column(String(24), default="")
+    contact_id: Mapped[int | None] = mapped_column(Id, index=True)  # whose data `body` holds
+    trace_id: Mapped[str | None] = mapped_column(exact(64))
+    body: Mapped[Any | None] = mapped_column(Json)
+    is_spread: Mapped[bool] = mapped_column(Boolean, default=False)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class WebhookDelivery(Base):
+    """That one endpoint is told of one event: the outbox of webhooks.
+
+    state: waiting, sending (`due_at` is the end of the lease), sent, failed, dropped; `reason` says why.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (UniqueConstraint("event_id", "endpoint_id"), Index(None, "endpoint_id", "id"))
+
+    id: Mapped[int] = primary_key()
+    event_id: Mapped[int] = reference("outgoing_events.id", index=False)
+    endpoint_id: Mapped[int] = reference("webhook_endpoints.id", index=False)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    status_code: Mapped[int | None] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(String(60), default="")
+    took_ms: Mapped[int | None] = mapped_column(Integer)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class LeadForm(Base):
+    """A form of somebody's website that opens leads here, under a private address; its hash alone is kept."""
+
+    __tablename__ = "lead_forms"
+
+    id: Mapped[int] = primary_key()
+    name: Mapped[str] = mapped_column(String(120))
+    source: Mapped[str] = mapped_column(String(60))
+    integration_id: Mapped[int | None] = reference("integrations.id", nullable=True)
+    token_hash: Mapped[str] = mapped_column(exact(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FormEntry(Base):
+    """That a form was sent, so that the same entry opens one lead; `lead_id` is empty for what was spam."""
+
+    __tablename__ = "form_entries"
+    __table_args__ = (UniqueConstraint("form_id", "entry_key"),)
+
+    id: Mapped[int] = primary_key()
+    form_id: Mapped[int] = reference("lead_forms.id", index=False)
+    entry_key: Mapped[str] = mapped_column(exact(64))  # a hash, of the sender's key or of the whole entry
+    lead_id: Mapped[int | None] = mapped_column(Id)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
+
+
+class Erasure(Base):
+    """The receipt of a deletion: that it was done, when, by whom and how much; nothing tells of whom."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[int] = primary_key()
+    receipt: Mapped[str] = mapped_column(exact(40), unique=True)
+    subject_hash: Mapped[str] = mapped_column(exact(64), index=True)  # keyed: only the asked number finds it
+    counts: Mapped[Any] = mapped_column(Json, default=dict)
+    asked_by: Mapped[str] = mapped_column(String(20))  # operator, command, retention
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 # --- how the databases are opened ---------------------------------------------------------------------------

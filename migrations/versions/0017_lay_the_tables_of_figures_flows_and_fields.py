@@ -75,7 +75,13 @@ def upgrade() -> None:
     )
 
 
+    with op.batch_alter_table("state_changes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_state_changes_at"), ["at"], unique=False)
+
+
 def downgrade() -> None:
+    with op.batch_alter_table("state_changes", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_state_changes_at"))
     for name in ("desk_settings", "saved_reports", "daily_figures", "flow_versions", "contact_fields"):
         op.drop_table(name)
     with op.batch_alter_table("contacts", schema=None) as batch_op:
