@@ -227,7 +227,7 @@ FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "hel
 MAX_ROOT_MODULES = 62
 MAX_FILE_LINES = 600
 # Every table stands in one room, as the plan wants it; a test file belongs to one room and holds its tables.
-MAX_LINES_OF = {"models": 1800, "tests": 1200}
+MAX_LINES_OF = {"models": 1950, "tests": 1200}
 MAX_FUNCTION_LINES = 60
 NOT_ROOMS = {
     "tests",
