@@ -187,9 +187,31 @@ class ApiKey(Base):
     prefix: Mapped[str] = mapped_column(exact(16))
     key_hash: Mapped[str] = mapped_column(exact(64), unique=True)
     scopes: Mapped[str] = mapped_column(String(255), default="read")
+    operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))  # who made it
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ApiWrite(Base):
+    """What a program changed with its key: the proof for people, and the answer to the same request again.
+
+    Rows are added in the commit of the change itself. No names and no words of anybody: `answer` holds ids.
+    """
+
+    __tablename__ = "api_writes"
+    __table_args__ = (UniqueConstraint("api_key_id", "idempotency_key"),)
+
+    id: Mapped[int] = primary_key()
+    api_key_id: Mapped[int] = reference("api_keys.id", index=False)
+    idempotency_key: Mapped[str | None] = mapped_column(exact(128))
+    fingerprint: Mapped[str] = mapped_column(exact(64))  # SHA-256 of method, path and body
+    method: Mapped[str] = mapped_column(String(8))
+    path: Mapped[str] = mapped_column(String(255))
+    status: Mapped[int] = mapped_column(Integer)
+    answer: Mapped[Any | None] = mapped_column(Json)
+    trace_id: Mapped[str | None] = mapped_column(exact(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)
 
 
 class Team(Base):
