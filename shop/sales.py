@@ -18,7 +18,9 @@ NAME_MAX_CHARS = 120
 
 
 def record(order: Order, method: str, *, now: datetime) -> None:
-    """Write the sale of a paid order down and credit it to its strategy. Flushes. Idempotent."""
+    """Write the sale of a paid order down and credit it to its strategy; one that had been paid back stands
+    again. Flushes. Idempotent.
+    """
     decision_id = learning.credit_sale(order.id, now=now)
     strategy = None
     if decision_id is not None:
@@ -41,6 +43,8 @@ def record(order: Order, method: str, *, now: datetime) -> None:
             **_source(contact.referral),
         )
     )
+    stands = update(Sale).where(Sale.order_id == order.id, Sale.reversed_at.is_not(None))
+    changed_rows(stands.values(reversed_at=None, refunded_minor=0))
 
 
 def note_refund(order: Order, refunded_minor: int, *, is_whole: bool, now: datetime) -> None:

@@ -33,8 +33,10 @@ from models import (
     Order,
     Outcome,
     PolicyState,
+    Sale,
     db,
 )
+from shop import sales
 from statements import changed_rows
 from tests.conftest import new_database
 from tests.records import NOW, make_conversation
@@ -299,9 +301,33 @@ def test_a_sale_is_credited_once_and_a_refund_reverses_it_once(config):
     assert (sale.kind, sale.order_id, sale.value_minor, sale.currency) == ("sale", order.id, 9700, "BRL")
     for _again in range(2):
         assert learning.reverse_sale(order.id, now=NOW + 2 * DAY) == chosen.decision_id
-    assert learning.credit_sale(order.id, now=NOW + 3 * DAY) == chosen.decision_id
     assert kinds(chosen.decision_id) == ["sale", "refund"]
     assert db.session.scalar(select(absorbing.net_sales(chosen.decision_id))) == 0
+
+
+def test_an_order_that_is_paid_again_after_its_refund_is_credited_again(config):
+    conversation = make_conversation()
+    chosen = choose(conversation, config)
+    order = buy(conversation, at=NOW + DAY)
+    learning.reverse_sale(order.id, now=NOW + 2 * DAY)
+    choose(conversation, config, now=NOW + 3 * DAY)  # who sold it first has the merit, whatever came since
+    for _again in range(2):
+        assert learning.credit_sale(order.id, now=NOW + 3 * DAY) == chosen.decision_id
+    assert db.session.scalar(select(absorbing.net_sales(chosen.decision_id))) == 1
+    for _again in range(2):
+        assert learning.reverse_sale(order.id, now=NOW + 4 * DAY) == chosen.decision_id
+    assert kinds(chosen.decision_id) == ["sale", "refund", "sale", "refund"]
+    assert db.session.scalar(select(absorbing.net_value(chosen.decision_id))) == 0
+
+
+def test_the_sale_of_an_order_that_is_paid_again_stands_again(config):
+    conversation = make_conversation()
+    order = order_of(conversation)
+    sales.record(order, "pix", now=NOW)
+    sales.note_refund(order, order.total_minor, is_whole=True, now=NOW + DAY)
+    sales.record(order, "pix", now=NOW + 2 * DAY)
+    sale = db.session.query(Sale).populate_existing().one()
+    assert (sale.reversed_at, sale.refunded_minor, sale.amount_minor) == (None, 0, order.total_minor)
 
 
 @pytest.mark.parametrize(
