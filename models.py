@@ -53,8 +53,10 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 SQLITE_BUSY_TIMEOUT_MS = 15_000
-# What migration 0003 makes for the full-text search, differently on each database; no metadata has it.
+# What migrations 0003 and 0021 make for the full-text searches, differently on each database; no metadata has
+# them. A migration that makes `messages` anew on SQLite (batch) must make the triggers of 0021 anew, too.
 SEARCH_INDEX = "passages_fts"
+MESSAGE_SEARCH_INDEX = "messages_fts"
 # A connection that rested this long may have been cut; one that was used a moment ago need not be asked.
 PING_AFTER_SECS = 5.0
 
@@ -142,8 +144,8 @@ def utc_now() -> datetime:
 
 
 def is_in_metadata(name: str | None, _kind: str, _parents: Any) -> bool:
-    """Tell Alembic's comparison what the tables below may answer for: all but the full-text search."""
-    return not (name or "").startswith(SEARCH_INDEX)
+    """Tell Alembic's comparison what the tables below may answer for: all but the full-text searches."""
+    return not (name or "").startswith((SEARCH_INDEX, MESSAGE_SEARCH_INDEX))
 
 
 def primary_key() -> Mapped[int]:
@@ -393,6 +395,7 @@ class Conversation(Base):
     buying_signal: Mapped[str | None] = mapped_column(String(20))
     sentiment: Mapped[str | None] = mapped_column(String(12))
     urgency: Mapped[str | None] = mapped_column(String(10))
+    # Messages of the customer since a person of ours last wrote, handed back or closed.
     unread_count: Mapped[int] = mapped_column(Integer, default=0)
     last_inbound_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # opens the service window
     last_message_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -427,6 +430,18 @@ class ConversationLabel(Base):
     id: Mapped[int] = primary_key()
     label_id: Mapped[int] = reference("labels.id", index=False)
     conversation_id: Mapped[int] = reference("conversations.id")
+
+
+class ReadMark(Base):
+    """Up to which message an operator has read a conversation."""
+
+    __tablename__ = "read_marks"
+    __table_args__ = (UniqueConstraint("operator_id", "conversation_id"),)
+
+    id: Mapped[int] = primary_key()
+    operator_id: Mapped[int] = reference("operators.id", index=False)
+    conversation_id: Mapped[int] = reference("conversations.id")
+    message_id: Mapped[int] = mapped_column(BigInteger)  # the newest that she saw; it may be deleted since
 
 
 class Note(Base):
