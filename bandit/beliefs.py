@@ -5,14 +5,15 @@ follows from the updates alone, so that feeding the same ones gives the same bel
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Self
 
 from bandit.effects import Effects, Row, Spread, logistic, logit
 
 Arm = str | int
 Context = Mapping[str, str]
-Key = tuple[tuple[str, str], ...]
+Pair = tuple[str, str]  # of a context: a name and its value
+Key = tuple[Pair, ...]
 
 # Priors: what all arms share in a context (rates between 1 and 20 % are likely), and how an arm may differ.
 SHARED: Final = Spread(level=1.5, feature=0.7, residual=0.2)
@@ -59,7 +60,7 @@ class Beliefs:
     def __init__(self, arm_count: int, half_life: float | str | None, prior_rate: float) -> None:
         self.closed = 0
         self.changed_at = 0  # closed decisions when the world was last seen to move
-        self.plays = [0.0] * arm_count  # never forgotten
+        self.plays = [0.0] * arm_count  # never forgotten but when an arm says something new
         self._memory = _Memory(arm_count, None if isinstance(half_life, str) else half_life, prior_rate)
         self._watch = _Watch(arm_count) if isinstance(half_life, str) else None
         self._features: dict[tuple[str, str], int] = {}
@@ -107,6 +108,17 @@ class Beliefs:
         self._memory.add_arm(like, strength, self._places)
         if self._watch is not None:
             self._watch.add_arm(like, strength)
+
+    def renew(self, arm: int | None, pair: Pair | None, strength: float) -> None:
+        """Keep `strength` of the counts of one arm or all, in all contexts or in those with `pair`."""
+        arms = range(len(self.plays)) if arm is None else (arm,)
+        cells = [cell for key, cell in self._cells.items() if pair is None or pair in key]
+        if pair is None:
+            for each in arms:
+                self.plays[each] *= strength
+        self._memory.renew(arms, cells, strength, self._places)
+        if self._watch is not None:
+            self._watch.recent.renew(arms, cells, strength)
 
     def _place(self, key: Key) -> Place:
         """Find a context without remembering it."""
@@ -199,6 +211,14 @@ class _Counts:
         """Append an arm with a share of another's counts."""
         for counts in (self.plays, self.sales):
             counts.append({} if like is None else {c: n * strength for c, n in counts[like].items()})
+
+    def renew(self, arms: Iterable[int], cells: Collection[int], strength: float) -> None:
+        """Keep a share of what these arms have in these cells."""
+        for arm in arms:
+            for counts in (self.plays[arm], self.sales[arm]):
+                for cell in cells:
+                    if cell in counts:
+                        counts[cell] *= strength
 
     def melt(self) -> None:
         """Bring the grain back to 1."""
@@ -395,9 +415,19 @@ class _Memory:
         self._differences.append({})
         self._fit_own(len(self._own) - 1, places)
 
+    def renew(
+        self, arms: Iterable[int], cells: Collection[int], strength: float, places: Sequence[Place]
+    ) -> None:
+        """Keep a share of what these arms have in these cells."""
+        self._counts.renew(arms, cells, strength)
+        self._refit(places)
+
     def take(self, counts: _Counts, places: Sequence[Place]) -> None:
         """Forget all and start from these counts."""
         self._counts = counts.copy()
+        self._refit(places)
+
+    def _refit(self, places: Sequence[Place]) -> None:
         self._totals = [sum(plays.values()) for plays in self._counts.plays]
         self._fit_shared(places)
         for arm in range(len(self._own)):

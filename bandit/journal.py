@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bandit.beliefs import Beliefs, Key
+from bandit.beliefs import Beliefs, Key, Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,33 @@ class Arrival:
         return [self.like, self.strength]
 
 
-Entry = Closed | Arrival
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Something became a new version: of one arm or of all, for everybody or where the context has `pair`."""
+
+    arm: int | None
+    pair: Pair | None
+    strength: float
+
+    def feed(self, beliefs: Beliefs) -> None:
+        """Tell the beliefs."""
+        beliefs.renew(self.arm, self.pair, self.strength)
+
+    def to_state(self) -> list[Any]:
+        """Give a list ready for JSON."""
+        return [self.arm, self.pair and list(self.pair), self.strength]
+
+
+Entry = Closed | Arrival | Renewal
 
 
 def entry_from_state(state: list[Any]) -> Entry:
     """Rebuild what an entry's `to_state` gave."""
     if len(state) == 2:
         return Arrival(*state)
+    if len(state) == 3:
+        arm, pair, strength = state
+        return Renewal(arm, pair and (pair[0], pair[1]), strength)
     decision_id, arm, pairs, *rest = state
     return Closed(decision_id, arm, tuple((name, value) for name, value in pairs), *rest)
 

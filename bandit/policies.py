@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 from bandit.beliefs import Arm, Beliefs, Context, Key, View
 from bandit.chances import best_chances
 from bandit.effects import logistic
-from bandit.journal import Arrival, Closed, Journal
+from bandit.journal import Arrival, Closed, Journal, Renewal
 
 STATE_VERSION: Final = 2
 MAX_WEIGHT: Final = 10_000.0  # of one decision: more of them than any desk closes between two fits
@@ -134,6 +134,18 @@ class Policy(ABC):
         model = None if like is None else self._index(like)
         self._arms.append(arm)
         self._journal.append(Arrival(model, strength))
+        self._cache.clear()
+
+    def renew(
+        self, arm: Arm | None = None, *, where: tuple[str, str] | None = None, strength: float = 0.3
+    ) -> None:
+        """Keep only a share of what an arm has taught: what it says is new, and starts warm from the old.
+
+        Without an arm that of all; `where`: only with customers whose context has this name and value.
+        """
+        if not 0.0 <= strength <= 1.0:
+            raise ValueError("a share lies between 0 and 1")
+        self._journal.append(Renewal(None if arm is None else self._index(arm), where, strength))
         self._cache.clear()
 
     def remove_arm(self, arm: Arm) -> None:

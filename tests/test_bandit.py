@@ -226,6 +226,8 @@ def test_a_reversal_reaches_back_through_detected_changes_and_added_arms():
             reward = float(world.random() < rate)
             if number == 500:
                 policy.add_arm("racional v2", like="racional")
+            if number == 600:
+                policy.renew("racional", strength=0.5)
             if reverts or number != 120:
                 policy.update(arm, reward, decision_id=number)
         if reverts:
@@ -267,6 +269,8 @@ def test_a_state_that_went_through_json_continues_alike(policy_class, decisions,
     policy = taught(policy_class, decisions, journal_limit=limit)
     policy.choose({"niche": "a"})
     policy.add_arm("new", like="racional")
+    policy.renew(where=("niche", "a"))
+    policy.renew("emocional")
     policy.pause("escassez")
     stored = json.dumps(policy.to_state(), allow_nan=False)
     again = policy_class.from_state(json.loads(stored))
@@ -376,6 +380,40 @@ def test_a_new_version_of_an_arm_starts_from_the_old_one_but_less_sure():
     assert width["emocional"] < width["emocional v2"] < width["blank"]
     with pytest.raises(ValueError):
         policy.add_arm("blank")
+
+
+def test_what_an_arm_says_anew_starts_warm_but_less_sure():
+    policy = bandit.ThompsonSampling(ARMS, seed=1)
+    lived(policy, dict(zip(ARMS, (0.02, 0.02, 0.2, 0.02), strict=True)), 1500)
+    before = policy.estimates()
+    policy.renew("emocional", strength=0.2)
+    after = policy.estimates()
+    width = {name: found["emocional"].high - found["emocional"].low for name, found in
+             (("before", before), ("after", after))}  # fmt: skip
+    assert after["emocional"].rate == pytest.approx(before["emocional"].rate, rel=0.3)
+    assert width["after"] > 1.3 * width["before"]
+    assert after["racional"].rate == pytest.approx(before["racional"].rate, rel=0.2)
+    with pytest.raises(ValueError):
+        policy.renew("emocional", strength=1.1)
+    with pytest.raises(ValueError):
+        policy.renew("nobody")
+
+
+def test_other_prices_shake_what_is_known_of_their_niche_alone():
+    policy = bandit.ThompsonSampling(ARMS, seed=1)
+    for number in range(1600):
+        niche, arm = "ab"[number % 2], ARMS[number // 2 % 4]
+        policy.update(arm, float(number % 20 == 0), {"niche": niche})
+    before = {niche: policy.estimates({"niche": niche}) for niche in "ab"}
+    policy.renew(where=("niche", "a"), strength=0.1)
+    policy.renew(where=("niche", "never seen"))
+    for arm in ARMS:
+        was, now = (
+            {niche: told[niche][arm].high - told[niche][arm].low for niche in "ab"}
+            for told in (before, {niche: policy.estimates({"niche": niche}) for niche in "ab"})
+        )
+        assert now["a"] > was["a"] * 1.1
+        assert now["b"] - was["b"] < now["a"] - was["a"]
 
 
 # --- Epsilon ---
