@@ -17,6 +17,7 @@ from sqlalchemy import update
 
 import ai_service
 import lanes
+import metrics
 import tasks
 from config import Config
 from models import Worker, db
@@ -127,11 +128,12 @@ def _begin_work() -> None:
 
 
 def _beat() -> None:
-    """Tell the web process that this worker lives."""
+    """Tell the web process that this worker lives, and what it counted, where no folder of counts does."""
     now = datetime.now(UTC)
-    beat = update(Worker).where(Worker.name == tasks.HOLDER).values(seen_at=now)
+    figures = None if metrics.are_shared() else metrics.own_text()
+    beat = update(Worker).where(Worker.name == tasks.HOLDER).values(seen_at=now, figures=figures)
     if changed_rows(beat) == 0:
-        db.session.add(Worker(name=tasks.HOLDER, started_at=now, seen_at=now))
+        db.session.add(Worker(name=tasks.HOLDER, started_at=now, seen_at=now, figures=figures))
     db.session.commit()
 
 

@@ -11,7 +11,7 @@ import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
@@ -22,6 +22,7 @@ from flask import current_app
 from sqlalchemy import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
+import logs
 from integrations import Number
 from lanes import RECEIPTS_LANE, TEMPLATES_LANE, inbound_lane
 from models import db
@@ -45,6 +46,7 @@ COLUMNS = (
     "payload",
     "provider_at",
     "received_at",
+    "trace_id",
 )
 _NAMES = ", ".join(COLUMNS)
 _SQLITE = (
@@ -55,7 +57,7 @@ _SQLITE = (
 _POSTGRESQL = (
     f"INSERT INTO webhook_events ({_NAMES}, attempts, error) "
     "SELECT u.*, 0, '' FROM unnest(%b::text[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], "
-    "%b::bytea[], %b::timestamp[], %b::timestamp[]) AS u ON CONFLICT DO NOTHING"
+    "%b::bytea[], %b::timestamp[], %b::timestamp[], %b::text[]) AS u ON CONFLICT DO NOTHING"
 )
 _MARIADB = (
     f"INSERT INTO webhook_events ({_NAMES}, attempts, error) "
@@ -76,6 +78,7 @@ class InboxRow:
     payload: bytes
     provider_at: datetime | None
     received_at: datetime
+    trace_id: str = field(default_factory=logs.new_trace_id)
 
 
 def row_of(shape: str, number: Number | None, element: Element, now: datetime) -> InboxRow:
@@ -267,6 +270,7 @@ def _values(row: InboxRow, time_of: Callable[[datetime | None], object]) -> tupl
         row.payload,
         time_of(row.provider_at),
         time_of(row.received_at),
+        row.trace_id,
     )
 
 

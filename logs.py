@@ -6,7 +6,9 @@ bodies, names, phone numbers or secrets. Third-party loggers speak through the s
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -42,6 +44,23 @@ def configure(level: str, log_format: str) -> None:
     root.setLevel(level)
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def new_trace_id() -> str:
+    return uuid4().hex
+
+
+def tracing(trace_id: str | None) -> AbstractContextManager[Any]:
+    """Let everything that happens meanwhile in this thread belong to one trace: log lines and written rows.
+
+    Without an id the trace that there is goes on.
+    """
+    return structlog.contextvars.bound_contextvars(**({"trace_id": trace_id} if trace_id else {}))
+
+
+def current_trace_id() -> str | None:
+    """Give the id under which what happens now can be followed; None outside of every trace."""
+    return structlog.contextvars.get_contextvars().get("trace_id")
 
 
 def _last_steps(log_format: str) -> list[Any]:

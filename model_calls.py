@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, case, func, select, update
 
 import alerts
+import metrics
 from config import Config
 from llm import Answered, Failed, Models
 from models import Alert, ModelCall, db
@@ -95,8 +96,16 @@ def record(
     )
     db.session.add(call)
     db.session.flush()
+    _count(call)
     _tell_of_cap(config, now)
     return call
+
+
+def _count(call: ModelCall) -> None:
+    metrics.MODEL_CALLS.labels(call.purpose, call.outcome).observe(call.took_ms / 1000)
+    metrics.MODEL_COST.labels(call.purpose).inc(call.cost_microusd / MICROS)
+    metrics.MODEL_TOKENS.labels("prompt").inc(call.prompt_tokens)
+    metrics.MODEL_TOKENS.labels("completion").inc(call.completion_tokens)
 
 
 def belong_to(turn_id: int, call_ids: Sequence[int]) -> None:

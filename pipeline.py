@@ -1,11 +1,8 @@
-"""One turn of one conversation, from inbox to outbox: the steps in order, nothing clever. The room to read
-first.
+"""One turn of one conversation, from inbox to outbox: the steps in order, nothing clever. Read this first.
 
-`tasks` calls `work_inbound` with a lane. Each turn is *read*, *understood*, *answered*, and *applied* in
-one commit that also
-proves the lane's lease: analysis, menu step, records, queued messages and the events' end stand or fall
-together. A crash
-before it leaves the events pending, and the turn is made again with nothing doubled.
+`tasks` calls `work_inbound` with a lane. Each turn is *read*, *understood*, *answered*, and *applied* in one
+commit that also proves the lane's lease: analysis, menu step, records, queued messages and the events' end
+stand or fall together. A crash before it leaves the events pending, and the turn is made again.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +23,8 @@ import hearing
 import integrations
 import lanes
 import learning
+import logs
+import metrics
 import model_calls
 import received
 import side_events
@@ -63,15 +62,8 @@ _CONVERSATION = table(Conversation).c
 
 # Every turn runs these; statements that are built once cost a third of those built each time.
 _LOOK = (
-    select(
-        _EVENT.id,
-        _EVENT.integration_id,
-        _EVENT.provider,
-        _EVENT.payload,
-        _EVENT.received_at,
-        _EVENT.attempts,
-        _EVENT.due_at,
-    )
+    select(_EVENT.id, _EVENT.integration_id, _EVENT.provider, _EVENT.payload)
+    .add_columns(*(_EVENT[name] for name in ("received_at", "attempts", "due_at", "trace_id")))
     .where(_EVENT.state == "pending", _EVENT.lane == bindparam("lane"))
     .order_by(_EVENT.id)
     .limit(EVENTS_PER_LOOK)
@@ -140,9 +132,8 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
     """Answer everything that is due in one person's inbound lane, in order; one lease and one commit per
     turn.
 
-    Gives up quietly when another worker holds the lane or took it over. Database failures are raised:
-    nothing is
-    lost, the rows stay pending.
+    Gives up quietly when another worker holds the lane or took it over. Database failures are raised: nothing
+    is lost, the rows stay pending.
     """
     touched: dict[int, bool] = {}  # by conversation: whether a person has it from now on
     outdated_count = 0
@@ -151,7 +142,8 @@ def work_inbound(lane: str, desk: Desk) -> Worked:
         look = _look(lease)
         db.session.commit()
         try:
-            look_again_at = _take_turn(lease, desk, look, touched)
+            with logs.tracing(look.arrivals[0].trace_id if look.arrivals else None):
+                look_again_at = _take_turn(lease, desk, look, touched)
             outdated_count = 0
         except LeaseLost:
             db.session.rollback()
@@ -193,15 +185,7 @@ def _look(lease: Lease) -> _Look:
         _set_aside([row.id for row in rows])
         return _Look((), None)
     arrivals = tuple(
-        Arrival(
-            row.id,
-            number,
-            provider(row.provider).parse(row.payload),
-            row.received_at,
-            row.attempts,
-            row.due_at,
-        )
-        for row in rows
+        Arrival(row.id, number, provider(row.provider).parse(row.payload), *row[4:]) for row in rows
     )
     first = arrivals[0].event
     thread = conversations.find_thread(number, first.sender) if isinstance(first, InboundMessage) else None
@@ -383,6 +367,9 @@ def _apply(
         responder=understood.decision.responder,
         ms=_ms(perf_counter() - began),
     )
+    labels = (understood.number.account.provider, understood.decision.responder)
+    metrics.TURNS.labels(*labels).observe(sum(times.values()) / 1000 + perf_counter() - began)
+    metrics.WAITS.labels(*labels).observe(max(0.0, (now - understood.first.received_at).total_seconds()))
 
 
 def _drop_stored(lease: Lease, understood: Understanding) -> None:
@@ -437,7 +424,12 @@ def _store(
             conversations.remember_referral(thread.contact_id, arrival.message.referral)
         ids.append(
             received.store_inbound(
-                thread.conversation_id, arrival.number, arrival.message, now=now, **columns
+                thread.conversation_id,
+                arrival.number,
+                arrival.message,
+                now=now,
+                trace_id=arrival.trace_id,
+                **columns,
             )
         )
     return ids
@@ -513,6 +505,7 @@ def _write_turn(
             "step_before": session.step if session and session.flow == answer.flow else None,
             "step_after": answer.flow_turn.step if answer.flow_turn else None,
             "trace": _trace(lease, understood, answer, now, times),
+            "trace_id": understood.first.trace_id,
             "created_at": now,
         },
     )
@@ -573,7 +566,8 @@ def _record(lease: Lease, arrival: Arrival, now: datetime) -> tuple[int, ...]:
 def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) -> datetime | None:
     """Try a failing event again later, and after MAX_TRIES set it aside, so that the person's next words
     are answered."""
-    log.exception("turn_failed", event_id=arrival.event_id, error=type(error).__name__)
+    cause = type(error).__name__
+    log.exception("turn_failed", event_id=arrival.event_id, error=cause, trace_id=arrival.trace_id)
     now, attempts = desk.clock(), arrival.attempts + 1
     is_over = attempts >= MAX_TRIES
     due_at = None if is_over else now + timedelta(seconds=2.0**attempts)
@@ -584,7 +578,7 @@ def _note_failure(lease: Lease, desk: Desk, arrival: Arrival, error: Exception) 
             attempts=attempts,
             state="failed" if is_over else "pending",
             due_at=due_at,
-            error=type(error).__name__[:255],
+            error=cause[:255],
         )
     )
     if is_over:

@@ -7,6 +7,7 @@ Flushes and never commits.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from sqlalchemy import select, update
 import alerts
 import conversations
 import integrations
+import logs
 from models import Conversation, Message, WebhookEvent, db
 from providers import provider
 from providers.base import Receipt
@@ -35,10 +37,13 @@ def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
         parsed = provider(event.provider).parse(event.payload)
         if not isinstance(parsed, Receipt):
             event.state = "ignored"
-        elif _apply_receipt(event.integration_id, parsed, now):
+        elif parsed.status not in RECEIPT_STATUSES:
             event.state = "done"
-        else:
+        elif (ours := _find(event.integration_id, parsed)) is None:
             _wait_for_message(event, now)
+        else:
+            _apply_receipt(ours, parsed, now)
+            event.state, event.trace_id = "done", ours.trace_id or event.trace_id
     db.session.flush()
 
 
@@ -51,11 +56,16 @@ def set_aside(event_id: int, error: Exception, *, now: datetime) -> None:
     alerts.raise_alert("receipt_failed", f"event:{event_id}", text, now=now)
 
 
-def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) -> bool:
-    """Give False when the message is not known."""
-    if receipt.status not in RECEIPT_STATUSES:
-        return True
-    match = _match(integration_id, receipt)
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """The message of ours that a receipt tells of."""
+
+    id: int
+    conversation_id: int
+    trace_id: str | None
+
+
+def _apply_receipt(ours: _Ours, receipt: Receipt, now: datetime) -> None:
     values: dict[str, Any] = {"status": receipt.status, "status_at": receipt.at or now, "send_due_at": None}
     error = receipt.errors[0] if receipt.errors else None
     if receipt.status == "failed" and error is not None:
@@ -63,15 +73,24 @@ def _apply_receipt(integration_id: int | None, receipt: Receipt, now: datetime) 
             "error_code": str(error.code)[:20],
             "error_text": (error.details or error.title or "The provider could not deliver it.")[:255],
         }
+    is_mine = Message.id == ours.id
     changed = changed_rows(
-        update(Message).where(*match, Message.status.in_(statuses_before(receipt.status))).values(**values)
+        update(Message).where(is_mine, Message.status.in_(statuses_before(receipt.status))).values(**values)
     )
-    is_known = changed > 0 or db.session.execute(select(Message.id).where(*match)).first() is not None
     if changed and receipt.reference:
-        _keep_external_id(match, receipt)
+        _keep_external_id(ours.id, receipt)
+    with logs.tracing(ours.trace_id):
+        log.info("receipt", message_id=ours.id, status=receipt.status, is_news=changed > 0)
     if changed and receipt.status == "failed":
-        _tell_of_failure(match, receipt, now)
-    return is_known
+        _tell_of_failure(ours, receipt, now)
+
+
+def _find(integration_id: int | None, receipt: Receipt) -> _Ours | None:
+    found = select(Message.id, Message.conversation_id, Message.trace_id).where(
+        *_match(integration_id, receipt)
+    )
+    row = db.session.execute(found).first()
+    return None if row is None else _Ours(*row)
 
 
 def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
@@ -89,29 +108,29 @@ def _match(integration_id: int | None, receipt: Receipt) -> tuple[Any, ...]:
     return (*ours, Message.external_id == receipt.external_id)
 
 
-def _keep_external_id(match: tuple[Any, ...], receipt: Receipt) -> None:
+def _keep_external_id(message_id: int, receipt: Receipt) -> None:
     changed_rows(
-        update(Message).where(*match, Message.external_id.is_(None)).values(external_id=receipt.external_id)
+        update(Message)
+        .where(Message.id == message_id, Message.external_id.is_(None))
+        .values(external_id=receipt.external_id)
     )
 
 
-def _tell_of_failure(match: tuple[Any, ...], receipt: Receipt, now: datetime) -> None:
-    row = db.session.execute(
-        select(Message.conversation_id, Message.error_text, Conversation.contact_id)
+def _tell_of_failure(ours: _Ours, receipt: Receipt, now: datetime) -> None:
+    error_text, contact_id = db.session.execute(
+        select(Message.error_text, Conversation.contact_id)
         .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(*match)
-    ).first()
-    if row is None:
-        return
+        .where(Message.id == ours.id)
+    ).one()
     alerts.raise_alert(
         "delivery_failed",
-        f"delivery_failed:conversation:{row[0]}",
-        row[1] or "A message failed.",
-        conversation_id=row[0],
+        f"delivery_failed:conversation:{ours.conversation_id}",
+        error_text or "A message failed.",
+        conversation_id=ours.conversation_id,
         now=now,
     )
     if any(error.code in OPT_OUT_CODES for error in receipt.errors):
-        conversations.opt_out(row[2], now=now)
+        conversations.opt_out(contact_id, now=now)
 
 
 def _wait_for_message(event: WebhookEvent, now: datetime) -> None:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Final, cast
 
 import structlog
@@ -20,6 +21,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 import analytics
 import inbox
 import integrations
+import metrics
 import tasks
 import whatsapp_service
 from auth import api_key_required, current_config
@@ -101,7 +103,15 @@ def stats(phone: str) -> tuple[Response, int]:
 
 
 def _receive(shape: str, answer: Response) -> Response:
-    """Take one webhook POST of a provider's shape, and give `answer` once everything in it is committed."""
+    """Take one webhook POST of a provider's shape, and count how long it took and how it ended."""
+    began = perf_counter()
+    given = _take(shape, answer)
+    metrics.DOOR.labels(shape, given.status_code).observe(perf_counter() - began)
+    return given
+
+
+def _take(shape: str, answer: Response) -> Response:
+    """Give `answer` once everything in the request is committed."""
     request.max_content_length = MAX_BODY_BYTES
     begin_reading()  # the inbox writes on a connection of its own, which must not wait for ours
     _adopt_environment()

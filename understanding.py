@@ -99,6 +99,7 @@ class Arrival:
     received_at: datetime
     attempts: int
     due_at: datetime | None
+    trace_id: str | None = None
 
     @property
     def message(self) -> InboundMessage:

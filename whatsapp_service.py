@@ -11,6 +11,7 @@ provider.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import perf_counter
 from typing import Any, Final
 
 import structlog
@@ -20,6 +21,8 @@ import alerts
 import conversations
 import integrations
 import lanes
+import logs
+import metrics
 import received
 from conversations import OutsideServiceWindow
 from integrations import Number
@@ -59,6 +62,7 @@ _HEAD = (
         _MESSAGE.status_at,
         _MESSAGE.attempts,
         _MESSAGE.resent_count,
+        _MESSAGE.trace_id,
         _CONVERSATION.contact_id,
         _CONVERSATION.integration_id,
         _CONVERSATION.last_inbound_at,
@@ -124,6 +128,7 @@ class _Head:
     status_at: datetime | None
     attempts: int
     resent_count: int
+    trace_id: str | None
     contact_id: int
     integration_id: int
     last_inbound_at: datetime | None
@@ -164,6 +169,7 @@ def queue(
                 "status_at": now,
                 "send_due_at": now,
                 "client_token": client_token,
+                "trace_id": logs.current_trace_id(),
                 "created_at": now,
             }
             ids.append(inserted_id(_INSERT, row))
@@ -302,12 +308,13 @@ def _deliver_under(
         db.session.commit()
         is_fresh = False
         rules.await_turn(ready.number.id)
-        answer = _send(ready, rules)
-        # Settled in the commit that marks the next message or lets the lane go: both prove the lease.
-        if isinstance(answer, Sent):
-            _settle_sent(ready, answer, clock())
-        else:
-            _settle_error(ready, answer, rules, clock())
+        with logs.tracing(ready.trace_id):
+            answer = _send(ready, rules)
+            # Settled in the commit that marks the next message or lets the lane go: both prove the lease.
+            if isinstance(answer, Sent):
+                _settle_sent(ready, answer, clock())
+            else:
+                _settle_error(ready, answer, rules, clock())
     lanes.let_go(lease)
     db.session.commit()
     return ready
@@ -326,6 +333,7 @@ class _Parcel:
     quotes: str | None
     attempts: int
     is_resend: bool
+    trace_id: str | None
 
 
 def _send(parcel: _Parcel, rules: DeliveryRules) -> Sent | SendError:
@@ -333,13 +341,17 @@ def _send(parcel: _Parcel, rules: DeliveryRules) -> Sent | SendError:
     account, content = parcel.number.account, _attached(parcel, rules)
     if isinstance(content, SendError):
         return content
-    return provider(account.provider).send(
+    began = perf_counter()
+    answer = provider(account.provider).send(
         account,
         parcel.to,
         content,
         reference=integrations.reference_of(parcel.message_id),
         quotes=parcel.quotes,
     )
+    result = "sent" if isinstance(answer, Sent) else answer.outcome
+    metrics.SENDS.labels(account.provider, result).observe(perf_counter() - began)
+    return answer
 
 
 def _attached(parcel: _Parcel, rules: DeliveryRules) -> Content | SendError:
@@ -412,6 +424,7 @@ def _parcel(conversation_id: int, head: _Head, now: datetime) -> _Parcel | datet
         quotes=head.quotes,
         attempts=head.attempts,
         is_resend=head.status == "uncertain",
+        trace_id=head.trace_id,
     )
 
 
@@ -448,6 +461,7 @@ def _mark_sending(head: _Head, now: datetime, *, lease_secs: float) -> bool:
 
 def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:
     """Keep the provider's id. A receipt may have come first: then its status stands."""
+    log.info("sent", message_id=parcel.message_id)
     values = {"message": parcel.message_id, "now": now, "wamid": sent.external_id}
     if changed_rows(_SETTLE_SENT, values) == 0:
         _change(parcel.message_id, external_id=sent.external_id, send_due_at=None)

@@ -103,6 +103,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "analysis",
         "vault",
         "logs",
+        "metrics",
     ),
 }
 # The only imports between rooms of one floor: importer, then what it may import. No cycles.
