@@ -66,6 +66,7 @@ from dashboard import (
     inbox,
     languages,
     live,
+    metrics_page,
     order,
     overview,
     person_data,
@@ -203,6 +204,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(routes.bp, auth.anyone, checks_csrf=False),  # the signature is the guard
     Door(payment_door.bp, auth.anyone, checks_csrf=False),  # here, too
     Door(status.bp, auth.anyone),
+    Door(metrics_page.bp, auth.anyone),  # its view asks for an API key
     Door(sign_in.bp, auth.anyone),
     Door(calendar_feed.bp, auth.anyone),  # its token is the guard
     Door(downloads.bp, auth.anyone),  # the secret in the address is the guard

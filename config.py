@@ -140,6 +140,7 @@ class Config:
     quiet_max_secs: float
     session_timeout_mins: int
     answer_max_age_secs: int
+    unanswered_alert_mins: int
     uncertain_resend_secs: int
     rate_limit_per_second: int
     send_timeout_secs: float

@@ -168,6 +168,9 @@ GROUPS: Final = (
                  "Minutes of silence after which a menu starts again.", low=1, high=1440),
         Variable("ANSWER_MAX_AGE_SECS", (), "whole", "3600",
                  "Older messages are stored and shown but not answered by the bot.", low=1, high=604800),
+        Variable("UNANSWERED_ALERT_MINS", (), "whole", "15",
+                 "An alert is raised when a message has had no answer for so long: of the desk by the clock, "
+                 "of a person in working hours; 0 never.", low=0, high=10080),
         Variable("UNCERTAIN_RESEND_SECS", (), "whole", "60",
                  "When a send was cut off and no receipt came, send once more after this long; 0 never.",
                  low=0, high=86400),

@@ -178,6 +178,55 @@ def due_outbound(due_since: datetime) -> list[int]:
     return [conversation_id for (conversation_id,) in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What waits in the inbox and in the outbox now; the ages are of what was due longest, in seconds."""
+
+    events: Mapping[str, int]  # by state: pending, unmatched, failed
+    lanes: int
+    lane_age_secs: float
+    sends: Mapping[str, int]  # by status: queued, sending, uncertain
+    send_age_secs: float
+
+
+def standing(now: datetime) -> Standing:
+    """Count what waits, over the indexes of what is not done yet. Reads only."""
+    states = db.session.execute(
+        select(WebhookEvent.state, func.count())
+        .where(WebhookEvent.state.in_(("pending", "unmatched", "failed")))
+        .group_by(WebhookEvent.state)
+    )
+    waits = (WebhookEvent.state == "pending", WebhookEvent.lane.is_not(None))
+    lane_count, oldest = db.session.execute(
+        select(func.count(WebhookEvent.lane.distinct()), func.min(WebhookEvent.received_at)).where(*waits)
+    ).one()
+    unsent = Message.send_due_at.is_not(None)
+    sends = db.session.execute(select(Message.status, func.count()).where(unsent).group_by(Message.status))
+    due_at = db.session.scalar(select(func.min(Message.send_due_at)).where(unsent))
+    return Standing(
+        {row[0]: row[1] for row in states},
+        lane_count,
+        _age_secs(oldest, now),
+        {row[0] or "": row[1] for row in sends},
+        _age_secs(due_at, now),
+    )
+
+
+def oldest_pending(now: datetime) -> datetime | None:
+    """Give when the oldest message came that the desk itself has not worked on, though it is due."""
+    return db.session.scalar(
+        select(func.min(WebhookEvent.received_at)).where(
+            WebhookEvent.state == "pending",
+            WebhookEvent.lane.like("in:%"),
+            WebhookEvent.due_at.is_(None) | (WebhookEvent.due_at <= now),
+        )
+    )
+
+
+def _age_secs(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
+
+
 def _take(statement: Update, values: Mapping[str, Any]) -> Lease | None:
     lease = _take_free(statement, values)
     if lease is None and _open_lane(values["lane"]):

@@ -14,6 +14,7 @@ MONEY: Final = "money"
 DESK: Final = "desk"
 GROUPS: Final[tuple[Group, ...]] = (CUSTOMERS, MONEY, DESK)
 NO_WORKER: Final = "no_worker"
+UNANSWERED: Final = "unanswered"
 # A recipient that could not be told; its topic names the recipient.
 UNTOLD: Final = "alert_untold"
 MAX_ID_DIGITS: Final = 15
@@ -31,6 +32,7 @@ class Kind:
 KINDS: Final[tuple[Kind, ...]] = (
     Kind("lead", CUSTOMERS),
     Kind("waiting", CUSTOMERS),
+    Kind(UNANSWERED, CUSTOMERS, is_urgent=True),
     Kind("complaint", CUSTOMERS),
     Kind("appointment", CUSTOMERS),
     Kind("media", CUSTOMERS),

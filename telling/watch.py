@@ -1,4 +1,4 @@
-"""Looks from the web process whether a worker lives, and tells people itself when none does.
+"""Looks from the web process whether a worker lives and whether anybody waits too long for an answer.
 
 Without a worker nothing is answered, and nobody else is left to say so. `main` and gunicorn start one `Watch`
 in each web process; a lease keeps all but one of them quiet.
@@ -15,9 +15,12 @@ from sqlalchemy import func, select
 
 import alerts
 import lanes
-from alerts.kinds import NO_WORKER
+import working_hours
+from alerts.kinds import NO_WORKER, UNANSWERED
 from config import Config
+from crm import hours
 from models import Alert, Worker, db, reading
+from teamwork import unanswered
 from telling import alerting
 
 log = structlog.get_logger()
@@ -27,6 +30,7 @@ LOOK_EVERY_SECS: Final = 15.0
 SILENT_AFTER: Final = timedelta(seconds=60)
 # Whoever said "got it" knows; told again when it lasts, or when a worker has lived in between.
 AGAIN_AFTER: Final = timedelta(minutes=30)
+UNANSWERED_WORDS: Final = "The oldest message without an answer came {mins} minutes ago."
 WORDS: Final = "No worker is running: messages wait and nothing is answered. Start: python main.py worker"
 
 
@@ -72,6 +76,7 @@ def look(config: Config, holder: str, *, since: datetime, clock: Callable[[], da
     if seen_at is not None and now - seen_at < SILENT_AFTER:
         if is_known and alerts.settle(NO_WORKER, now=now):
             db.session.commit()
+        look_for_unanswered(config, now)
         return True
     if now - since < SILENT_AFTER:
         return False
@@ -83,6 +88,45 @@ def look(config: Config, holder: str, *, since: datetime, clock: Callable[[], da
     for recipient_id in alerting.wanted(config, now):
         alerting.tell(recipient_id, config, holder, clock)
     return False
+
+
+def look_for_unanswered(config: Config, now: datetime) -> bool:
+    """Raise or settle the alert that somebody has waited for an answer for too long; tells whether one has.
+    Commits.
+
+    The desk's own answers are due by the clock, people's in working time. One alert stands for all who wait.
+    """
+    if not config.unanswered_alert_mins:
+        return False
+    patience = timedelta(minutes=config.unanswered_alert_mins)
+    with reading():
+        pending_since = lanes.oldest_pending(now)
+        late = [
+            one
+            for one in unanswered.waiting_for_people(now)
+            if now > working_hours.due_time(hours.hours_of(config, one.team_id), one.since, patience)
+        ]
+        is_known = alerts.is_open(UNANSWERED)
+        was_closed = alerts.was_closed_since(UNANSWERED, now - AGAIN_AFTER)
+        db.session.rollback()
+    is_stuck = pending_since is not None and now - pending_since > patience
+    if not late and not is_stuck:
+        if is_known and alerts.settle(UNANSWERED, now=now):
+            db.session.commit()
+        return False
+    if not is_known and not was_closed:
+        since = min([one.since for one in late] + ([pending_since] if is_stuck and pending_since else []))
+        waits = late[0].conversation_id if late else None
+        alerts.raise_alert(
+            UNANSWERED,
+            UNANSWERED,
+            UNANSWERED_WORDS.format(mins=int((now - since).total_seconds() // 60)),
+            conversation_id=waits,
+            now=now,
+        )
+        db.session.commit()
+        log.warning("unanswered", since=since.isoformat(), people=len(late), is_stuck=is_stuck)
+    return True
 
 
 def _clock() -> datetime:
