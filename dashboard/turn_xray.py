@@ -73,6 +73,7 @@ class TurnReading:
 
     id: int
     at: datetime
+    trace_id: str
     lane: str
     waited_ms: float | None
     heard: tuple[str, ...]
@@ -140,6 +141,7 @@ def _turn(
     return TurnReading(
         id=turn.id,
         at=turn.created_at,
+        trace_id=turn.trace_id or "",
         lane=str(trace.get("lane", "")),
         waited_ms=_number(trace.get("waited_ms")),
         heard=tuple(m.body or f"[{m.kind}]" for m in messages if m.is_inbound),

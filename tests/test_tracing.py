@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+import integrations
 import logs
 from config import Config
-from models import Message, Turn, WebhookEvent
+from dashboard import turn_xray
+from models import Conversation, Message, Turn, WebhookEvent, db
 from tests.fakes.graph import FakeGraph
 from tests.real_door import META, WalkedDesk, walked_desk
 
@@ -69,6 +71,17 @@ def test_every_line_of_a_message_s_life_has_its_id(desk: WalkedDesk) -> None:
     told = [json.loads(line) for line in lines if line.startswith("{")]
     traced = {line["event"] for line in told if line.get("trace_id") == turn.trace_id}
     assert {"turn", "sent", "receipt"} <= traced
+
+
+def test_the_x_ray_names_the_trace(desk: WalkedDesk) -> None:
+    desk.says("hi")
+    (turn,) = desk.rows(Turn)
+    with desk.app.app_context():
+        conversation = db.session.get_one(Conversation, turn.conversation_id)
+        number = integrations.number(conversation.integration_id)
+        assert number is not None
+        (shown,) = turn_xray.latest_turns(number.account, conversation)
+    assert shown.trace_id == turn.trace_id
 
 
 def test_outside_of_a_trace_there_is_no_id() -> None:
