@@ -52,6 +52,8 @@ from admin import (
     template_list,
     ways_to_pay,
 )
+from api import doors as api
+from api import reference
 from config import Config
 from dashboard import (
     account,
@@ -203,6 +205,8 @@ font_awesome_files = Blueprint(
 DOORS: Final[tuple[Door, ...]] = (
     Door(routes.bp, auth.anyone, checks_csrf=False),  # the signature is the guard
     Door(payment_door.bp, auth.anyone, checks_csrf=False),  # here, too
+    Door(api.bp, auth.program, checks_csrf=False, max_bytes=api.MAX_BYTES),
+    Door(reference.bp, auth.anyone),
     Door(status.bp, auth.anyone),
     Door(metrics_page.bp, auth.anyone),  # its view asks for an API key
     Door(sign_in.bp, auth.anyone),

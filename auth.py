@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Response, abort, current_app, redirect, request, session, url_for
+from flask import Response, abort, current_app, g, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -66,6 +66,18 @@ class SignedIn:
     def may(self, role: str) -> bool:
         """Whether this person's role reaches `role`."""
         return self.role in ROLES and ROLES.index(self.role) >= ROLES.index(role)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The program behind this request's key."""
+
+    key_id: int
+    name: str
+    scopes: str
+
+    def may(self, scope: str) -> bool:
+        return operators.scopes_allow(self.scopes, scope)
 
 
 @login_manager.user_loader
@@ -165,7 +177,9 @@ def api_key_required(scope: str) -> Callable[[Callable[..., Any]], Callable[...,
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            _check_key(scope)
+            program()
+            if not current_program().may(scope):
+                abort(403)
             return view(*args, **kwargs)
 
         return guarded
@@ -173,14 +187,19 @@ def api_key_required(scope: str) -> Callable[[Callable[..., Any]], Callable[...,
     return decorate
 
 
-def _check_key(scope: str) -> None:
+def program() -> None:
+    """Let programs in that show a live key (RFC 6750); what each may do is its views' question."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     key = operators.find_api_key(bearer.strip()) if scheme.lower() == "bearer" else None
     if key is None:
-        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer"))
-    if not operators.key_allows(key, scope):
-        abort(403)
+        why = {"error": "invalid_token"} if bearer else {}
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "balcao", **why}))
+    g.program = Program(key.id, key.name, key.scopes)
     _note_use(key)
+
+
+def current_program() -> Program:
+    return g.program  # type: ignore[no-any-return]
 
 
 def _note_use(key: ApiKey) -> None:

@@ -91,6 +91,7 @@ class Config:
     demo: bool | None
     admin_email: str
     admin_password: str = field(repr=False)
+    api_requests_per_minute: int
     log_level: str
     log_format: str
 

@@ -52,6 +52,8 @@ GROUPS: Final = (
                  "The first admin, who also receives alerts."),
         Variable("ADMIN_PASSWORD", (), "text", "",
                  "The first admin's password. Empty: one is generated and printed once.", is_secret=True),
+        Variable("API_REQUESTS_PER_MINUTE", (), "whole", "600",
+                 "How many requests a minute one API key may make.", low=1, high=1_000_000),
         Variable("LOG_LEVEL", (), "choice", "INFO",
                  "DEBUG, INFO, WARNING, ERROR or CRITICAL.",
                  choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

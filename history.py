@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select
 from models import StateChange, db
 from statements import changed_rows, table
 
-ACTORS: Final = ("customer", "bot", "operator", "owner", "provider", "system")
+ACTORS: Final = ("customer", "bot", "operator", "owner", "program", "provider", "system")
 REASON_MAX_CHARS: Final = 255
 
 _ADD = insert(table(StateChange))

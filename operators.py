@@ -10,17 +10,19 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 import vault
 from config import Config
-from models import ApiKey, Operator, db
+from models import ApiKey, ApiWrite, Operator, db
+from statements import changed_rows, insert_or_ignore
 from vocabulary import ROLES
 
 PASSWORD_MIN_CHARS = 10
@@ -30,13 +32,32 @@ GENERATED_PASSWORD_BYTES = 12
 KEY_START = "balcao_"
 KEY_BYTES = 32
 KEY_PREFIX_CHARS = 15
-SCOPES = ("read", "write")
+# The first two are the whole of reading and the whole of changing; the others open one field each.
+SCOPES = (
+    "read",
+    "write",
+    "integrations:read",
+    "contacts:read",
+    "contacts:write",
+    "messages:read",
+    "messages:send",
+    "outreach:read",
+    "outreach:write",
+    "records:read",
+    "records:write",
+    "shop:read",
+    "shop:write",
+    "knowledge:read",
+    "knowledge:write",
+    "figures:read",
+)
 # A phone's clock may be off by one step of thirty seconds (RFC 6238, 5.2).
 TOTP_STEP_SECS = 30
 TOTP_STEPS_OFF = 1
 RECOVERY_CODES = 8
 RECOVERY_CODE_BYTES = 5
 TOTP_ISSUER = "Balcão"
+WRITE_PATH_CHARS = 255
 DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
 
 _hasher = PasswordHasher()
@@ -212,7 +233,9 @@ def first_admin_email(config: Config) -> str:
     return (config.admin_email or DEFAULT_ADMIN_EMAIL).lower()
 
 
-def create_api_key(name: str, scopes: tuple[str, ...] = ("read",)) -> NewKey:
+def create_api_key(
+    name: str, scopes: tuple[str, ...] = ("read",), *, operator_id: int | None = None
+) -> NewKey:
     """Make a key for a program. Raises OperatorRefused for an unknown scope; flushes."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
@@ -223,6 +246,7 @@ def create_api_key(name: str, scopes: tuple[str, ...] = ("read",)) -> NewKey:
         prefix=key[:KEY_PREFIX_CHARS],
         key_hash=_hash_key(key),
         scopes=" ".join(scopes),
+        operator_id=operator_id,
     )
     db.session.add(row)
     db.session.flush()
@@ -238,14 +262,74 @@ def find_api_key(bearer: str) -> ApiKey | None:
     )
 
 
-def key_allows(key: ApiKey, scope: str) -> bool:
-    return scope in key.scopes.split()
+def scopes_allow(scopes: str, scope: str) -> bool:
+    """Whether a key of these scopes may do what asks for `scope`."""
+    whole = "read" if scope.endswith(":read") else "write"
+    return not {scope, whole}.isdisjoint(scopes.split()) if ":" in scope else scope in scopes.split()
+
+
+def list_api_keys() -> list[ApiKey]:
+    """List every key, the newest first; revoked ones stay, for what they did."""
+    return list(db.session.scalars(select(ApiKey).order_by(ApiKey.id.desc())))
 
 
 def revoke_api_key(key: ApiKey, *, now: datetime) -> None:
     """End a key. Idempotent; flushes."""
     key.revoked_at = key.revoked_at or now
     db.session.flush()
+
+
+# --- what programs change -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChange:
+    """A program's request to change something; `fingerprint` is the SHA-256 of all of it."""
+
+    key_id: int
+    fingerprint: str
+    method: str
+    path: str
+    at: datetime
+
+
+def begin_write(asked: AskedChange, idempotency_key: str) -> ApiWrite:
+    """Give the row of this request: a new one, whose status is 0, or the finished one of the same key.
+
+    A second request with the key waits at the database until the first has committed or given up. Flushes.
+    """
+    row = {**_written_down(asked), "idempotency_key": idempotency_key, "status": 0}
+    db.session.execute(insert_or_ignore(ApiWrite).values(row))
+    same = (ApiWrite.api_key_id == asked.key_id, ApiWrite.idempotency_key == idempotency_key)
+    return db.session.scalars(select(ApiWrite).where(*same)).one()
+
+
+def note_write(asked: AskedChange) -> ApiWrite:
+    """Add the row of a request that has no Idempotency-Key. The caller flushes."""
+    row = ApiWrite(**_written_down(asked))
+    db.session.add(row)
+    return row
+
+
+def _written_down(asked: AskedChange) -> dict[str, Any]:
+    return {
+        "api_key_id": asked.key_id,
+        "fingerprint": asked.fingerprint,
+        "method": asked.method,
+        "path": asked.path[:WRITE_PATH_CHARS],
+        "created_at": asked.at,
+    }
+
+
+def writes_of(key_id: int, limit: int) -> list[ApiWrite]:
+    """List what was changed with a key, the newest first."""
+    mine = select(ApiWrite).where(ApiWrite.api_key_id == key_id)
+    return list(db.session.scalars(mine.order_by(ApiWrite.id.desc()).limit(limit)))
+
+
+def forget_writes(*, older_than: datetime) -> int:
+    """Delete what programs changed before then; gives how many rows."""
+    return changed_rows(delete(ApiWrite).where(ApiWrite.created_at < older_than))
 
 
 def _hash_password(password: str) -> str:

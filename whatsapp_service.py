@@ -193,11 +193,12 @@ def queue_own(
     conversation: Conversation,
     content: Text | Media,
     *,
-    operator: Operator,
+    operator: Operator | None,
     client_token: str,
     now: datetime,
 ) -> int:
-    """Queue what a person of ours says or shows; the same `client_token` queues once. Flushes.
+    """Queue what a person of ours says or shows, or a program for her (no operator); the same
+    `client_token` queues once. Flushes.
 
     Raises OutsideServiceWindow when only a template may be sent.
     """
@@ -215,7 +216,7 @@ def queue_own(
         [content],
         sender="operator",
         now=now,
-        operator_id=operator.id,
+        operator_id=operator.id if operator else None,
         client_token=client_token,
     )
     conversation.last_message_at, conversation.last_preview = (

@@ -60,6 +60,8 @@ def install(app: Flask, config: Config) -> None:
 
 def page_language() -> str:
     """Give this request's language: the page's own, else the person's choice, else the browser's wish."""
+    if request.path.startswith("/api/"):
+        return "en"  # programs are told in the language of their documents, and have no session
     chosen = g.get("page_language") or session.get(SESSION_KEY)
     if chosen in PAGE_LANGUAGES:
         return str(chosen)

@@ -59,6 +59,7 @@ def actor_word(actor: str) -> str:
         "bot": _("the bot"),
         "operator": _("a person of the desk"),
         "owner": _("the owner"),
+        "program": _("a program"),
         "provider": _("the payment service"),
         "system": _("by itself"),
     }

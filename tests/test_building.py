@@ -143,6 +143,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "integrations": ("alerts",),
     "history": ("statements",),
     "model_calls": ("alerts",),
+    "operators": ("statements",),
     "receipts": ("alerts", "conversations", "integrations", "statements"),
     "analytics": ("privacy",),
     "privacy": ("history", "lanes", "shop", "statements", "teamwork"),
@@ -261,6 +262,8 @@ PUBLIC_RULES = {
     "/theme",
     "/favicon.ico",
     "/calendar/<token>.ics",
+    "/api/v1/openapi.json",
+    "/api/v1/docs",
     "/d/<token>",
     "/f/<signed>",
 }

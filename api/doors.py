@@ -1,0 +1,308 @@
+"""The door of `/api/v1`: one decorator that makes a view an endpoint, and one shape for every refusal.
+
+`endpoint` reads what an endpoint takes and gives from its function's annotations; `openapi` writes the
+document from the same table, so what is told is what is done. Here the key's scope and rate are asked,
+queries and bodies are read, answers get their ETag, and a change is committed before anybody is woken.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from flask import Blueprint, Response, g, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict, ValidationError
+from werkzeug.datastructures import WWWAuthenticate
+
+import auth
+import operators
+from models import ApiWrite, db, utc_now
+
+PREFIX: Final = "/api/v1"
+MAX_BYTES: Final = 256 * 1024
+KEY_MAX_CHARS: Final = 128
+PROBLEMS_TOLD: Final = 5
+# Every code that an answer may carry beside the general ones of the program, and its status.
+REFUSALS: Final[Mapping[str, int]] = {
+    "bad_query": 400,
+    "bad_json": 400,
+    "bad_idempotency_key": 400,
+    "insufficient_scope": 403,
+    "not_found": 404,
+    "service_window_closed": 409,
+    "opted_out": 409,
+    "number_off": 409,
+    "template_refused": 409,
+    "slot_taken": 409,
+    "conflict": 409,
+    "unsupported_media_type": 415,
+    "invalid": 422,
+    "idempotency_key_reused": 422,
+}
+
+bp = Blueprint("api", __name__, url_prefix=PREFIX)
+
+
+class Refused(Exception):
+    """A request that is not done: `code` is of REFUSALS, `message` is for whoever writes the program."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.code, self.message = code, message
+
+
+class Query(BaseModel):
+    """What stands behind the question mark; a name that is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Body(BaseModel):
+    """What a request brings as JSON: exact types, no names but those listed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[Answer]):
+    """What a change answers with, and what is to be done once it is committed."""
+
+    answer: Answer
+    after: Sequence[Callable[[], object]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row of the document."""
+
+    method: str
+    rule: str
+    scope: str
+    status: int
+    refusals: tuple[str, ...]
+    needs_key: bool
+    view: Callable[..., Any]
+    query: type[Query]
+    body: type[Body] | None
+    answer: type[BaseModel]
+
+    @property
+    def name(self) -> str:
+        return self.view.__name__
+
+    @property
+    def changes(self) -> bool:
+        return self.method != "GET"
+
+
+ENDPOINTS: Final[list[Endpoint]] = []
+
+
+def endpoint(
+    method: str,
+    rule: str,
+    *,
+    scope: str,
+    status: int = 200,
+    refusals: tuple[str, ...] = (),
+    needs_key: bool = False,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a function an endpoint. `asked` is its query, `said` its body; a change gives `Written`."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        hints = get_type_hints(view)
+        gives = hints["return"]
+        made = Endpoint(
+            method,
+            rule,
+            scope,
+            status,
+            refusals,
+            needs_key,
+            view,
+            hints.get("asked", Query),
+            hints.get("said"),
+            get_args(gives)[0] if get_origin(gives) is Written else gives,
+        )
+        ENDPOINTS.append(made)
+        bp.add_url_rule(rule, view.__name__, _LIMITED(_door(made)), methods=[method])
+        return view
+
+    return decorate
+
+
+def _door(made: Endpoint) -> Callable[..., ResponseReturnValue]:
+    def pass_door(**places: Any) -> ResponseReturnValue:
+        if not auth.current_program().may(made.scope):
+            raise Refused("insufficient_scope", f"This key does not have the scope {made.scope}.")
+        given: dict[str, Any] = dict(places)
+        asked = _read_query(made.query)
+        if made.query is not Query:
+            given["asked"] = asked
+        if made.body is not None:
+            given["said"] = _read_body(made.body)
+        return _change(made, given) if made.changes else _show(made.view(**given))
+
+    pass_door.__name__ = made.name
+    return pass_door
+
+
+def found(row: Any) -> Any:
+    """Give the row, or answer that there is none."""
+    if row is None:
+        raise Refused("not_found", "There is nothing with this id.")
+    return row
+
+
+# --- how often ----------------------------------------------------------------------------------------------
+
+
+def _rate() -> str:
+    return f"{auth.current_config().api_requests_per_minute} per minute"
+
+
+def _payer() -> str:
+    return f"key:{auth.current_program().key_id}"
+
+
+_LIMITED = auth.limiter.shared_limit(_rate, scope="api", key_func=_payer)
+
+
+@bp.after_request
+def tell_rate(response: Response) -> Response:
+    """Say how many requests are left, as draft-ietf-httpapi-ratelimit-headers does."""
+    limit = auth.limiter.current_limit
+    if limit is not None:
+        per_minute = auth.current_config().api_requests_per_minute
+        wait = max(0, int(limit.reset_at - utc_now().timestamp()) + 1)
+        response.headers["RateLimit-Policy"] = f"{per_minute};w=60"
+        response.headers["RateLimit-Limit"] = str(per_minute)
+        response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
+        response.headers["RateLimit-Reset"] = str(wait)
+    for name in [name for name in response.headers.keys() if name.startswith("X-RateLimit")]:  # noqa: SIM118
+        del response.headers[name]
+    return response
+
+
+# --- what is asked ------------------------------------------------------------------------------------------
+
+
+def _read_query(model: type[Query]) -> Query:
+    many = [name for name, values in request.args.lists() if len(values) > 1]
+    if many:
+        raise Refused("bad_query", f"{many[0][:40]!r} stands there more than once.")
+    try:
+        return model.model_validate(request.args.to_dict())
+    except ValidationError as error:
+        raise Refused("bad_query", _told(error)) from error
+
+
+def _read_body(model: type[Body]) -> Body:
+    if request.mimetype != "application/json":
+        raise Refused("unsupported_media_type", "Send application/json.")
+    try:
+        return model.model_validate_json(request.get_data(cache=True))
+    except ValidationError as error:
+        is_broken = any(one["type"] == "json_invalid" for one in error.errors(include_input=False))
+        raise Refused("bad_json" if is_broken else "invalid", _told(error)) from error
+
+
+def _told(error: ValidationError) -> str:
+    """Say what is wrong and where, without what was sent."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [
+        f"{'.'.join(str(part) for part in one['loc'])[:80] or 'body'}: {one['msg']}"
+        for one in problems[:PROBLEMS_TOLD]
+    ]
+    return "; ".join(told)
+
+
+# --- what is answered ---------------------------------------------------------------------------------------
+
+
+def _show(answer: BaseModel) -> ResponseReturnValue:
+    """Give the answer, or 304 to who has it already."""
+    body = answer.model_dump_json().encode()
+    response = Response(body, mimetype="application/json")
+    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Authorization")
+    return response.make_conditional(request)
+
+
+def _json(answer: Mapping[str, Any], status: int) -> Response:
+    return Response(json.dumps(answer, ensure_ascii=False), status, mimetype="application/json")
+
+
+@bp.errorhandler(Refused)
+def refuse(refused: Refused) -> ResponseReturnValue:
+    db.session.rollback()
+    answer = {"error": {"code": refused.code, "message": refused.message}}
+    response = _json(answer, REFUSALS[refused.code])
+    if refused.code == "insufficient_scope":
+        told: dict[str, str | None] = {"realm": "balcao", "error": refused.code}
+        response.headers["WWW-Authenticate"] = WWWAuthenticate("bearer", told).to_header()
+    return response
+
+
+# --- what is changed ----------------------------------------------------------------------------------------
+
+
+def _change(made: Endpoint, given: Mapping[str, Any]) -> Response:
+    """Do it, write down which program did it, commit, and only then wake whoever has work now."""
+    key = _idempotency_key(is_needed=made.needs_key) if made.method == "POST" else ""
+    key_id = auth.current_program().key_id
+    asked = operators.AskedChange(key_id, _fingerprint(), request.method, request.path, utc_now())
+    row = operators.begin_write(asked, key) if key else None
+    if row is not None and row.status:
+        return _again(row, asked.fingerprint)
+    written = made.view(**given)
+    answer = written.answer.model_dump(mode="json")
+    if row is None:
+        row = operators.note_write(asked)
+    row.status, row.trace_id, row.answer = made.status, g.trace_id, answer if key else None
+    db.session.commit()
+    for step in written.after:
+        step()
+    return _told_of(answer, made.status)
+
+
+def _again(row: ApiWrite, mark: str) -> Response:
+    """Give the answer that the same request had."""
+    if row.fingerprint != mark:
+        raise Refused("idempotency_key_reused", "This Idempotency-Key came with another request before.")
+    answer, status = row.answer or {}, row.status
+    db.session.rollback()
+    response = _told_of(answer, status)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+def _told_of(answer: Mapping[str, Any], status: int) -> Response:
+    response = _json(answer, status)
+    if status == HTTPStatus.CREATED:
+        response.headers["Location"] = answer["url"]
+    return response
+
+
+def _idempotency_key(*, is_needed: bool) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    is_right = len(key) <= KEY_MAX_CHARS and key.isascii() and key.isprintable()
+    if not is_right or (is_needed and not key):
+        raise Refused(
+            "bad_idempotency_key",
+            f"Send a header Idempotency-Key of 1 to {KEY_MAX_CHARS} printable ASCII characters, "
+            "a new one for each message.",
+        )
+    return key
+
+
+def _fingerprint() -> str:
+    asked = f"{request.method} {request.full_path}\n".encode()
+    return hashlib.sha256(asked + request.get_data(cache=True)).hexdigest()

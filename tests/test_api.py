@@ -1,0 +1,359 @@
+"""The API's door: keys and scopes, pages, ETags, one shape of refusals, and writes that happen once."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+import operators
+import tasks
+from models import ApiKey, ApiWrite, Contact, Conversation, Message, StateChange, db, utc_now
+from tests import page_rows
+from tests.browsing import counted
+from tests.records import make_conversation
+
+API = "/api/v1"
+
+
+class Caller:
+    """A program with a key of its own."""
+
+    def __init__(self, app: Flask, *scopes: str) -> None:
+        self.client: FlaskClient = app.test_client()
+        with app.app_context():
+            made = operators.create_api_key("crm", scopes or ("read", "write"))
+            db.session.commit()
+            self.key, self.key_id = made.key, made.row.id
+
+    def call(self, method: str, path: str, **more: Any) -> TestResponse:
+        headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
+        return self.client.open(API + path, method=method, headers=headers, **more)
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self.call("GET", path, query_string=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def post(self, path: str, body: Any = None, *, once: str = "") -> TestResponse:
+        more = {} if body is None else {"json": body}
+        return self.call("POST", path, headers={"Idempotency-Key": once} if once else {}, **more)
+
+
+@pytest.fixture
+def program(app: Flask) -> Caller:
+    return Caller(app)
+
+
+@pytest.fixture
+def thread_id(app: Flask) -> int:
+    """A conversation whose service window is open."""
+    with app.app_context():
+        row = make_conversation()
+        row.last_inbound_at = utc_now() - timedelta(minutes=5)
+        db.session.commit()
+        return row.id
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Whose outbox was woken."""
+    calls: list[int] = []
+    monkeypatch.setattr(tasks, "wake_outbox", calls.append)
+    return calls
+
+
+def code_of(answer: TestResponse) -> str:
+    assert answer.mimetype == "application/json"
+    assert set(answer.json) == {"error"}
+    assert set(answer.json["error"]) == {"code", "message"}
+    assert answer.json["error"]["message"]
+    return str(answer.json["error"]["code"])
+
+
+# --- keys ---------------------------------------------------------------------------------------------------
+
+
+def test_without_a_key_nothing_is_told(client: FlaskClient) -> None:
+    answer = client.get(f"{API}/contacts")
+    assert (answer.status_code, code_of(answer)) == (401, "unauthorized")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_a_wrong_key_is_told_so(client: FlaskClient) -> None:
+    answer = client.get(f"{API}/contacts", headers={"Authorization": "Bearer balcao_nobody"})
+    assert answer.status_code == 401
+    assert "invalid_token" in answer.headers["WWW-Authenticate"]
+
+
+def test_a_key_opens_its_scopes_alone(app: Flask, thread_id: int) -> None:
+    reader = Caller(app, "contacts:read")
+    assert reader.call("GET", "/contacts").status_code == 200
+    for path in ("/messages", "/conversations", f"/conversations/{thread_id}"):
+        answer = reader.call("GET", path)
+        assert (answer.status_code, code_of(answer)) == (403, "insufficient_scope"), path
+        assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+    answer = reader.post(f"/conversations/{thread_id}/messages", {"text": "oi"}, once="k")
+    assert answer.status_code == 403
+
+
+def test_a_key_that_reads_all_changes_nothing(app: Flask, thread_id: int) -> None:
+    reader = Caller(app, "read")
+    assert reader.call("GET", "/messages").status_code == 200
+    assert reader.call("DELETE", "/contacts/1").status_code == 403
+    assert Caller(app, "write").call("GET", "/contacts").status_code == 403
+
+
+def test_a_revoked_key_opens_nothing(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        operators.revoke_api_key(db.session.get_one(ApiKey, program.key_id), now=utc_now())
+        db.session.commit()
+    assert program.call("GET", "/contacts").status_code == 401
+
+
+def test_a_session_of_an_operator_is_no_key(admin: FlaskClient) -> None:
+    assert admin.get(f"{API}/contacts").status_code == 401
+
+
+def test_what_is_left_of_the_rate_is_told_and_ends(app: Flask, program: Caller) -> None:
+    limit = app.config["BALCAO"].api_requests_per_minute
+    first = program.call("GET", "/contacts")
+    assert first.headers["RateLimit-Limit"] == str(limit)
+    assert int(first.headers["RateLimit-Remaining"]) == limit - 1
+    assert 0 < int(first.headers["RateLimit-Reset"]) <= 61
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    [
+        ("GET", "/nothing", {}, 404),
+        ("GET", "/contacts/9", {}, 404),
+        ("GET", "/contacts/99999999999999999999", {}, 404),
+        ("PUT", "/contacts", {}, 405),
+        ("GET", "/contacts?limit=101", {}, 400),
+        ("GET", "/contacts?limit=%201", {}, 400),
+        ("GET", "/contacts?limit=1&limit=2", {}, 400),
+        ("GET", "/contacts?colour=red", {}, 400),
+        ("GET", "/contacts?cursor=abc", {}, 400),
+        ("GET", "/contacts?created_after=yesterday", {}, 400),
+        ("GET", "/contacts?created_after=2026-13-01T00:00:00Z", {}, 400),
+        ("GET", "/contacts?opted_out=1", {}, 400),
+        ("PATCH", "/contacts/1", {"data": "name=x"}, 415),
+        ("PATCH", "/contacts/1", {"data": "{", "content_type": "application/json"}, 400),
+        ("PATCH", "/contacts/1", {"data": b"\xff", "content_type": "application/json"}, 400),
+        ("PATCH", "/contacts/1", {"json": {"name": 1}}, 422),
+        ("PATCH", "/contacts/1", {"json": {"nome": "x"}}, 422),
+        ("PATCH", "/contacts/1", {"json": [1]}, 422),
+        ("PATCH", "/contacts/1", {"data": b'{"name": "\\ud800"}', "content_type": "application/json"}, 400),
+        ("PATCH", "/contacts/1", {"data": b"x" * 300_000, "content_type": "application/json"}, 413),
+        ("POST", "/conversations/1/messages", {"json": {"text": "oi"}}, 400),
+    ],
+)
+def test_every_refusal_has_one_shape(
+    program: Caller, method: str, path: str, more: dict[str, Any], status: int
+) -> None:
+    answer = program.call(method, path, **more)
+    assert answer.status_code == status
+    assert code_of(answer) not in ("", "error")
+
+
+def test_a_refusal_does_not_repeat_what_was_sent(program: Caller) -> None:
+    answer = program.call("PATCH", "/contacts/1", json={"name": ["geheim"]})
+    assert "geheim" not in answer.text
+
+
+# --- pages --------------------------------------------------------------------------------------------------
+
+
+def test_pages_hold_still_while_rows_arrive(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        db.session.add_all(Contact(name=f"c{number}") for number in range(7))
+        db.session.commit()
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(10):
+        page = program.get("/contacts", limit=2, **cursor)
+        seen += [one["name"] for one in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+        with app.app_context():
+            db.session.add(Contact(name="late"))
+            db.session.commit()
+    assert seen == ["c6", "c5", "c4", "c3", "c2", "c1", "c0"]
+
+
+def test_who_walks_forward_meets_what_arrives(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        db.session.add_all(Contact(name=f"c{number}") for number in range(3))
+        db.session.commit()
+    first = program.get("/contacts", limit=2, order="oldest")
+    with app.app_context():
+        db.session.add(Contact(name="late"))
+        db.session.commit()
+    rest = program.get("/contacts", limit=2, order="oldest", cursor=first["next_cursor"])
+    assert [one["name"] for one in first["data"] + rest["data"]] == ["c0", "c1", "c2", "late"]
+    assert rest["next_cursor"] is None
+
+
+def test_filters_narrow_a_list(app: Flask, program: Caller, thread_id: int) -> None:
+    with app.app_context():
+        other = make_conversation("5511999990000", "Rui")
+        other.handler = "human"
+        db.session.get_one(Contact, other.contact_id).opted_out_at = utc_now()
+        db.session.commit()
+        other_id = other.id
+    assert [one["id"] for one in program.get("/conversations", handler="human")["data"]] == [other_id]
+    assert [one["id"] for one in program.get("/conversations", handler="bot")["data"]] == [thread_id]
+    assert [one["name"] for one in program.get("/contacts", phone="+55 11 99999-0000")["data"]] == ["Rui"]
+    assert [one["name"] for one in program.get("/contacts", opted_out="true")["data"]] == ["Rui"]
+    assert program.get("/contacts", phone="+1 202 555 0100")["data"] == []
+    assert program.get("/contacts", created_after="9999-12-31T23:59:59-14:00")["data"] == []
+
+
+def test_what_was_seen_before_is_304(program: Caller, thread_id: int) -> None:
+    first = program.call("GET", f"/conversations/{thread_id}")
+    again = program.call(
+        "GET", f"/conversations/{thread_id}", headers={"If-None-Match": first.headers["ETag"]}
+    )
+    assert (again.status_code, again.data) == (304, b"")
+    assert program.call("GET", "/messages", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_times_are_utc_and_end_in_z(program: Caller, thread_id: int) -> None:
+    told = program.get(f"/conversations/{thread_id}")
+    assert told["last_inbound_at"].endswith("Z")
+    assert told["service_window_ends_at"] > told["last_inbound_at"]
+
+
+# --- sending ------------------------------------------------------------------------------------------------
+
+
+def test_text_is_queued_as_the_inbox_does(
+    app: Flask, program: Caller, thread_id: int, woken: list[int]
+) -> None:
+    answer = program.post(f"/conversations/{thread_id}/messages", {"text": "Olá!"}, once="a-1")
+    assert answer.status_code == 202, answer.text
+    told = program.get(answer.json["url"].removeprefix(API))
+    assert (told["body"], told["status"], told["sender"]) == ("Olá!", "queued", "operator")
+    assert woken == [thread_id]
+    with app.app_context():
+        assert db.session.get_one(Conversation, thread_id).is_with_person, "whoever writes has it"
+        step = db.session.query(StateChange).filter_by(record="conversation").one()
+        assert step.actor == "program"
+
+
+def test_a_notice_leaves_the_conversation_with_the_bot(
+    app: Flask, program: Caller, thread_id: int, woken: list[int]
+) -> None:
+    notice = {"text": "Seu pedido saiu.", "take_over": False}
+    assert program.post(f"/conversations/{thread_id}/messages", notice, once="a-1").status_code == 202
+    with app.app_context():
+        assert not db.session.get_one(Conversation, thread_id).is_with_person
+
+
+def test_the_same_request_again_is_one_message_and_one_answer(
+    app: Flask, program: Caller, thread_id: int, woken: list[int]
+) -> None:
+    path = f"/conversations/{thread_id}/messages"
+    first = program.post(path, {"text": "Olá!"}, once="a-1")
+    again = program.post(path, {"text": "Olá!"}, once="a-1")
+    assert (again.status_code, again.json) == (first.status_code, first.json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = program.post(path, {"text": "Tchau!"}, once="a-1")
+    assert (other.status_code, code_of(other)) == (422, "idempotency_key_reused")
+    assert program.post(path, {"text": "Olá!"}, once="a-2").json["id"] != first.json["id"]
+    with app.app_context():
+        assert db.session.query(Message).count() == 2
+    assert len(woken) == 2
+
+
+def test_another_programs_key_is_another_request(
+    app: Flask, program: Caller, thread_id: int, woken: list[int]
+) -> None:
+    path = f"/conversations/{thread_id}/messages"
+    first = program.post(path, {"text": "Olá!"}, once="a-1")
+    second = Caller(app, "messages:send").post(path, {"text": "Olá!"}, once="a-1")
+    assert second.json["id"] != first.json["id"]
+
+
+def test_after_the_service_window_only_a_template_may_go(
+    app: Flask, program: Caller, thread_id: int, woken: list[int]
+) -> None:
+    with app.app_context():
+        db.session.get_one(Conversation, thread_id).last_inbound_at = utc_now() - timedelta(hours=25)
+        db.session.commit()
+    path = f"/conversations/{thread_id}/messages"
+    answer = program.post(path, {"text": "Olá!"}, once="a-1")
+    assert (answer.status_code, code_of(answer)) == (409, "service_window_closed")
+    answer = program.post(path, {"template": {"id": 7}}, once="a-2")
+    assert (answer.status_code, code_of(answer)) == (409, "template_refused")
+    with app.app_context():
+        row = db.session.get_one(Conversation, thread_id)
+        assert not row.is_with_person, "what was refused changed nothing"
+        row.last_inbound_at = utc_now()
+        db.session.commit()
+    assert program.post(path, {"text": "Olá!"}, once="a-1").status_code == 202, "a refusal uses no key up"
+
+
+def test_who_opted_out_gets_nothing(app: Flask, program: Caller, thread_id: int, woken: list[int]) -> None:
+    contact_id = program.get(f"/conversations/{thread_id}")["contact_id"]
+    assert program.call("PATCH", f"/contacts/{contact_id}", json={"opted_out": True}).status_code == 200
+    answer = program.post(f"/conversations/{thread_id}/messages", {"text": "Olá!"}, once="a-1")
+    assert (answer.status_code, code_of(answer)) == (409, "opted_out")
+    assert woken == []
+
+
+def test_a_thread_is_opened_once_for_a_phone(app: Flask, program: Caller, thread_id: int) -> None:
+    number_id = program.get(f"/conversations/{thread_id}")["integration_id"]
+    wish = {"integration_id": number_id, "phone": "+5511977776666", "name": "Nova"}
+    first, again = (program.post("/conversations", wish) for _ in range(2))
+    assert (first.status_code, first.json) == (201, again.json)
+    assert first.headers["Location"] == first.json["url"]
+    assert program.post("/conversations", {**wish, "integration_id": 99}).status_code == 409
+
+
+# --- what is written down -----------------------------------------------------------------------------------
+
+
+def test_every_change_names_its_program(app: Flask, program: Caller, thread_id: int) -> None:
+    contact_id = program.get(f"/conversations/{thread_id}")["contact_id"]
+    program.call("PATCH", f"/contacts/{contact_id}", json={"name": "Ana Maria"})
+    program.call("DELETE", f"/contacts/{contact_id}")
+    assert program.call("GET", f"/contacts/{contact_id}").status_code == 404
+    with app.app_context():
+        rows = operators.writes_of(program.key_id, 10)
+        assert [(row.method, row.path, row.status) for row in rows] == [
+            ("DELETE", f"{API}/contacts/{contact_id}", 200),
+            ("PATCH", f"{API}/contacts/{contact_id}", 200),
+        ]
+        assert all(row.trace_id for row in rows)
+        kept = json.dumps([row.answer for row in db.session.query(ApiWrite)])
+        assert "Ana" not in kept
+
+
+def test_a_refused_change_leaves_no_trace(app: Flask, program: Caller) -> None:
+    program.post("/conversations/5/messages", {"text": "oi"}, once="a-1")
+    with app.app_context():
+        assert db.session.query(ApiWrite).count() == 0
+
+
+def test_a_page_costs_few_statements(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        page_rows.people()
+        page_rows.fill()
+        for number in range(60):
+            make_conversation(f"55119{number:08}", f"c{number}")
+        db.session.commit()
+    program.get("/contacts")  # the key's use is noted
+    for path in ("/contacts", "/conversations", "/messages"):
+        with counted(app) as asked:
+            program.get(path, limit=100)
+        assert len(asked) <= 6, asked
