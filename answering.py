@@ -33,7 +33,7 @@ from models import db
 from models import reading as as_reader
 from shop import orders
 from triage import CHOSEN, FIRST_WORDS, NO_OPTION, SHOP_WORD
-from understanding import DESK, ELIGIBILITY, Understanding
+from understanding import DESK, ELIGIBILITY, Understanding, tells_on, told_so_far
 from writing import Draft
 
 MAX_ACTIONS: Final = 5
@@ -57,8 +57,6 @@ ASIDE_WORDS: Final = 12
 REMOVAL_WORDS: Final = 3
 # What a bank's app shares when a payment is made.
 RECEIPT_KINDS: Final = frozenset({"image", "document"})
-# The steps that offer to write down what was told: what follows there belongs to it.
-OFFERS: Final = frozenset({"ticket_offer", "complaint_offer"})
 
 
 @dataclass
@@ -127,6 +125,8 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
             return _meant(means, thread, understood, now)
     if decision.reason == FIRST_WORDS:
         return _first(means, thread, understood, now)
+    if decision.reason == NO_OPTION and (record := tells_on(understood)):
+        return _enter(config, thread, understood, record, now)
     if decision.reason == NO_OPTION:
         return _lost(means, thread, understood, now)
     return _aside(means, thread, understood, now) or _walk(config, thread, understood, now)
@@ -276,9 +276,9 @@ def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime
 def _comfort(
     config: Config, thread: Thread, understood: Understanding, written: Answer, now: datetime
 ) -> Answer:
-    """Add cross words to the ticket that they must be about, where one is open; else say sorry."""
+    """Add cross words to the ticket that they must be about, where there is one; else say sorry."""
     with as_reader():
-        has_ticket = tickets.open_recent(thread.conversation_id, now) is not None
+        has_ticket = tickets.is_recent(thread.conversation_id, now)
         db.session.rollback()
     if not has_ticket or SUPPORT not in menu_flows.shipped()[understood.flow].entries:
         return _soothe(understood, written)
@@ -359,7 +359,7 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
     answer.flow_turn = menu_flows.enter(
         menu_flows.shipped()[understood.flow],
         entry,
-        _told_so_far(understood, entry),
+        told_so_far(understood, entry),
         names_day=any(entity.type == "date" for entity in read.entities) if read else False,
         data=_known(session, understood),
         language=understood.language,
@@ -368,16 +368,6 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
     )
     _run_actions(config, thread, understood, answer, now, None)
     return answer
-
-
-def _told_so_far(understood: Understanding, entry: str) -> str:
-    """Give what was told, with what was told before it while the offer to write it down is open."""
-    session = understood.session
-    into = menu_flows.shipped()[understood.flow].entries[entry].into
-    if session is None or session.flow != understood.flow or session.step not in OFFERS or into is None:
-        return understood.text
-    before = str(session.data.get(into) or "")
-    return understood.text if understood.text in before or not before else f"{before}\n{understood.text}"
 
 
 def _known(session: Session | None, understood: Understanding) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from crm import (
     tickets,
 )
 from crm.numbered import CUSTOMER
-from models import Appointment
+from models import Appointment, Ticket
 
 SHOWN_TICKETS: Final = 3
 KNOWN_LEADS: Final = 5
@@ -102,9 +102,25 @@ def _open_ticket(args: Args, ctx: ActionContext) -> ActionResult:
 def _add_to_ticket(_args: Args, ctx: ActionContext) -> ActionResult:
     ticket = tickets.open_recent(ctx.conversation_id, ctx.now)
     if ticket is None or ctx.message_id is None:
+        solved = tickets.solved_recent(ctx.conversation_id, ctx.now)
+        return ActionResult("solved", _facts(solved)) if solved else ActionResult(NONE)
+    if tickets.add_words(ticket, ctx.message_id, ctx.priority, now=ctx.now):
+        due = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+        ticket.due_at = min(due, ticket.due_at or due)
+    return ActionResult("added", _facts(ticket))
+
+
+def _reopen_ticket(args: Args, ctx: ActionContext) -> ActionResult:
+    ticket = tickets.solved_recent(ctx.conversation_id, ctx.now)
+    if ticket is None:
         return ActionResult(NONE)
-    tickets.add_words(ticket, ctx.message_id, now=ctx.now)
-    return ActionResult("added", {"ticket": {"number": ticket.number, "subject": ticket.subject}})
+    tickets.reopen(ticket, text_arg(args, "words"), now=ctx.now)
+    ticket.due_at = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+    return ActionResult("reopened", _facts(ticket))
+
+
+def _facts(ticket: Ticket) -> dict[str, dict[str, str]]:
+    return {"ticket": {"number": ticket.number or "", "subject": ticket.subject}}
 
 
 def _ticket_status(args: Args, ctx: ActionContext) -> ActionResult:
@@ -146,6 +162,14 @@ def _open_complaint(args: Args, ctx: ActionContext) -> ActionResult:
         ctx,
     )
     return ActionResult("created", {"complaint": {"number": complaint.number}})
+
+
+def _add_to_complaint(_args: Args, ctx: ActionContext) -> ActionResult:
+    complaint = complaints.open_recent(ctx.conversation_id, ctx.now)
+    if complaint is None or ctx.message_id is None:
+        return ActionResult(NONE)
+    complaints.add_words(complaint, ctx.message_id, now=ctx.now)
+    return ActionResult("added", {"complaint": {"number": complaint.number}})
 
 
 def _accept_solution(_args: Args, ctx: ActionContext) -> ActionResult:
@@ -316,8 +340,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "create_lead": Action(writes=_create_lead),
     "open_ticket": Action(writes=_open_ticket),
     "add_to_ticket": Action(writes=_add_to_ticket),
+    "reopen_ticket": Action(writes=_reopen_ticket),
     "ticket_status": Action(reads=_ticket_status),
     "open_complaint": Action(writes=_open_complaint),
+    "add_to_complaint": Action(writes=_add_to_complaint),
     "accept_solution": Action(writes=_accept_solution),
     "reject_solution": Action(writes=_reject_solution),
     "follow_up": Action(writes=_follow_up),

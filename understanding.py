@@ -59,6 +59,11 @@ ASKED_BY_DESK: Final = ("desk/complaint_solved:", "desk/feedback_score:")
 # The flow that serves what the open one has no step for.
 DESK: Final = "desk"
 OWNERS_BUTTON: Final = Decision("menu", "the owner's button")
+# The steps of that flow that offer to write a record down, or have just written on one: what is told there
+# belongs to it.
+OFFERS: Final = {"ticket_offer": "support_ticket", "complaint_offer": "complaint"}
+TELLING: Final = OFFERS | {"ticket_known.added": "support_ticket", "complaint_known.added": "complaint"}
+TOLD_WORDS: Final = 3
 # Where buying words lead: what was shown goes into the cart, what is there is ordered.
 SHOP: Final = "shop"
 BUY: Final = "shop/product.found:buy"
@@ -337,6 +342,25 @@ def _bought(session: Session | None, number: Number, text: str) -> str | None:
     if not is_shown:
         return CART if wish == "close" else None
     return BUY
+
+
+def tells_on(understood: Understanding) -> str | None:
+    """Name the entry of the record that words go on with where none of the open options was named; None
+    where no record is open, and for a word or two."""
+    session = understood.session
+    if session is None or session.flow != understood.flow or session.flow != DESK:
+        return None
+    return TELLING.get(session.step or "") if len(understood.text.split()) >= TOLD_WORDS else None
+
+
+def told_so_far(understood: Understanding, entry: str) -> str:
+    """Give what was told, with what was told before it while the offer to write it down is open."""
+    session = understood.session
+    into = menu_flows.shipped()[understood.flow].entries[entry].into
+    if session is None or session.flow != understood.flow or session.step not in OFFERS or into is None:
+        return understood.text
+    before = str(session.data.get(into) or "")
+    return understood.text if understood.text in before or not before else f"{before}\n{understood.text}"
 
 
 def _models() -> Models:

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import exists, or_, select
 
 from crm import linked_words, numbered
-from crm.numbered import CUSTOMER, SYSTEM, Actor
+from crm.numbered import CUSTOMER, NOT_SOLVED, SYSTEM, Actor
 from models import Complaint, Message, db
 from record_numbers import COMPLAINT
 
@@ -18,8 +18,9 @@ STATUSES = ("open", "in_review", "resolved", "closed")
 OPEN_STATUSES = ("open", "in_review")
 DESCRIPTION_MAX_CHARS = 20_000
 ANGER_LASTS: Final = timedelta(hours=24)
+# What is told so soon after belongs to the same complaint.
+RECENT: Final = timedelta(hours=24)
 ANSWERED_WITHIN: Final = timedelta(hours=4)  # of working time
-NOT_SOLVED: Final = "the customer says that it is not solved"
 
 
 def open_complaint(
@@ -50,6 +51,27 @@ def open_complaint(
 def set_status(complaint: Complaint, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:
     """Move a complaint on. Raises ValueError for a status that is none."""
     numbered.set_status(complaint, status, STATUSES, now=now, by=by)
+
+
+def open_recent(conversation_id: int, now: datetime) -> Complaint | None:
+    """Give the open complaint of a conversation that something happened to lately."""
+    return db.session.scalars(
+        select(Complaint)
+        .where(
+            Complaint.conversation_id == conversation_id,
+            Complaint.status.in_(OPEN_STATUSES),
+            Complaint.updated_at >= now - RECENT,
+        )
+        .order_by(Complaint.id.desc())
+        .limit(1)
+    ).first()
+
+
+def add_words(complaint: Complaint, message_id: int, *, now: datetime) -> None:
+    """Link a later message of the customer to an open complaint. Flushes. Idempotent."""
+    linked_words.link(complaint, message_id, now=now)
+    complaint.updated_at = now
+    db.session.flush()
 
 
 def awaiting_word(conversation_id: int) -> Complaint | None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import select
 
-from crm import numbered
+from crm import linked_words, numbered
 from crm.numbered import SYSTEM, Actor
 from models import FollowUp, db
 
@@ -43,7 +43,8 @@ def open_follow_up(
     ).first()
     if earlier is not None:
         earlier.updated_at = now
-        db.session.flush()
+        earlier.words = _with(earlier.words, words)
+        linked_words.link_told(earlier, words, now=now)
         return earlier, False
     row = FollowUp(
         contact_id=contact_id,
@@ -58,7 +59,13 @@ def open_follow_up(
     db.session.add(row)
     db.session.flush()
     numbered.note_made(row, now=now)
+    linked_words.link_told(row, row.words, now=now)
     return row, True
+
+
+def _with(before: str, words: str) -> str:
+    said = words.strip()
+    return before if said in before else f"{before}\n{said}".strip()[-WORDS_MAX_CHARS:]
 
 
 def set_status(row: FollowUp, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:

@@ -50,6 +50,7 @@ def link_told(record: Tracked, told: str, *, now: datetime) -> None:
         words = (body or "").strip()
         if len(words) >= MIN_WORDS_CHARS and words in told:
             link(record, message_id, now=now)
+    db.session.flush()
 
 
 def words_of(record: Tracked) -> Sequence[Message]:

@@ -5,7 +5,7 @@ The rooms beside it call these verbs, each for its own table. They flush and nev
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import select
 
@@ -37,6 +37,7 @@ class Actor:
 
 CUSTOMER = Actor("customer")
 SYSTEM = Actor()
+NOT_SOLVED: Final = "the customer says that it is not solved"
 
 
 def of_message(model: type[Record], contact_id: int, message_id: int | None) -> Record | None:

@@ -93,8 +93,29 @@ def assign(record: Record, duty: str) -> None:
         return
     record.team_id = found.id
     if record.operator_id is None:
-        record.operator_id = next_in(found)
+        record.operator_id = _has_the_rest(record, found.id) or next_in(found)
     db.session.flush()
+
+
+def _has_the_rest(record: Record, team_id: int) -> int | None:
+    """Give who of the team has this conversation, or what is open of it, already: one person serves it."""
+    ids = [operator.id for operator in members_of(team_id)]
+    if isinstance(record, Conversation):
+        for model, statuses in _OPEN:
+            of_it = (model.conversation_id == record.id, model.status.in_(statuses))
+            found = db.session.scalars(
+                select(model.operator_id)
+                .where(*of_it, model.operator_id.in_(ids))
+                .order_by(model.id.desc())
+                .limit(1)
+            ).first()
+            if found is not None:
+                return found
+        return None
+    mine = select(Conversation.operator_id).where(
+        Conversation.id == record.conversation_id, Conversation.operator_id.in_(ids)
+    )
+    return db.session.scalar(mine) if record.conversation_id is not None else None
 
 
 def next_in(of: Team) -> int | None:

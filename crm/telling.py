@@ -134,9 +134,15 @@ def _queue(conversation: Conversation, number: Number, contents: Sequence[Conten
 
 
 def _stands_elsewhere(conversation_id: int, now: datetime) -> bool:
+    """Tell whether a typed question is open: the answer to a menu that was shown before may wait, since what
+    she read last is what she answers."""
     row = db.session.execute(
-        select(MenuSession.step, MenuSession.last_activity_at).where(
+        select(MenuSession.flow, MenuSession.step, MenuSession.last_activity_at).where(
             MenuSession.conversation_id == conversation_id
         )
     ).first()
-    return row is not None and row.step is not None and now - row.last_activity_at < OPEN_FOR
+    flow = menu_flows.shipped().get(row.flow) if row is not None else None
+    if row is None or flow is None or now - row.last_activity_at >= OPEN_FOR:
+        return False
+    scene = flow.scene(row.step)
+    return scene is not None and scene.awaits not in (None, "choice")

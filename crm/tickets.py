@@ -3,14 +3,14 @@
 Flow actions and operators' pages call these verbs. They flush and never commit, and answer nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
 
 from crm import linked_words, numbered
-from crm.numbered import SYSTEM, Actor
+from crm.numbered import NOT_SOLVED, SYSTEM, Actor
 from models import Ticket, db
 from record_numbers import TICKET, read_number
 from vocabulary import URGENCIES
@@ -67,11 +67,25 @@ def open_ticket(
 
 def open_recent(conversation_id: int, now: datetime) -> Ticket | None:
     """Give the open ticket of a conversation that something happened to lately."""
+    return _recent(conversation_id, OPEN_STATUSES, now)
+
+
+def solved_recent(conversation_id: int, now: datetime) -> Ticket | None:
+    """Give the ticket of a conversation that was solved lately: whoever writes again may mean that one."""
+    return _recent(conversation_id, ("solved",), now)
+
+
+def is_recent(conversation_id: int, now: datetime) -> bool:
+    """Tell whether a ticket of a conversation is open or was solved lately."""
+    return _recent(conversation_id, (*OPEN_STATUSES, "solved"), now) is not None
+
+
+def _recent(conversation_id: int, statuses: Sequence[str], now: datetime) -> Ticket | None:
     return db.session.scalars(
         select(Ticket)
         .where(
             Ticket.conversation_id == conversation_id,
-            Ticket.status.in_(OPEN_STATUSES),
+            Ticket.status.in_(statuses),
             Ticket.updated_at >= now - RECENT,
         )
         .order_by(Ticket.id.desc())
@@ -79,11 +93,23 @@ def open_recent(conversation_id: int, now: datetime) -> Ticket | None:
     ).first()
 
 
-def add_words(ticket: Ticket, message_id: int, *, now: datetime) -> None:
-    """Link a later message of the customer to an open ticket. Flushes. Idempotent."""
+def add_words(ticket: Ticket, message_id: int, priority: str, *, now: datetime) -> bool:
+    """Link a later message of the customer to an open ticket; tells whether it is more urgent now.
+
+    What she says later may raise its priority, never lower it. Flushes. Idempotent.
+    """
     linked_words.link(ticket, message_id, now=now)
     ticket.updated_at = now
+    is_raised = URGENCIES.index(priority) < URGENCIES.index(ticket.priority)
+    ticket.priority = priority if is_raised else ticket.priority
     db.session.flush()
+    return is_raised
+
+
+def reopen(ticket: Ticket, words: str, *, now: datetime) -> None:
+    """Take a solved ticket up again, because the customer says that it is not. Flushes."""
+    linked_words.link_told(ticket, words, now=now)
+    set_status(ticket, "open", now=now, by=Actor("customer", reason=NOT_SOLVED))
 
 
 def set_status(ticket: Ticket, status: str, *, now: datetime, by: Actor = SYSTEM) -> None:

@@ -228,10 +228,17 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"created"}),
     ),
     "add_to_ticket": Action(
-        "Links this message to the conversation's open ticket of the last day. ticket: {number, subject}",
+        "Links this message to the conversation's open ticket of the last day. `solved`: there is none, but "
+        "one that was solved within it. ticket: {number, subject}",
         {},
-        {"added": ("ticket",), "none": ()},
+        {"added": ("ticket",), "solved": ("ticket",), "none": ()},
         frozenset({"added"}),
+    ),
+    "reopen_ticket": Action(
+        "The ticket that was solved within the last day is open again. ticket: {number, subject}",
+        {"words": OPTIONAL},
+        {"reopened": ("ticket",), "none": ()},
+        frozenset({"reopened"}),
     ),
     "ticket_status": Action(
         "The contact's latest tickets, at most three, the newest first; with `number` only that one. "
@@ -244,6 +251,12 @@ ACTIONS: Mapping[str, Action] = {
         {"description": REQUIRED},
         {"created": ("complaint",)},
         frozenset({"created"}),
+    ),
+    "add_to_complaint": Action(
+        "Links this message to the conversation's open complaint of the last day. complaint: {number}",
+        {},
+        {"added": ("complaint",), "none": ()},
+        frozenset({"added"}),
     ),
     "accept_solution": Action(
         "The customer says that the complaint which was asked about is solved: it is closed. "

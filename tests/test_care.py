@@ -264,3 +264,105 @@ def test_an_order_question_leaves_one_task(desk: WalkedDesk) -> None:
         desk.says("1")
         desk.change(Conversation, handler="bot")
     assert [(task.kind, task.status) for task in desk.rows(FollowUp)] == [("order_inquiry", "open")]
+
+
+# Told within one minute by somebody in a hurry; none of the later ones names an option.
+PIECES = {
+    "pt": (
+        "aparece erro 500 quando abro o painel",
+        "e agora sumiu o botão verde também",
+        "é muito urgente, preciso disso resolvido agora mesmo",
+    ),
+    "es": (
+        "aparece error 500 cuando abro el panel",
+        "y ahora desapareció el botón verde también",
+        "es muy urgente, necesito que lo resuelvan ahora mismo",
+    ),
+    "en": (
+        "error 500 shows up when I open the panel",
+        "and now the green button is gone too",
+        "it is very urgent, I need this fixed right now",
+    ),
+}
+MISSING = {"pt": "continuam me cobrando", "es": "me siguen cobrando", "en": "they keep charging me"}
+ALL_WELL = {"pt": "sim, ficou tudo certo", "es": "sí, todo bien", "en": "yes, all good"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_five_messages_about_one_problem_are_one_ticket_and_none_is_lost(
+    desk: WalkedDesk, language: str
+) -> None:
+    speak(desk, language)
+    before, *after = PIECES[language]
+    desk.says(PROBLEM[language])
+    assert before in read(desk, before)  # the offer comes back with both
+    desk.says(YES[language])
+    for words in (MORE[language], *after):
+        assert ADDED[language] in read(desk, words)
+    (ticket,) = desk.rows(Ticket)
+    with desk.app.app_context():
+        told_of = [message.body for message in linked_words.words_of(newest(Ticket))]
+    assert {PROBLEM[language], before, MORE[language], *after} <= set(told_of)
+    assert ticket.priority == "urgent"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_missing_is_linked_to_the_complaint_and_a_typed_yes_closes_it(
+    desk: WalkedDesk, language: str
+) -> None:
+    speak(desk, language)
+    way, words = UNHAPPY[language]
+    desk.says(way)
+    desk.says(words)
+    told(desk, lambda: resolve_complaint(desk))
+    desk.presses("desk/complaint_solved:no")
+    (complaint,) = desk.rows(Complaint)
+    assert complaint.number in read(desk, MISSING[language])
+    with desk.app.app_context():
+        assert MISSING[language] in [message.body for message in linked_words.words_of(newest(Complaint))]
+    desk.says("menu")  # a menu that is open must not swallow the answer
+    told(desk, lambda: resolve_complaint(desk))
+    assert GOOD[language] in read(desk, ALL_WELL[language])
+    assert desk.rows(Complaint)[0].status == "closed"
+
+
+def test_a_complaint_told_in_pieces_is_one_complaint(desk: WalkedDesk) -> None:
+    desk.says("oi")
+    desk.says("2")
+    desk.says("O curso veio errado e ninguém responde")
+    assert "Juntei isto à sua reclamação" in read(
+        desk, "quero reclamar também do péssimo atendimento de vocês"
+    )
+    assert len(desk.rows(Complaint)) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_solved_ticket_is_opened_again_by_the_customer(desk: WalkedDesk, language: str) -> None:
+    speak(desk, language)
+    desk.says(PROBLEM[language])
+    desk.says(YES[language])
+    told(desk, lambda: close_ticket(desk))
+    desk.says("menu")
+    (ticket,) = desk.rows(Ticket)
+    assert ticket.number in read(desk, MORE[language])
+    assert ticket.number in read(desk, YES[language])
+    (ticket,) = desk.rows(Ticket)
+    assert ticket.status == "open"
+    with desk.app.app_context():
+        last = history.changes_of("ticket", ticket.id)[-1]
+        assert (last.before, last.after, last.actor) == ("solved", "open", "customer")
+        assert MORE[language] in [one.body for one in linked_words.words_of(newest(Ticket))]
+
+
+def test_who_has_the_task_gets_the_conversation_too(desk: WalkedDesk) -> None:
+    with desk.app.app_context():
+        team_id = make_team("support", people("ana", "bia", "caio")).id
+        db.session.commit()
+    words = "cadê meu pedido? já faz uma semana que comprei e não chegou"
+    desk.says(words)
+    (task,) = desk.rows(FollowUp)
+    assert (task.words, task.team_id) == (words, team_id)
+    desk.says("falar com uma pessoa")
+    assert desk.conversation().operator_id == task.operator_id is not None
+    with desk.app.app_context():
+        assert words in [message.body for message in linked_words.words_of(newest(FollowUp))]
