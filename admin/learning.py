@@ -1,6 +1,6 @@
 """How the desk learns to sell: what it has seen, what that is worth, and the wheel in people's hands."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import randrange
 from typing import Final
 from urllib.parse import urlencode
@@ -22,21 +22,26 @@ from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+import llm
 import rehearsal
 import tasks
 from auth import current_config
 from dashboard import wording
 from dashboard.arguments import row_id
 from dashboard.templating import language_word
-from learning import figures, log, steering, vowpal
+from learning import figures, log, own_arms, policies, steering, vowpal
+from learning.arms import Standing
 from learning.figures import GROUPS, STATES, WEEKS, Wanted
+from learning.own_arms import OWN_AT_MOST, TITLE_MAX_CHARS, Wording
 from learning.proof import Uplift
 from learning.rules import SteeringRefused
 from learning.segments import of_segment
 from models import Contact, Operator, db, utc_now
 from rehearsal import DRIFTS, Plan, RehearsalRefused
 from rehearsal.booking import CUSTOMERS_AT_MOST, DAYS_AT_MOST
-from vocabulary import STRATEGIES
+from replies.manners import WORDS_MAX_CHARS
+from replies.prompts import MAX_INSTRUCTION_CHARS
+from vocabulary import STRATEGIES, TEXT_LANGUAGES
 
 PAGE_SIZE: Final = 50
 SHOWN_CHANGES: Final = 20
@@ -99,7 +104,8 @@ def rehearse() -> ResponseReturnValue:
 @bp.get("/learning/decisions")
 def decisions() -> ResponseReturnValue:
     """List the conversations behind a number of the page."""
-    chosen = _filter()
+    arms = policies.current(current_config()).arms
+    chosen = _filter(arms)
     before = request.args.get("before", type=row_id)
     wanted = Wanted(**chosen)  # type: ignore[arg-type]  # the filter reads each by its kind
     rows = figures.list_decisions(wanted, now=utc_now(), before=before, limit=PAGE_SIZE + 1)
@@ -111,9 +117,73 @@ def decisions() -> ResponseReturnValue:
         contacts=_contacts([row.contact_id for row in shown]),
         next_before=shown[-1].id if len(rows) > PAGE_SIZE else None,
         chosen=chosen,
-        title=_title(chosen),
+        title=_title(chosen, _strategy_words(arms)),
         query=urlencode(chosen),
-        **_words(),
+        **_words(arms),
+    )
+
+
+@bp.get("/learning/strategies")
+def strategies() -> ResponseReturnValue:
+    """Show the strategies of the shop's own, and the form for another."""
+    return _strategies_page()
+
+
+@bp.post("/learning/strategies")
+def add_strategy() -> ResponseReturnValue:
+    """Add a strategy that builds on one of the shipped four."""
+    form = request.form
+
+    def add(wanted: Wording) -> None:
+        own_arms.add(
+            form.get("title", ""),
+            form.get("base", ""),
+            wanted,
+            reason=form.get("reason", ""),
+            now=utc_now(),
+            operator_id=current_user.id,
+        )
+
+    return _have_done(add)
+
+
+@bp.post("/learning/strategies/<name>")
+def reword_strategy(name: str) -> ResponseReturnValue:
+    """Let a strategy of the shop's own say something else."""
+
+    def reword(wanted: Wording) -> None:
+        reason = request.form.get("reason", "")
+        own_arms.reword(name, wanted, reason=reason, now=utc_now(), operator_id=current_user.id)
+
+    return _have_done(reword)
+
+
+def _have_done(act: Callable[[Wording], None]) -> ResponseReturnValue:
+    """Do it with the words of the form, or say why not and show them again."""
+    words = {language: request.form.get(f"words_{language}", "") for language in TEXT_LANGUAGES}
+    try:
+        act(Wording(request.form.get("instruction", ""), words))
+    except SteeringRefused as refused:
+        db.session.rollback()
+        flash(_refusal(refused), "danger")
+        return _strategies_page(), 422
+    db.session.commit()
+    flash(_("Done. The reason is kept with the learning."), "success")
+    return redirect(url_for("learning.strategies"), 303)
+
+
+def _strategies_page() -> str:
+    arms = policies.current(current_config()).arms
+    return render_template(
+        "admin/learning_strategies.html",
+        own=[arm for arm in arms if arm.is_own and not arm.is_retired],
+        bases=STRATEGIES,
+        languages={language: language_word(language) for language in TEXT_LANGUAGES},
+        form=request.form,
+        has_model=bool(llm.models_of(current_config())),
+        limits={"title": TITLE_MAX_CHARS, "instruction": MAX_INSTRUCTION_CHARS, "words": WORDS_MAX_CHARS},
+        most=OWN_AT_MOST,
+        **_words(arms),
     )
 
 
@@ -151,10 +221,10 @@ def _page() -> str:
         changes=changes,
         operators=_operators([change.operator_id for change in changes]),
         form=request.form,
-        strategies=STRATEGIES,
+        strategies=[line.arm.strategy for line in told.lines],
         rehearsal=_rehearsal(),
         window_days=current_config().learning_attribution_days,
-        **_words(),
+        **_words(told.kept.arms),
     )
 
 
@@ -240,11 +310,13 @@ def points(value: float) -> str:
     return str(format_decimal(value * 100, "+0.0;-0.0"))
 
 
-def _words() -> dict[str, object]:
+def _words(arms: Sequence[Standing]) -> dict[str, object]:
+    own = [arm.strategy for arm in arms if arm.is_own]
     return {
         "percent": percent,
         "points": points,
-        "strategy_words": _strategy_words(),
+        "strategy_words": _strategy_words(arms),
+        "colours": {name: f"own-{place % OWN_AT_MOST + 1}" for place, name in enumerate(own)},
         "policy_words": _policy_words(),
         "outcome_words": _outcome_words(),
         "action_words": _action_words(),
@@ -259,8 +331,8 @@ def _words() -> dict[str, object]:
     }
 
 
-def _strategy_words() -> Mapping[str, str]:
-    return {name: wording.strategy_word(name) for name in STRATEGIES}
+def _strategy_words(arms: Sequence[Standing]) -> Mapping[str, str]:
+    return {arm.strategy: arm.title or wording.strategy_word(arm.strategy) for arm in arms}
 
 
 def _policy_words() -> Mapping[str, str]:
@@ -318,6 +390,10 @@ def _action_words() -> Mapping[str, str]:
         "pin": _("Always use"),
         "unpin": _("Choose freely"),
         "renew": _("New version"),
+        "retire": _("Retire"),
+        "add": _("New strategy"),
+        "reword": _("Other words"),
+        "reprice": _("New prices"),
         "freeze": _("Freeze"),
         "thaw": _("Learn on"),
         "switch_off": _("Switch off"),
@@ -328,7 +404,11 @@ def _action_words() -> Mapping[str, str]:
 
 
 def reason_words(reason: str) -> str:
-    """Say why something was changed: a person's own words, or what the desk itself counted."""
+    """Say why something was changed: a person's own words, or what the desk itself saw."""
+    if reason == steering.NEW_TEXTS:
+        return str(_("What it says was changed."))
+    if reason.startswith(steering.NEW_PRICES):
+        return str(_("A price changed: %(niche)s.", niche=reason.removeprefix(steering.NEW_PRICES)))
     counted = steering.told_opt_outs(reason)
     if counted is None:
         return reason
@@ -343,7 +423,7 @@ def reason_words(reason: str) -> str:
     )
 
 
-def _title(chosen: Mapping[str, str | int]) -> str:
+def _title(chosen: Mapping[str, str | int], strategy_words: Mapping[str, str]) -> str:
     """Say which conversations are listed."""
     state_words = {
         "open": _("still open"),
@@ -357,7 +437,7 @@ def _title(chosen: Mapping[str, str | int]) -> str:
         "manual": _("chosen by a person"),
     }
     words = [
-        _strategy_words().get(str(chosen.get("strategy"))),
+        strategy_words.get(str(chosen.get("strategy"))),
         state_words.get(str(chosen.get("state"))) or _outcome_words().get(str(chosen.get("state"))),
         group_words.get(str(chosen.get("group"))),
         _segment_title(str(chosen.get("segment", ""))),
@@ -379,13 +459,28 @@ def _refusal(refused: SteeringRefused) -> str:
         "last_arm": _("Advising or Factual must be left: the others are not for everybody."),
         "done": _("It is so already."),
         "is_paused": _("A paused strategy cannot always be used. Resume it first."),
+        "is_retired": _("It was retired, and stays so."),
+        "shipped": _("This strategy came with the desk. Pause it instead."),
+        "no_title": _("Give it a name first."),
+        "no_base": _("Choose what it builds on first."),
+        "no_words": _("Write what it should do or say: without, it would be just what it builds on."),
+        "too_long": _("That is too long."),
+        "name_taken": _("There is, or was, a strategy of this name."),
+        "too_many": _(
+            "You have %(most)d strategies of your own already: retire one first.", most=OWN_AT_MOST
+        ),
+        "not_sayable": _(
+            "These words promise something or name a price, a date or an address. Such things are told "
+            "only as they stand in your products and articles, by every strategy."
+        ),
     }
     return str(words.get(refused.code) or _("The request was refused."))
 
 
-def _filter() -> dict[str, str | int]:
+def _filter(arms: Sequence[Standing]) -> dict[str, str | int]:
     """Read the filter from the address; what is not in a closed list counts as not given."""
-    lists = {"strategy": STRATEGIES, "state": STATES, "group": GROUPS}
+    names = [arm.strategy for arm in arms]
+    lists: dict[str, Sequence[str]] = {"strategy": names, "state": STATES, "group": GROUPS}
     given = {name: request.args.get(name, "") for name in lists}
     chosen: dict[str, str | int] = {name: value for name, value in given.items() if value in lists[name]}
     segment = request.args.get("segment", "")

@@ -3,8 +3,6 @@
 The conversation page includes the form (`_strategy.html`). What a person chose teaches the desk nothing.
 """
 
-from typing import Any
-
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -12,8 +10,8 @@ from flask_babel import gettext as _
 import learning
 from auth import current_config
 from dashboard import threads, wording
+from learning import policies
 from models import Conversation, Decision, db, utc_now
-from vocabulary import STRATEGIES
 
 SIMULATOR = "simulator"
 
@@ -25,7 +23,7 @@ def choose(conversation_id: int) -> ResponseReturnValue:
     """Start an episode in the strategy that was chosen; an empty one lets the desk choose."""
     conversation = threads.find_conversation(conversation_id) or abort(404)
     wanted, now = request.form.get("strategy", ""), utc_now()
-    if wanted and wanted not in STRATEGIES:
+    if wanted and wanted not in strategy_words(are_usable=True):
         abort(422)
     if wanted:
         _choose(conversation, wanted)
@@ -62,6 +60,10 @@ def episode_of(conversation_id: int) -> Decision | None:
 
 
 @bp.app_template_global()
-def strategy_words() -> dict[str, Any]:
-    """Name the strategies in the order in which they are offered."""
-    return {name: wording.strategy_word(name) for name in STRATEGIES}
+def strategy_words(*, are_usable: bool = False) -> dict[str, str]:
+    """Name the strategies in the order in which they are offered; `are_usable`: without retired ones."""
+    return {
+        arm.strategy: arm.title or wording.strategy_word(arm.strategy)
+        for arm in policies.current(current_config()).arms
+        if not (are_usable and arm.is_retired)
+    }

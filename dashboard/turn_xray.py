@@ -53,6 +53,8 @@ class ReplyReading:
     """How a written reply came about: the manner, who wrote it, what it rests on, what the guards refused."""
 
     strategy: str = ""
+    stands_in_for: str = ""
+    unlogged: str = ""  # why nothing can be learnt from it: off, no_arm
     variant: str = ""
     sources: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -174,6 +176,8 @@ def reply_of(turn: Turn) -> ReplyReading | None:
         return None
     return ReplyReading(
         strategy=str(told.get("strategy") or ""),
+        stands_in_for=str(told.get("stands_in_for") or ""),
+        unlogged=str(told.get("unlogged") or ""),
         variant=str(told.get("variant") or ""),
         sources=_words(told.get("sources")),
         models=_words(told.get("models")),

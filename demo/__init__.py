@@ -129,6 +129,7 @@ def _seed_history(sold_by: Integration, config: Config, now: datetime) -> int:
     if number is None:
         raise LookupError(sold_by.name)
     counts = history.read(number, now=now)
+    learning.notice(now=now)
     learning.close_decisions(config, now=now)
     return counts["contacts"]
 

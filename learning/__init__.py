@@ -6,6 +6,7 @@ matured, the learning page steers. Every verb flushes and none commits.
 """
 
 from learning.absorbing import Absorbed, rebuild
+from learning.arms import Standing, standings
 from learning.closing import close_decisions
 from learning.credit import credit_sale, note, reverse_sale
 from learning.episodes import Chosen, Drawn, choose_by_hand, current_episode, draw, keep, let_choose
@@ -17,6 +18,7 @@ from learning.rules import (
     SteeringRefused,
     is_held_out,
 )
+from learning.versions import notice
 
 __all__ = [
     "ATTRIBUTION_WINDOW",
@@ -26,6 +28,7 @@ __all__ = [
     "Absorbed",
     "Chosen",
     "Drawn",
+    "Standing",
     "SteeringRefused",
     "choose_by_hand",
     "close_decisions",
@@ -36,6 +39,8 @@ __all__ = [
     "keep",
     "let_choose",
     "note",
+    "notice",
     "rebuild",
     "reverse_sale",
+    "standings",
 ]

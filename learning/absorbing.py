@@ -7,21 +7,23 @@ worked out anew.
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import exp
 from typing import Any, Final
 
+from babel.numbers import get_currency_precision
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 import alerts
 from bandit import Policy
 from config import Config
-from learning import policies
+from learning import policies, versions
 from learning.rules import EXPIRED, REFUND, SALE, STATE_ID, TAKEN_OVER, SteeringRefused
-from models import Arm, Decision, Integration, LearningChange, Message, Outcome, PolicyState, db
+from learning.state import state_row
+from models import Decision, Integration, LearningChange, Message, Outcome, PolicyState, db
 from statements import changed_rows, insert_or_ignore
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,23 +37,25 @@ DELAYS_AT_MOST: Final = 500
 DAY: Final = timedelta(days=1)
 SIMULATOR: Final = "simulator"
 VALUE: Final = "value"
-MINOR: Final = 100  # minor units in one of the currency
+LAYOUT: Final = 2  # of the state: an older one is worked out anew
 PEOPLE: Final = ("operator", "owner")
 UNREADABLE: Final = "learning_unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What the settled state knows: the last decision, and how many decisions and outcomes were counted.
+    """What the settled state knows: the last decision, and how many decisions, outcomes and `versions` of
+    strategies and prices were counted.
 
-    A count that has changed since tells that something was corrected; another `recipe`, that another kind of
-    reward or forgetting was wished for.
+    A count that has changed since tells that something was corrected or is new; another `recipe`, that
+    another kind of reward or forgetting was wished for.
     """
 
     until: datetime = BEGINNING
     last_id: int = 0
     decisions: int = 0
     outcomes: int = 0
+    versions: int = 0
     recipe: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +65,7 @@ class Absorbed:
             "last_id": self.last_id,
             "decisions": self.decisions,
             "outcomes": self.outcomes,
+            "versions": self.versions,
             "recipe": self.recipe,
         }
 
@@ -71,7 +76,8 @@ class Absorbed:
             return cls()
         until = datetime.fromisoformat(stored["until"])
         last_id, decisions, outcomes = (int(stored[name]) for name in ("last_id", "decisions", "outcomes"))
-        return cls(until, last_id, decisions, outcomes, str(stored.get("recipe", "")))
+        versions_known = int(stored.get("versions", 0))
+        return cls(until, last_id, decisions, outcomes, versions_known, str(stored.get("recipe", "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +126,16 @@ def rebuild(config: Config, *, now: datetime) -> bool:
 def settled_anew(config: Config, forgets_until_id: int, now: datetime) -> Settled:
     """Work the settled policy out of the log. Writes nothing."""
     policy = policies.restored(config.learning_policy, None, policies.half_life_of(config))
-    return _fed(policy, Absorbed(recipe=recipe(config)), config, forgets_until_id, now)
+    arrivals = deque(versions.arrivals(now))
+    known = Absorbed(versions=len(arrivals), recipe=recipe(config))
+    return _fed(policy, known, arrivals, config, forgets_until_id, now)
 
 
 def recipe(config: Config) -> str:
     """Name what else than the log the state follows from."""
     reward = config.learning_reward
     cap = f" {config.learning_value_cap}" if reward == VALUE else ""
-    return f"{config.learning_policy} {config.learning_half_life} {reward}{cap}"
-
-
-def state_row(*, now: datetime) -> PolicyState:
-    """Give the policy's row, made when there is none. Flushes."""
-    query = select(PolicyState).where(PolicyState.id == STATE_ID).execution_options(populate_existing=True)
-    row = db.session.scalars(query).first()
-    if row is None:
-        values = {"id": STATE_ID, "version": 0, "policy": "", "forgets_until_id": 0, "updated_at": now}
-        values |= {"is_frozen": False, "is_off": False}
-        db.session.execute(insert_or_ignore(PolicyState).values(**values))
-        row = db.session.scalars(query).one()
-    return row
+    return f"{LAYOUT} {config.learning_policy} {config.learning_half_life} {reward}{cap}"
 
 
 def is_counted() -> ColumnElement[bool]:
@@ -177,6 +173,12 @@ def net_value(decision_id: Any) -> Any:
     return (
         select(func.coalesce(func.sum(signed), 0)).where(Outcome.decision_id == decision_id).scalar_subquery()
     )
+
+
+def _currency(decision_id: Any) -> Any:
+    """Give the subquery that names the currency of a decision's sales."""
+    sold = (Outcome.decision_id == decision_id, Outcome.kind == SALE)
+    return select(func.coalesce(func.max(Outcome.currency), "")).where(*sold).scalar_subquery()
 
 
 # --- settling -----------------------------------------------------------------------------------------------
@@ -247,15 +249,23 @@ def _as_of(row: PolicyState, now: datetime) -> datetime:
 def _settle(row: PolicyState, known: Absorbed, config: Config, now: datetime) -> Settled:
     """Add what is new to the settled state; start anew when what it knows is no longer so."""
     is_ours = known.recipe == recipe(config) and row.settled is not None
+    is_ours = is_ours and known.versions == len(versions.arrivals(now))
     if not is_ours or _counted(known, row.forgets_until_id) != (known.decisions, known.outcomes):
         return settled_anew(config, row.forgets_until_id, now)
     policy = policies.restored(config.learning_policy, row.settled, None)
-    return _fed(policy, known, config, row.forgets_until_id, now)
+    return _fed(policy, known, deque(), config, row.forgets_until_id, now)
 
 
-def _fed(policy: Policy, known: Absorbed, config: Config, forgets_until_id: int, now: datetime) -> Settled:
-    """Feed a policy what closed since, with the arms that came in between."""
-    arrivals = deque(_later_versions(now))
+def _fed(
+    policy: Policy,
+    known: Absorbed,
+    arrivals: deque[versions.Arrival],
+    config: Config,
+    forgets_until_id: int,
+    now: datetime,
+) -> Settled:
+    """Feed a policy what closed since, and between it the `arrivals` that it does not know yet."""
+    current = versions.Current(() if arrivals else versions.arrivals(now))
     closed = db.session.execute(
         _trained(forgets_until_id)
         .where(Decision.closes_at <= now, _comes_after(known))
@@ -263,13 +273,14 @@ def _fed(policy: Policy, known: Absorbed, config: Config, forgets_until_id: int,
     ).all()
     before = known.until
     for one in closed:
-        while arrivals and arrivals[0].created_at < one.closes_at:
-            _arrive(policy, arrivals.popleft())
+        while arrivals and arrivals[0].at < one.closes_at:
+            current.note(arrivals[0])
+            arrivals.popleft().feed(policy)
         days = (one.closes_at - before) / DAY if before > BEGINNING else 0.0
-        _learn(policy, one, 1.0, config, days)
+        _learn(policy, one, _weight(one, current), config, days)
         before = one.closes_at
-    for arm in arrivals:
-        _arrive(policy, arm)
+    for arrival in arrivals:
+        arrival.feed(policy)
     if closed:
         known = replace(known, until=closed[-1].closes_at, last_id=closed[-1].id)
         decisions, outcomes = _counted(known, forgets_until_id)
@@ -283,11 +294,13 @@ def _trained(forgets_until_id: int) -> Select[Any]:
         Decision.id,
         Decision.strategy,
         Decision.version,
+        Decision.offer_version,
         Decision.context,
         Decision.created_at,
         Decision.closes_at,
         net_sales(Decision.id).label("sales"),
         net_value(Decision.id).label("value"),
+        _currency(Decision.id).label("currency"),
     ).where(_teaches(forgets_until_id))
 
 
@@ -319,25 +332,20 @@ def _counted(known: Absorbed, forgets_until_id: int) -> tuple[int, int]:
     return decisions, outcomes or 0
 
 
-def _later_versions(now: datetime) -> Sequence[Arm]:
-    return db.session.scalars(
-        select(Arm).where(Arm.version > 1, Arm.created_at <= now).order_by(Arm.created_at, Arm.id)
-    ).all()
-
-
-def _arrive(policy: Policy, arm: Arm) -> None:
-    policies.arrive(policy, arm.strategy, arm.version)
+def _weight(one: Row[Any], current: versions.Current) -> float:
+    niche = str((one.context or {}).get(versions.NICHE, ""))
+    return current.weight(one.strategy, one.version, niche, one.offer_version)
 
 
 def _learn(policy: Policy, one: Row[Any], weight: float, config: Config, days: float) -> None:
     """Tell a policy of a decision, `days` after the one before; only a half-life in days looks at them."""
-    key = policies.arm_key(one.strategy, one.version)
-    if key not in policy.arms:
+    if one.strategy not in policy.arms or weight < LEAST_WEIGHT:
         return
     reward = float(one.sales > 0)
     if reward and config.learning_reward == VALUE:
-        reward = min(1.0, max(0.0, one.value / (config.learning_value_cap * MINOR)))
-    policy.update(key, reward, one.context, weight=weight, decision_id=one.id, elapsed=days)
+        cap = config.learning_value_cap * 10 ** get_currency_precision(one.currency)
+        reward = min(1.0, max(0.0, one.value / cap))
+    policy.update(one.strategy, reward, one.context, weight=weight, decision_id=one.id, elapsed=days)
 
 
 # --- open decisions -----------------------------------------------------------------------------------------
@@ -348,10 +356,10 @@ def _refresh(row: PolicyState, settled: Settled, config: Config, now: datetime) 
     state = settled.policy.to_state()
     live = type(settled.policy).from_state(state)
     arrived = _ShareOfSales(now)
+    current = versions.Current(versions.arrivals(now))
     for one in _open_decisions(row.forgets_until_id, now):
         weight = 1.0 if one.sales > 0 else arrived(now - one.created_at, one.closes_at - one.created_at)
-        if weight >= LEAST_WEIGHT:
-            _learn(live, one, weight, config, 0.0)
+        _learn(live, one, weight * _weight(one, current), config, 0.0)
     values = {
         "version": row.version + 1,
         "policy": config.learning_policy,

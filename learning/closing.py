@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 import alerts
 from config import Config
 from learning import absorbing, steering
-from learning.policies import standings
+from learning.arms import standings
 from models import Arm, Decision, Outcome, db
 
 OPT_OUT: Final = "opt_out"

@@ -4,16 +4,17 @@
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Row, exists, select
 
 from config import Config
 from learning import policies
-from learning.policies import Kept, Standing, Told
+from learning.arms import Standing
+from learning.policies import Kept, Told
 from learning.rules import (
     ATTRIBUTION_WINDOW,
     CALM_STRATEGIES,
@@ -23,27 +24,37 @@ from learning.rules import (
     allowed_strategies,
     is_held_out,
 )
+from learning.versions import NICHE
 from models import Decision, Outcome, db
+from replies.manners import Manner
 from statements import insert_or_ignore
-from vocabulary import STRATEGIES
 
 SEED_BITS: Final = 48
 PROMPT_VERSION_MAX_CHARS: Final = 40
 HOLDOUT: Final = "holdout"
 BY_HAND: Final = "by_hand"
 
+ADVISING: Final = Manner(FALLBACK)
+
+Unlogged = Literal["", "off", "no_arm"]
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The strategy to write in. `propensity` is that of the episode's decision, None when a person chose.
 
-    No `decision_id`: nothing is learnt from this reply (learning is off, or no arm may be chosen).
+    `stands_in_for`: the episode's own strategy, which may not speak just now; then there is no propensity.
+    No `decision_id`: nothing is learnt from this reply, for the reason in `unlogged` (off: the learning is
+    switched off; no_arm: every strategy that may speak is paused, and the fallback speaks all the same).
     """
 
     strategy: str
     decision_id: int | None = None
     propensity: float | None = None
     explored: bool = False
+    manner: Manner = ADVISING
+    stands_in_for: str = ""
+    unlogged: Unlogged = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +86,14 @@ def draw(
     """
     kept = policies.current(config)
     if kept.is_off:
-        return Drawn(Chosen(FALLBACK))
-    fallback = _fallback(kept)
+        return Drawn(_spoken(kept, FALLBACK, unlogged="off"))
     allowed = allowed_strategies(facts_allow_scarcity=facts_allow_scarcity, is_upset=is_upset)
     last = _last_decision(conversation_id)
     if last is not None and _goes_on(last, kept, now):
-        strategy = last.strategy if last.strategy in allowed else fallback
-        return Drawn(Chosen(strategy, last.id, last.propensity, last.explored))
-    eligible = [arm for arm in kept.arms if not arm.is_paused and arm.strategy in allowed]
+        return Drawn(_going_on(last, kept, allowed))
+    eligible = [arm for arm in kept.arms if not arm.is_paused and arm.kind in allowed]
     if not eligible:
-        return Drawn(Chosen(fallback))
+        return Drawn(_spoken(kept, _fallback(kept), unlogged="no_arm"))
     is_holdout = is_held_out(contact_id, config.learning_holdout)
     told = _uniform(eligible) if is_holdout else kept.tell(eligible, context)
     seed = rng.getrandbits(SEED_BITS)
@@ -93,9 +102,9 @@ def draw(
     explored = is_holdout or propensity < max(told.propensities.values())
     columns = {
         **_new_episode(conversation_id, contact_id, last, context, prompt_version, now, window),
+        **_versions(kept, strategy, context),
         "is_demo": is_demo,
         "strategy": strategy,
-        "version": next(arm.version for arm in eligible if arm.strategy == strategy),
         "eligible": [arm.strategy for arm in eligible],
         "propensities": told.propensities,
         "propensity": propensity,
@@ -106,7 +115,8 @@ def draw(
         "seed": seed,
         "is_holdout": is_holdout,
     }
-    return Drawn(Chosen(strategy, None, propensity, explored), columns)
+    chosen = replace(_spoken(kept, strategy), propensity=propensity, explored=explored)
+    return Drawn(chosen, columns)
 
 
 def keep(drawn: Drawn, *, prompt_version: str = "") -> Chosen:
@@ -136,20 +146,20 @@ def choose_by_hand(
 
     Flushes. Raises ValueError for what is no strategy.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"no strategy: {strategy!r}")
     kept = policies.current(config)
+    if strategy not in {arm.strategy for arm in kept.arms if not arm.is_retired}:
+        raise ValueError(f"no strategy: {strategy!r}")
     last = _last_decision(conversation_id)
     columns = {
         **_new_episode(conversation_id, contact_id, last, context, prompt_version, now, window),
+        **_versions(kept, strategy, context),
         "is_demo": is_demo,
         "strategy": strategy,
-        "version": next(arm.version for arm in kept.arms if arm.strategy == strategy),
         "policy": BY_HAND,
         "policy_version": kept.version,
         "is_manual": True,
     }
-    return keep(Drawn(Chosen(strategy), columns))
+    return keep(Drawn(_spoken(kept, strategy), columns))
 
 
 def current_episode(conversation_id: int, *, config: Config, now: datetime) -> Decision | None:
@@ -181,9 +191,33 @@ def drawn_by(propensities: Mapping[str, float], seed: int) -> str:
 
 
 def _fallback(kept: Kept) -> str:
-    """Give the strategy that speaks where the episode's may not: a calm one that does not rest."""
-    open_ones = [arm.strategy for arm in kept.arms if not arm.is_paused and arm.strategy in CALM_STRATEGIES]
+    """Give the strategy that speaks where the episode's may not: a calm one that does not rest, and where
+    all rest the advising one, since a customer waits."""
+    open_ones = [arm.strategy for arm in kept.arms if not arm.is_paused and arm.kind in CALM_STRATEGIES]
     return FALLBACK if FALLBACK in open_ones or not open_ones else open_ones[0]
+
+
+def _going_on(last: Row[Any], kept: Kept, allowed: Collection[str]) -> Chosen:
+    """Speak in the episode's strategy, or in the one that stands in for it just now."""
+    arm = _arm(kept, last.strategy)
+    if arm.kind in allowed:
+        chosen = _spoken(kept, arm.strategy)
+        return replace(chosen, decision_id=last.id, propensity=last.propensity, explored=last.explored)
+    return replace(_spoken(kept, _fallback(kept)), decision_id=last.id, stands_in_for=last.strategy)
+
+
+def _spoken(kept: Kept, strategy: str, *, unlogged: Unlogged = "") -> Chosen:
+    return Chosen(strategy, manner=_arm(kept, strategy).manner, unlogged=unlogged)
+
+
+def _arm(kept: Kept, strategy: str) -> Standing:
+    return next((arm for arm in kept.arms if arm.strategy == strategy), Standing(FALLBACK))
+
+
+def _versions(kept: Kept, strategy: str, context: Mapping[str, str]) -> dict[str, int]:
+    """Say in which version of its words and of its niche's prices a strategy sells."""
+    offer = kept.offers.get(context.get(NICHE, ""), 1)
+    return {"version": _arm(kept, strategy).version, "offer_version": offer}
 
 
 def _uniform(eligible: list[Standing]) -> Told:
@@ -211,7 +245,8 @@ def _last_decision(conversation_id: int) -> Any | None:
 
 
 def _goes_on(last: Row[Any], kept: Kept, now: datetime) -> bool:
-    """Whether an episode is open; a paused arm or a changed prompt ends it, but not a person's choice."""
+    """Whether an episode is open; a paused arm or a changed prompt ends it, but not a person's choice, nor
+    another price: nobody is spoken to in another way for that."""
     if last.has_ended or now >= last.closes_at:
         return False
     arm = next((arm for arm in kept.arms if arm.strategy == last.strategy), None)

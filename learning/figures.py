@@ -11,14 +11,14 @@ from bandit import Logged, OffPolicyEstimate, TooFewDecisions, estimate_ips, est
 from config import Config
 from learning import policies, proof
 from learning.absorbing import is_counted, is_drawn, is_taken_over, net_sales
+from learning.arms import Standing, standings
 from learning.outlook import Outlook, outlook
-from learning.policies import Kept, Standing
+from learning.policies import Kept
 from learning.proof import Money, Uplift
 from learning.rules import HARMS, REFUND, SALE, TAKEN_OVER
 from learning.segments import Segment, of_segment, sale_values, segments
 from learning.shares import Share
 from models import Decision, LearningChange, Outcome, db
-from vocabulary import STRATEGIES
 
 WEEKS: Final = 8
 LOGGED_AT_MOST: Final = 20_000
@@ -80,25 +80,27 @@ def report(config: Config, *, now: datetime) -> Report:
     """Count everything that the page shows."""
     kept = policies.current(config)
     rows, logged, harms, ahead = _counts(now), _logged(now), _harms(), outlook(kept)
+    since = _counts(now, kept.forgets_until_id) if kept.forgets_until_id else rows
     lines = tuple(
         Line(
             arm=arm,
             **_line_counts(arm.strategy, rows),
             harms={kind: harms.get((arm.strategy, kind), 0) for kind in HARMS},
             propensity=None if arm.is_paused else ahead.chances[arm.strategy],
-            best_chance=ahead.best_chances[arm.strategy],
+            best_chance=ahead.best_chances.get(arm.strategy, 0.0),
             if_always=_if_always(estimate_snips, logged, arm.strategy),
             if_always_plain=_if_always(estimate_ips, logged, arm.strategy),
         )
         for arm in kept.arms
+        if not arm.is_retired or any(row.strategy == arm.strategy for row in rows)
     )
-    told = compare(config, now=now, after_id=kept.forgets_until_id)
+    told = _compared(config, since)
     return Report(
         kept,
         lines,
         told,
         ahead,
-        _weeks(now),
+        _weeks(kept, now),
         _sums(),
         sum(row.count for row in rows if row.is_manual),
         sum(row.count - int(row.open) - int(row.matured) for row in rows if not row.is_manual),
@@ -110,15 +112,13 @@ def report(config: Config, *, now: datetime) -> Report:
 
 def compare(config: Config, *, now: datetime, after_id: int = 0) -> Uplift:
     """Compare what closed of the decisions after one, chosen by the policy and held out."""
-    rows = _counts(now, after_id)
-    sides = (_conversion(rows, is_holdout=False), _conversion(rows, is_holdout=True))
-    return proof.uplift(*sides, config.learning_holdout)
+    return _compared(config, _counts(now, after_id))
 
 
 def conversions(*, now: datetime, after_id: int = 0) -> dict[str, tuple[int, Share]]:
     """Give by strategy how many decisions were drawn after one, and what the closed of them sold."""
     rows = _counts(now, after_id)
-    counted = {strategy: _line_counts(strategy, rows) for strategy in STRATEGIES}
+    counted = {arm.strategy: _line_counts(arm.strategy, rows) for arm in standings() if not arm.is_retired}
     return {strategy: (one["count"], one["conversion"]) for strategy, one in counted.items()}
 
 
@@ -183,6 +183,11 @@ def _line_counts(strategy: str, rows: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def _compared(config: Config, rows: Sequence[Any]) -> Uplift:
+    sides = (_conversion(rows, is_holdout=False), _conversion(rows, is_holdout=True))
+    return proof.uplift(*sides, config.learning_holdout)
+
+
 def _conversion(rows: Sequence[Any], *, is_holdout: bool) -> Share:
     mine = [row for row in rows if not row.is_manual and bool(row.is_holdout) is is_holdout]
     return Share(sum(int(row.matured_sold) for row in mine), sum(int(row.matured) for row in mine))
@@ -227,22 +232,30 @@ def _if_always(
         return None
 
 
-def _weeks(now: datetime) -> tuple[Week, ...]:
-    weeks = []
-    for back in range(WEEKS, 0, -1):
-        rows = db.session.execute(
-            select(Decision.strategy, func.count(Decision.id).label("drawn"))
-            .where(
-                _in_week(back, now),
-                Decision.is_manual.is_(False),
-                Decision.is_holdout.is_(False),
-                is_counted(),
-            )
-            .group_by(Decision.strategy)
+def _weeks(kept: Kept, now: datetime) -> tuple[Week, ...]:
+    """Count what was drawn in each of the last weeks, the oldest first."""
+    backs = range(WEEKS, 0, -1)
+    back = case(*((_in_week(each, now), each) for each in backs))
+    rows = db.session.execute(
+        select(back.label("back"), Decision.strategy, func.count(Decision.id).label("drawn"))
+        .where(
+            Decision.created_at > now - timedelta(weeks=WEEKS),
+            Decision.created_at <= now,
+            Decision.is_manual.is_(False),
+            Decision.is_holdout.is_(False),
+            is_counted(),
         )
-        counts = dict.fromkeys(STRATEGIES, 0) | {row.strategy: row.drawn for row in rows}
-        weeks.append(Week(now - timedelta(weeks=back), counts, back))
-    return tuple(weeks)
+        .group_by("back", Decision.strategy)
+    ).all()
+    drawn = {(row.back, row.strategy): int(row.drawn) for row in rows}
+    return tuple(
+        Week(
+            now - timedelta(weeks=each),
+            {arm.strategy: drawn.get((each, arm.strategy), 0) for arm in kept.arms},
+            each,
+        )
+        for each in backs
+    )
 
 
 def _in_week(back: int, now: datetime) -> ColumnElement[bool]:

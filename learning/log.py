@@ -20,6 +20,7 @@ COLUMNS: Final = (
     "episode",
     "strategy",
     "version",
+    "offer_version",
     "eligible",
     "propensities",
     "propensity",
@@ -66,7 +67,7 @@ def _values(row: Decision, outcomes: list[Outcome]) -> list[Any]:
     kinds = {one.kind for one in outcomes}
     return [
         row.id,
-        *(getattr(row, name) for name in COLUMNS[1:21]),
+        *(getattr(row, name) for name in COLUMNS[1 : COLUMNS.index("sales")]),
         len(sales) - len(refunds),
         sum(one.value_minor for one in sales) - sum(one.value_minor for one in refunds),
         sales[0].currency if sales else "",

@@ -8,7 +8,8 @@ from typing import Final
 from sqlalchemy import select
 
 from learning.absorbing import is_counted
-from learning.policies import Kept, Standing
+from learning.arms import Standing
+from learning.policies import Kept
 from models import Decision, db
 
 RECENT: Final = 200

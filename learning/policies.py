@@ -17,8 +17,10 @@ from sqlalchemy import Engine, select
 
 from bandit import EpsilonGreedy, Estimate, HalfLife, Policy, ThompsonSampling, Uniform
 from config import Config
+from learning.arms import Standing, standings
 from learning.rules import STATE_ID
-from models import Arm, PolicyState, db
+from learning.versions import arrive, offer_versions
+from models import PolicyState, db
 from vocabulary import STRATEGIES
 
 # Nothing is ever taken back from a kept policy (a correction rebuilds it), so a short journal does.
@@ -36,22 +38,6 @@ NEARLY_ONE: Final = 1e-6
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The newest version of a strategy, and what people decided about it."""
-
-    strategy: str
-    version: int = 1
-    is_paused: bool = False
-    is_pinned: bool = False
-    reason: str = ""
-    changed_at: datetime | None = None  # when somebody last decided about it; None: never
-
-    @property
-    def key(self) -> str:
-        return arm_key(self.strategy, self.version)
 
 
 class Told(NamedTuple):
@@ -72,6 +58,7 @@ class Kept:
     is_frozen: bool = False
     updated_at: datetime | None = None
     arms: tuple[Standing, ...] = ()
+    offers: Mapping[str, int] = field(default_factory=dict)  # the version of each niche's prices
     state: Any = None  # as it was stored: maybe no state at all
     half_life: HalfLife = "adaptive"
     forgets_until_id: int = 0
@@ -85,17 +72,18 @@ class Kept:
             return Told({arm.strategy: float(arm is pinned) for arm in eligible}, None)
         with self._lock:
             told = self._ask(eligible, lambda policy: _told(policy, context))
-        return Told({arm.strategy: told.propensities[arm.key] for arm in eligible}, told.epsilon)
+        return Told({arm.strategy: told.propensities[arm.strategy] for arm in eligible}, told.epsilon)
 
     def believe(self, context: Mapping[str, str]) -> dict[str, Estimate]:
-        """Give what is believed of each strategy's newest version in a context, paused ones too."""
-        keys = [arm.key for arm in self.arms]
+        """Give what is believed of each strategy in a context, paused ones too, but none that is retired."""
+        arms = [arm for arm in self.arms if not arm.is_retired]
+        names = [arm.strategy for arm in arms]
         with self._lock:
-            estimates = self._ask(self.arms, lambda policy: policy.estimates(context, among=keys))
-        return {arm.strategy: estimates[arm.key] for arm in self.arms}
+            estimates = self._ask(arms, lambda policy: policy.estimates(context, among=names))
+        return {name: estimates[name] for name in names}
 
     def _ask(self, eligible: Sequence[Standing], question: Callable[[Policy], T]) -> T:
-        keys = frozenset(arm.key for arm in eligible)
+        keys = frozenset(arm.strategy for arm in eligible)
         try:
             if keys not in self._ready:
                 self._ready[keys] = self._policy(keys, self.state)
@@ -108,7 +96,7 @@ class Kept:
     def _policy(self, keys: frozenset[str], state: Any) -> Policy:
         policy = restored(self.name, state, self.half_life)
         for arm in self.arms:
-            arrive(policy, arm.strategy, arm.version)
+            arrive(policy, arm.strategy, arm.base)
         for key in policy.arms:
             if key not in keys:
                 policy.pause(key)
@@ -146,7 +134,7 @@ def _load(config: Config, stamp: tuple[Any, ...] | None) -> Kept:
     ).first()
     name, half_life = config.learning_policy, half_life_of(config)
     if row is None:
-        return Kept(name, stamp, arms=standings(), half_life=half_life)
+        return Kept(name, stamp, arms=standings(), offers=offer_versions(), half_life=half_life)
     return Kept(
         name,
         stamp,
@@ -155,6 +143,7 @@ def _load(config: Config, stamp: tuple[Any, ...] | None) -> Kept:
         row.is_frozen,
         row.updated_at,
         standings(),
+        offer_versions(),
         # A state of another kind of policy says nothing to this one; the next absorption makes its own.
         stored(lambda: row.live) if row.policy == name else None,
         half_life,
@@ -179,39 +168,10 @@ def half_life_of(config: Config) -> HalfLife:
     return None if days == "off" else float(days)
 
 
-def standings() -> tuple[Standing, ...]:
-    """Give the newest version of each strategy; one that nobody touched has no row."""
-    rows = db.session.scalars(
-        select(Arm).order_by(Arm.version).execution_options(populate_existing=True)
-    ).all()
-    newest = {row.strategy: row for row in rows}
-    return tuple(
-        Standing(name, row.version, row.is_paused, row.is_pinned, row.reason, row.changed_at)
-        if (row := newest.get(name))
-        else Standing(name)
-        for name in STRATEGIES
-    )
-
-
-def arm_key(strategy: str, version: int) -> str:
-    """Name an arm as policies know it."""
-    return f"{strategy}.{version}"
-
-
 def restored(name: str, state: Any, half_life: HalfLife) -> Policy:
     """Give the policy of this state, or one that knows nothing yet. Raises ValueError for what is no state
     of its kind."""
     if state is not None:
         return CLASSES[name].from_state(state)
-    arms = [arm_key(strategy, 1) for strategy in STRATEGIES]
     more: dict[str, Any] = {"half_life": half_life, "journal_limit": JOURNAL_LIMIT, "seed": 0}
-    return CLASSES[name](arms, **more, **MORE_OPTIONS.get(name, {}))
-
-
-def arrive(policy: Policy, strategy: str, version: int) -> None:
-    """Add an arm that the policy does not know, warm-started from the version before."""
-    key = arm_key(strategy, version)
-    if key in policy.arms:
-        return
-    before = arm_key(strategy, version - 1)
-    policy.add_arm(key, like=before if before in policy.arms else None)
+    return CLASSES[name](STRATEGIES, **more, **MORE_OPTIONS.get(name, {}))

@@ -48,7 +48,8 @@ def is_held_out(contact_id: int, share: float) -> bool:
 
 
 def allowed_strategies(*, facts_allow_scarcity: bool, is_upset: bool) -> frozenset[str]:
-    """Give what may be said now: scarcity only with a true fact, nothing that presses to who is upset."""
+    """Give the shipped strategies that may speak now, and with them what builds on them: scarcity only with a
+    true fact, nothing that presses to who is upset."""
     if is_upset:
         return CALM_STRATEGIES
     return frozenset(STRATEGIES) if facts_allow_scarcity else frozenset(STRATEGIES) - {NEEDS_TRUE_FACT}

@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, update
 
-from learning.absorbing import state_row
-from learning.policies import standings
+from learning.arms import Standing, standing_of, standings
 from learning.rules import CALM_STRATEGIES, STATE_ID, SteeringRefused
+from learning.state import state_row
 from models import Arm, Decision, LearningChange, PolicyState, db
 from statements import changed_rows, insert_or_ignore
-from vocabulary import STRATEGIES
 
 REASON_MAX_CHARS: Final = 255
-OF_AN_ARM: Final = ("pause", "resume", "pin", "unpin", "renew")
+OF_AN_ARM: Final = ("pause", "resume", "pin", "unpin", "renew", "retire")
 SWITCHES: Final[Mapping[str, Mapping[str, bool]]] = {
     "freeze": {"is_frozen": True},
     "thaw": {"is_frozen": False},
@@ -25,8 +24,10 @@ SWITCHES: Final[Mapping[str, Mapping[str, bool]]] = {
     "switch_on": {"is_off": False},
 }
 OF_ALL: Final = (*SWITCHES, "reset", "remember")
-# How the reason begins that the desk itself gives.
+# How the reasons begin that the desk itself gives.
 BY_ITSELF: Final = "opt_outs"
+NEW_TEXTS: Final = "new_texts"
+NEW_PRICES: Final = "new_prices "
 
 
 def steer(
@@ -35,7 +36,8 @@ def steer(
     """Do what an admin decided, and keep who, when and why. Flushes.
 
     Raises SteeringRefused: unknown_action, unknown_strategy, no_reason, last_arm (someone must sell, also to
-    who is upset), is_paused (cannot be pinned), done (it is so already).
+    who is upset), is_paused (cannot be pinned), is_retired, shipped (cannot be retired), done (it is so
+    already).
     """
     reason = " ".join(reason.replace("\x00", "").split())[:REASON_MAX_CHARS]
     if action not in OF_AN_ARM + OF_ALL:
@@ -48,9 +50,16 @@ def steer(
     else:
         strategy = ""
         _change_all(action, row)
+    return note_change(action, strategy=strategy, reason=reason, now=now, operator_id=operator_id)
+
+
+def note_change(
+    action: str, *, reason: str, now: datetime, strategy: str = "", operator_id: int | None = None
+) -> LearningChange:
+    """Keep who changed what and why, and make every process read arms and state again. Flushes."""
     change = LearningChange(action=action, strategy=strategy, reason=reason, operator_id=operator_id, at=now)
     db.session.add(change)
-    # The new version makes every process read arms and row again.
+    row = state_row(now=now)
     moved = update(PolicyState).where(PolicyState.id == STATE_ID)
     changed_rows(moved.values(version=PolicyState.version + 1, updated_at=now))
     db.session.flush()
@@ -67,13 +76,18 @@ def is_needed(strategy: str) -> bool:
     """Tell whether a strategy cannot rest: one must be left that may be used without any fact and with
     people who are upset."""
     return all(
-        arm.is_paused or arm.strategy == strategy for arm in standings() if arm.strategy in CALM_STRATEGIES
+        arm.is_paused or arm.strategy == strategy for arm in standings() if arm.kind in CALM_STRATEGIES
     )
 
 
 def opt_outs_reason(mine: int, left: int, expected: float) -> str:
     """Write down why the desk itself paused an arm; pages say it in their own language."""
     return f"{BY_ITSELF} {mine} {left} {expected:.1f}"
+
+
+def new_prices_reason(niche: str) -> str:
+    """Write down in which niche a price changed; pages say it in their own language."""
+    return f"{NEW_PRICES}{niche}"
 
 
 def told_opt_outs(reason: str) -> tuple[int, int, float] | None:
@@ -100,21 +114,16 @@ def _change_all(action: str, row: PolicyState) -> None:
 
 
 def _change_arm(action: str, strategy: str, reason: str, now: datetime) -> None:
-    if strategy not in STRATEGIES:
+    standing = standing_of(strategy)
+    if standing is None:
         raise SteeringRefused("unknown_strategy")
-    standing = next(arm for arm in standings() if arm.strategy == strategy)
+    if standing.is_retired:
+        raise SteeringRefused("is_retired")
     if action == "renew":
-        # The new version stands as the old one stood: what rests is not woken by a changed prompt.
-        stands = {"is_paused": standing.is_paused, "is_pinned": standing.is_pinned}
-        db.session.add(
-            Arm(strategy=strategy, version=standing.version + 1, reason=reason, **stands, **_both(now))
-        )
-        changed_rows(
-            update(Arm)
-            .where(Arm.strategy == strategy, Arm.version == standing.version)
-            .values(is_pinned=False)
-        )
-        db.session.flush()
+        renew(standing, reason=reason, now=now)
+        return
+    if action == "retire":
+        _retire(standing, reason, now)
         return
     arm = _row_of(strategy, standing.version, now)
     wanted = {"pause": (True, False), "resume": (False, arm.is_pinned)}
@@ -130,6 +139,36 @@ def _change_arm(action: str, strategy: str, reason: str, now: datetime) -> None:
     arm.is_paused, arm.is_pinned = wanted[action]
     arm.reason, arm.changed_at = reason, now
     db.session.flush()
+
+
+def renew(standing: Standing, *, reason: str, now: datetime, **changed: Any) -> None:
+    """Make a new version of a strategy, with what `changed` in it. Flushes.
+
+    It stands as the old one stood: what rests is not woken by a changed prompt.
+    """
+    columns = {
+        "is_paused": standing.is_paused,
+        "is_pinned": standing.is_pinned,
+        "fingerprint": standing.fingerprint,
+        "base": standing.base,
+        "title": standing.title,
+        "own": dict(standing.own) or None,
+    }
+    row = {"strategy": standing.strategy, "version": standing.version + 1, "reason": reason}
+    db.session.execute(insert_or_ignore(Arm).values(**row, **columns | changed, **_both(now)))
+    old = update(Arm).where(Arm.strategy == standing.strategy, Arm.version == standing.version)
+    changed_rows(old.values(is_pinned=False))
+
+
+def _retire(standing: Standing, reason: str, now: datetime) -> None:
+    """Never choose an own strategy again; its decisions and what they taught about customers stay."""
+    if not standing.is_own:
+        raise SteeringRefused("shipped")
+    if is_needed(standing.strategy):
+        raise SteeringRefused("last_arm")
+    mine = update(Arm).where(Arm.strategy == standing.strategy, Arm.version == standing.version)
+    rests = {"is_paused": True, "is_pinned": False, "retired_at": now}
+    changed_rows(mine.values(**rests, reason=reason, changed_at=now))
 
 
 def _row_of(strategy: str, version: int, now: datetime) -> Arm:

@@ -285,7 +285,9 @@ def own_number() -> Number:
 def _heard(turn: Turn | None, said: Sequence[Message]) -> Heard:
     trace = turn.trace if turn is not None else {}
     is_in_manner = str(trace.get("source", "")).startswith(("strategy", "model"))
-    strategy = str(trace.get("reply", {}).get("strategy", "")) if is_in_manner else ""
+    reply = trace.get("reply", {})
+    # One of the shop's own pleases as what it builds on.
+    strategy = str(reply.get("base") or reply.get("strategy", "")) if is_in_manner else ""
     choices: dict[str, tuple[str, str]] = {}
     for message in said:
         content = message.content if isinstance(message.content, dict) else {}

@@ -34,6 +34,7 @@ MAX_PRODUCTS: Final = 8
 MAX_PASSAGES: Final = 5
 MAX_PASSAGE_CHARS: Final = 1200
 MAX_FACT_CHARS: Final = 400
+MAX_INSTRUCTION_CHARS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +65,27 @@ def reply(
     words: str,
     *,
     strategy: str,
+    instruction: str = "",
     language: str,
     facts: Facts,
     turns: Sequence[Turn] = (),
     reading: Reading | None = None,
     reads_too: bool = False,
 ) -> Prompt:
-    """Ask for a Plan that answers the customer's words; with `reads_too` for a ReadPlan.
+    """Ask for a Plan that answers the customer's words; with `reads_too` for a ReadPlan. `instruction` is the
+    shop's own about the strategy.
 
     Raises KeyError for an unknown strategy.
     """
     manner = _fill(strategy, is_scarce=facts.is_scarce)
+    if instruction:
+        manner += "\n\n" + _fill("own_manner", instruction=neutral(instruction, MAX_INSTRUCTION_CHARS))
     labels = _fill("labels") if reads_too else ""
     shown = _shown(facts, language)
     system = _fill("reply", manner=manner, labels=labels, facts=_fill("facts", **shown), **shown)
     asked = f"{_talk(turns, MAX_TURNS)}{_read_as(reading)}{_quoted(words)}"
-    return Prompt(
-        (Message("system", system), Message("user", asked)), _version("reply", "facts", "labels", strategy)
-    )
+    version = _version("reply", "facts", "labels", strategy, own=instruction)
+    return Prompt((Message("system", system), Message("user", asked)), version)
 
 
 def corrected(asked: Prompt, answer: str, breaches: Sequence[Breach]) -> Prompt:
@@ -256,8 +260,8 @@ def _source(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _version(*names: str) -> str:
-    told = "\0".join(_source(name) for name in names)
+def _version(*names: str, own: str = "") -> str:
+    told = "\0".join((*(_source(name) for name in names), *filter(None, (own,))))
     return hashlib.sha256(told.encode()).hexdigest()[:VERSION_CHARS]
 
 

@@ -127,7 +127,7 @@ def test_the_weeks_before_are_alive_and_learnt_from():
     assert told.uplift.low is not None
     assert told.money is not None
     assert {one.name for one in told.segments} == set(SEGMENTS)
-    assert absorbing.state_row(now=NOW).settled == absorbing.settled_anew(config, 0, NOW).policy.to_state()
+    assert state_row(now=NOW).settled == absorbing.settled_anew(config, 0, NOW).policy.to_state()
     spoken = db.session.query(Contact.language).filter(Contact.is_demo)
     assert {language for (language,) in spoken} >= {"pt", "es", "en"}
 

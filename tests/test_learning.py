@@ -18,9 +18,11 @@ import privacy
 from app import create_app
 from config import Config
 from crm import complaints
-from learning import absorbing, figures, log, policies, proof, shares, steering
+from learning import absorbing, figures, log, own_arms, policies, proof, shares, steering
 from learning.episodes import drawn_by
+from learning.own_arms import Wording
 from learning.rules import ATTRIBUTION_WINDOW, EXPIRED, SteeringRefused, allowed_strategies
+from learning.state import state_row
 from models import (
     Alert,
     Arm,
@@ -39,7 +41,7 @@ from models import (
 from shop import sales
 from statements import changed_rows
 from tests.conftest import new_database
-from tests.records import NOW, make_conversation
+from tests.records import NOW, make_conversation, make_product
 from vocabulary import STRATEGIES
 
 DAY = timedelta(days=1)
@@ -239,7 +241,9 @@ def test_an_episode_of_scarcity_falls_back_while_the_fact_is_gone(config):
     )
     assert choose(conversation, config).strategy == "escassez"
     held_back = choose(conversation, config, facts_allow_scarcity=False)
-    assert held_back.strategy == "consultivo"
+    # It stands in for the episode's own, whose probability is none of it.
+    assert (held_back.strategy, held_back.stands_in_for) == ("consultivo", "escassez")
+    assert (held_back.propensity, held_back.explored) == (None, False)
     assert choose(conversation, config, is_upset=True).strategy == "consultivo"
     assert choose(conversation, config).strategy == "escassez"
     assert db.session.query(Decision).count() == 1
@@ -395,13 +399,13 @@ def test_the_state_equals_what_the_log_gives_anew(config, name):
     steering.steer("renew", strategy="racional", reason="new prompt", now=NOW + 29 * DAY)
     for day in (30, 33, 36, 60):
         learning.close_decisions(config, now=NOW + day * DAY)
-    row = absorbing.state_row(now=end)
+    row = state_row(now=end)
     anew = absorbing.settled_anew(config, 0, end)
     assert anew.policy.closed == db.session.query(Decision).count() == 120
     assert row.settled == anew.policy.to_state()
     assert row.absorbed == anew.absorbed.to_json()
     assert learning.rebuild(config, now=end)
-    assert absorbing.state_row(now=end).settled == anew.policy.to_state()
+    assert state_row(now=end).settled == anew.policy.to_state()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -412,11 +416,14 @@ def test_however_things_happen_the_state_equals_the_log(config, seed):
     ordered: list[Order] = []
     paid: list[Order] = []
     now = NOW
+    product = make_product()
+    learning.notice(now=now)
     for _step in range(150):
         now += rng.random() * timedelta(hours=12)
         act = rng.choice(["choose", "order", "pay", "refund", "close", "renew"])
         if act == "choose" and waiting:
-            choose(waiting.pop(), config, now=now, seed=rng.random())
+            context = CONTEXT | {"niche": "Cursos"}
+            choose(waiting.pop(), config, now=now, seed=rng.random(), context=context)
         elif act == "order":
             talking = list(db.session.scalars(select(Decision).where(Decision.closes_at > now)))
             if talking:
@@ -429,9 +436,14 @@ def test_however_things_happen_the_state_equals_the_log(config, seed):
             learning.reverse_sale(rng.choice(paid).id, now=now)
         elif act == "renew" and rng.random() < 0.1:
             steering.steer("renew", strategy=rng.choice(STRATEGIES), reason="prompt", now=now)
+        elif act == "renew" and rng.random() < 0.2:
+            product.price_minor += 100
+            learning.notice(now=now)
+        elif act == "renew" and rng.random() < 0.1 and not any(arm.is_own for arm in learning.standings()):
+            own_arms.add("Amigo", "racional", Wording("Fale como amigo."), reason="x", now=now)
         elif act == "close":
             learning.close_decisions(config, now=now)
-            row = absorbing.state_row(now=now)
+            row = state_row(now=now)
             anew = absorbing.settled_anew(config, 0, now)
             assert row.settled == anew.policy.to_state()
             assert row.absorbed == anew.absorbed.to_json()
@@ -491,7 +503,7 @@ def test_open_decisions_count_by_their_age(config):
 def test_a_state_that_another_worker_moved_is_left_alone(config):
     conversation = make_conversation()
     choose(conversation, config)
-    row = absorbing.state_row(now=NOW)
+    row = state_row(now=NOW)
     settled = absorbing.settled_anew(config, 0, NOW + MATURE)
     changed_rows(update(PolicyState).values(version=7))
     assert absorbing._refresh(row, settled, config, NOW + MATURE) is False
@@ -503,7 +515,7 @@ def test_another_policy_starts_from_the_log(config):
     other = replace(config, learning_policy="thompson")
     end = NOW + 20 * DAY
     learning.close_decisions(other, now=end)
-    row = absorbing.state_row(now=end)
+    row = state_row(now=end)
     assert (row.policy, (row.settled or {})["kind"]) == ("thompson", "thompson")
     assert row.settled == absorbing.settled_anew(other, 0, end).policy.to_state()
 
@@ -531,7 +543,7 @@ def test_a_paused_arm_is_not_chosen_and_ends_its_episodes(config):
         assert after != "emocional"
         assert after == before or before == "emocional"
     steering.steer("resume", strategy="emocional", reason="texto novo", now=NOW)
-    assert "emocional" in policies.current(config).tell(policies.standings(), {}).propensities
+    assert "emocional" in policies.current(config).tell(learning.standings(), {}).propensities
 
 
 def test_a_pinned_arm_is_always_chosen_where_it_may_be(config):
@@ -541,22 +553,22 @@ def test_a_pinned_arm_is_always_chosen_where_it_may_be(config):
     assert (chosen.strategy, chosen.propensity) == ("escassez", 1.0)
     assert choose(second, config, facts_allow_scarcity=False).strategy != "escassez"
     steering.steer("pin", strategy="racional", reason="outra", now=NOW)
-    assert [arm.strategy for arm in policies.standings() if arm.is_pinned] == ["racional"]
+    assert [arm.strategy for arm in learning.standings() if arm.is_pinned] == ["racional"]
 
 
 def test_frozen_learning_chooses_but_does_not_learn(config):
     play(config, days=9)
     steering.steer("freeze", reason="feriado", now=NOW)
-    row = absorbing.state_row(now=NOW)
+    row = state_row(now=NOW)
     before = row.version, row.settled
     learning.close_decisions(config, now=NOW + 40 * DAY)
-    row = absorbing.state_row(now=NOW)
+    row = state_row(now=NOW)
     assert (row.version, row.settled) == before
     assert choose(make_conversation(), config).decision_id is not None
     steering.steer("thaw", reason="fim", now=NOW)
     learning.close_decisions(config, now=NOW + 40 * DAY)
     end = absorbing.settled_anew(config, 0, NOW + 40 * DAY).policy.to_state()
-    assert absorbing.state_row(now=NOW).settled == end
+    assert state_row(now=NOW).settled == end
 
 
 def test_a_reset_forgets_but_keeps_the_log(config):
@@ -564,14 +576,14 @@ def test_a_reset_forgets_but_keeps_the_log(config):
     count = db.session.query(Decision).count()
     steering.steer("reset", reason="produto novo", now=NOW)
     learning.close_decisions(config, now=NOW + 40 * DAY)
-    row = absorbing.state_row(now=NOW)
+    row = state_row(now=NOW)
     assert policies.restored("epsilon_greedy", row.settled, "adaptive").closed == 0
     assert db.session.query(Decision).count() == count
 
 
 def test_switched_off_everybody_gets_the_fallback_and_nothing_is_logged(config):
     steering.steer("switch_off", reason="incidente", now=NOW)
-    assert choose(make_conversation(), config) == learning.Chosen("consultivo")
+    assert choose(make_conversation(), config) == learning.Chosen("consultivo", unlogged="off")
     assert db.session.query(Decision).count() == 0
     steering.steer("switch_on", reason="resolvido", now=NOW)
     assert choose(make_conversation("5581911112222"), config).decision_id is not None
@@ -605,7 +617,7 @@ def test_a_strategy_that_drives_people_away_is_paused_once_and_may_come_back(con
     assert (alert.kind, alert.open_topic, alert.times) == ("strategy_paused", "strategy_paused:escassez", 1)
     steering.steer("resume", strategy="escassez", reason="texto novo", now=NOW + 2 * DAY)
     learning.close_decisions(config, now=NOW + 2 * DAY)
-    assert not any(arm.is_paused for arm in policies.standings())
+    assert not any(arm.is_paused for arm in learning.standings())
 
 
 def test_opt_outs_that_are_as_usual_pause_nothing(config):
@@ -650,7 +662,7 @@ def test_a_new_version_rests_and_is_pinned_as_the_old_one(config):
     steering.steer("pin", strategy="racional", reason="x", now=NOW)
     for strategy in ("emocional", "racional"):
         steering.steer("renew", strategy=strategy, reason="prompt v2", now=NOW)
-    stands = {arm.strategy: (arm.version, arm.is_paused, arm.is_pinned) for arm in policies.standings()}
+    stands = {arm.strategy: (arm.version, arm.is_paused, arm.is_pinned) for arm in learning.standings()}
     assert stands["emocional"] == (2, True, False)
     assert stands["racional"] == (2, False, True)
     assert db.session.query(Arm).filter(Arm.is_pinned).count() == 1
@@ -667,6 +679,16 @@ def test_a_calm_strategy_is_left_and_speaks_where_no_other_may(config):
     assert choose(conversation, config).strategy == "escassez"
     assert choose(conversation, config, is_upset=True).strategy == "racional"
     assert choose(conversation, config, facts_allow_scarcity=False).strategy == "racional"
+
+
+def test_where_every_calm_strategy_rests_the_advising_one_speaks_and_says_that_it_teaches_nothing(config):
+    """Two admins may each pause one at the same moment; a customer waits all the same."""
+    for strategy in ("consultivo", "racional"):
+        db.session.add(Arm(strategy=strategy, is_paused=True, reason="x"))
+    db.session.flush()
+    chosen = choose(make_conversation(), config, is_upset=True)
+    assert (chosen.strategy, chosen.unlogged, chosen.decision_id) == ("consultivo", "no_arm", None)
+    assert db.session.query(Decision).count() == 0
 
 
 def write(conversation: Conversation, *, at, sender="operator") -> None:
@@ -695,13 +717,13 @@ def test_what_is_sold_after_a_person_wrote_is_that_persons(config):
     order = order_of(taken, at=NOW + 3 * DAY)
     assert learning.credit_sale(order.id, now=NOW + 3 * DAY) is None
     learning.close_decisions(config, now=NOW + MATURE)
-    state = policies.restored("epsilon_greedy", absorbing.state_row(now=NOW).settled, "adaptive")
+    state = policies.restored("epsilon_greedy", state_row(now=NOW).settled, "adaptive")
     assert state.closed == 2  # what a person took over teaches nothing
     told = figures.report(config, now=NOW + MATURE)
     assert (told.taken_over, told.uplift.closed) == (2, 2)
     assert len(figures.list_decisions(figures.Wanted(state="taken_over"), now=NOW, before=None, limit=9)) == 2
     learning.rebuild(config, now=NOW + MATURE)
-    assert absorbing.state_row(now=NOW).settled == state.to_state()
+    assert state_row(now=NOW).settled == state.to_state()
     # The next episode after the bot has it back is the bot's own.
     later = choose(taken, config, now=NOW + 4 * DAY)
     assert db.session.get_one(Decision, later.decision_id).episode == 2
@@ -727,12 +749,12 @@ def test_what_was_frozen_is_not_rebuilt(config):
     play(config, days=9)
     learning.close_decisions(config, now=NOW + 9 * DAY)
     steering.steer("freeze", reason="feriado", now=NOW + 9 * DAY)
-    before = absorbing.state_row(now=NOW).settled
+    before = state_row(now=NOW).settled
     with pytest.raises(SteeringRefused, match="is_frozen"):
         learning.rebuild(config, now=NOW + 40 * DAY)
     changed_rows(update(PolicyState).values(settled={"version": 99}))
     learning.close_decisions(config, now=NOW + 40 * DAY)
-    assert absorbing.state_row(now=NOW).settled == before  # healed as of the freezing
+    assert state_row(now=NOW).settled == before  # healed as of the freezing
 
 
 @pytest.mark.parametrize("half_life", ["30", "90"])
@@ -749,7 +771,7 @@ def test_a_half_life_in_days_forgets_by_days(config, half_life):
     never = absorbing.settled_anew(replace(config, learning_half_life="off"), 0, NOW + 120 * DAY + MATURE)
     assert rate < 0.7 * never.policy.estimates()["racional.1"].rate
     anew = absorbing.settled_anew(config, 0, NOW + 120 * DAY + MATURE)
-    assert absorbing.state_row(now=NOW).settled == anew.policy.to_state()
+    assert state_row(now=NOW).settled == anew.policy.to_state()
 
 
 def many_more(count: int) -> list[Conversation]:
@@ -776,6 +798,16 @@ def test_a_sale_may_count_by_what_it_brought(config):
         told = policies.current(each).believe({})
         believed.append(told["consultivo"].rate / told["racional"].rate)
     assert believed[0] < 1.5 < 2 < believed[1]
+
+
+@pytest.mark.parametrize(("currency", "total_minor"), [("BRL", 5_000), ("JPY", 50), ("KWD", 50_000)])
+def test_the_cap_is_in_whole_units_of_the_currency(config, currency, total_minor):
+    by_value = replace(config, learning_reward="value", learning_value_cap=100)
+    conversation = make_conversation()
+    choose(conversation, config)
+    buy(conversation, total_minor=total_minor, currency=currency)
+    (closed,) = absorbing.settled_anew(by_value, 0, NOW + MATURE).policy.to_state()["entries"]
+    assert closed[3] == 0.5
 
 
 def test_the_chances_are_those_of_customers_who_come(config):

@@ -15,7 +15,6 @@ from sqlalchemy import text
 import learning
 import rehearsal
 from dashboard.languages import HTML_LANGUAGES
-from learning import policies
 from models import (
     Alert,
     Conversation,
@@ -29,7 +28,7 @@ from models import (
     utc_now,
 )
 from tests import page_rows
-from tests.browsing import get, post, sign_in
+from tests.browsing import counted, get, post, sign_in
 from tests.page_rows import AGENT_EMAIL, EVIL
 from tests.records import make_product
 
@@ -155,7 +154,7 @@ def test_steering_needs_a_reason_and_keeps_who_when_and_why(app: Flask, admin: F
     with app.app_context():
         change = db.session.query(LearningChange).one()
         assert (change.action, change.strategy, change.operator_id) == ("pause", "emocional", 1)
-        assert [arm.strategy for arm in policies.standings() if arm.is_paused] == ["emocional"]
+        assert [arm.strategy for arm in learning.standings() if arm.is_paused] == ["emocional"]
 
 
 @pytest.mark.parametrize(
@@ -344,3 +343,76 @@ def test_a_person_chooses_the_way_of_selling_and_takes_it_back(
     assert post(admin, door, page, strategy="agressivo").status_code == 422
     assert post(admin, "/inbox/999999/strategy", page, strategy="racional").status_code == 404
     assert admin.post(door, data={"strategy": "racional"}).status_code == 400  # without the token
+
+
+# --- strategies of the shop's own ---------------------------------------------------------------------------
+
+OWN_PAGE = f"{PAGE}/strategies"
+OWN = {"title": "Vizinho", "base": "consultivo", "instruction": "Fale como vizinho.", "reason": "teste"}
+
+
+def test_an_admin_adds_rewords_pins_and_retires_a_strategy(
+    app: Flask, admin: FlaskClient, filled: int
+) -> None:
+    assert post(admin, OWN_PAGE, OWN_PAGE, **OWN, words_pt="Estou aqui do lado.").status_code == 303
+    page = get(admin, OWN_PAGE).text
+    assert "Vizinho" in page
+    assert "Estou aqui do lado." in page
+    same = {"instruction": OWN["instruction"], "words_pt": "Estou aqui do lado.", "reason": "x"}
+    assert post(admin, f"{OWN_PAGE}/vizinho", OWN_PAGE, **same).status_code == 422
+    assert post(admin, f"{OWN_PAGE}/vizinho", OWN_PAGE, **same | {"words_pt": ""}).status_code == 303
+    assert "versão 2" in get(admin, OWN_PAGE).text
+    for action in ("pin", "retire"):
+        form = {"action": action, "strategy": "vizinho", "reason": f"fim {EVIL}"}
+        assert post(admin, f"{PAGE}/steer", PAGE, **form).status_code == 303
+    shown = get(admin, PAGE).text
+    assert "Aposentar: Vizinho" in shown
+    assert EVIL not in shown
+    assert 'value="vizinho"' not in shown
+    with app.app_context():
+        told = [(row.action, row.operator_id) for row in db.session.query(LearningChange)]
+        assert told == [(action, 1) for action in ("add", "reword", "pin", "retire")]
+
+
+def test_what_was_refused_stands_in_the_form_again_escaped(app: Flask, admin: FlaskClient) -> None:
+    refused = post(admin, OWN_PAGE, OWN_PAGE, **OWN | {"title": EVIL, "base": "x"}, words_en=f'"{EVIL}')
+    assert refused.status_code == 422
+    assert "Escolha primeiro em que ela se baseia." in refused.text
+    assert EVIL not in refused.text
+    assert refused.text.count("&lt;script&gt;") >= 2
+    assert post(admin, OWN_PAGE, OWN_PAGE).status_code == 422
+    assert post(admin, f"{OWN_PAGE}/nobody", OWN_PAGE, **OWN).status_code == 422
+    assert post(admin, f"{OWN_PAGE}/racional", OWN_PAGE, **OWN).status_code == 422
+    promised = post(admin, OWN_PAGE, OWN_PAGE, **OWN, words_pt="Hoje com 50% de desconto!")
+    assert "prometem algo" in promised.text
+    with app.app_context():
+        assert db.session.query(LearningChange).count() == 0
+
+
+def test_only_admins_add_strategies_and_only_with_the_token(app: Flask, admin: FlaskClient) -> None:
+    agent = app.test_client()
+    sign_in(agent, AGENT_EMAIL)
+    assert get(agent, OWN_PAGE).status_code == 403
+    for path in (OWN_PAGE, f"{OWN_PAGE}/vizinho", f"{PAGE}/steer"):
+        assert post(agent, path, "/inbox", **OWN).status_code == 403
+        assert app.test_client().post(path, data=OWN).status_code in (302, 303, 400, 401)
+    assert admin.post(OWN_PAGE, data=OWN).status_code == 400
+    with app.app_context():
+        assert db.session.query(LearningChange).count() == 0
+
+
+def test_an_own_strategy_is_offered_by_hand_and_filters_the_list(admin: FlaskClient, filled: int) -> None:
+    post(admin, OWN_PAGE, OWN_PAGE, **OWN)
+    choose = f"/inbox/{filled}/strategy"
+    assert post(admin, choose, f"/inbox/{filled}", strategy="vizinho").status_code == 303
+    assert "Vizinho" in get(admin, f"/inbox/{filled}?person=1").text
+    assert get(admin, f"{LIST}?strategy=vizinho").text.count('class="record-title"') == 1
+    assert post(admin, choose, f"/inbox/{filled}", strategy="nobody").status_code == 422
+
+
+def test_the_page_asks_the_database_little(app: Flask, admin: FlaskClient, filled: int) -> None:
+    post(admin, OWN_PAGE, OWN_PAGE, **OWN)
+    get(admin, PAGE)
+    with counted(app) as statements:
+        get(admin, PAGE)
+    assert len(statements) <= 15
