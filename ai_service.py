@@ -18,7 +18,6 @@ import analysis
 import llm
 import texts
 from analysis import Judgement, Models, Reading
-from answers import courtesy_of
 from config import Config
 from llm import Answered, Failed
 from menu_flows import MENU, PERSON, shipped
@@ -170,6 +169,7 @@ def write(
     words: str,
     *,
     strategy: str,
+    instruction: str = "",
     language: str,
     facts: Facts,
     turns: Sequence[prompts.Turn],
@@ -187,6 +187,7 @@ def write(
     asked = prompts.reply(
         words,
         strategy=strategy,
+        instruction=instruction,
         language=language,
         facts=facts,
         turns=turns,
@@ -361,12 +362,11 @@ def receive_media(kind: str, *, language: str, start_flow: str, has_question: bo
     return Reply((content,), f"fixed text: {name}")
 
 
-def be_polite(text: str, *, language: str, start_flow: str, has_question: bool = False) -> Reply:
+def be_polite(kind: str, *, language: str, start_flow: str, has_question: bool = False) -> Reply:
     """Answer thanks, small talk or a farewell in a word; who is lost or cross gets a way on, too.
 
     While a typed answer is awaited no menu comes with it: "1" may be the answer.
     """
-    kind = courtesy_of(text) or "okay"
     body = texts.text(f"courtesy_{kind}", language)
     is_menu = kind in NEEDS_WAY_ON and not has_question
     content = Menu(body, _ways_on(language, start_flow)) if is_menu else Text(body)

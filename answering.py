@@ -16,6 +16,7 @@ import flow_actions
 import menu_flows
 import order_actions
 import texts
+import understanding
 import writing
 from ai_service import Reply
 from analysis import Reading
@@ -31,13 +32,15 @@ from menu_flows import Turn as FlowTurn
 from message_content import Content, Menu, Text
 from models import db
 from models import reading as as_reader
-from shop import orders
+from replies import questions
 from triage import CHOSEN, FIRST_WORDS, NO_OPTION, SHOP_WORD
-from understanding import DESK, ELIGIBILITY, Understanding, tells_on, told_so_far
-from writing import Draft
+from understanding import DESK, ELIGIBILITY, Understanding, awaited, awaits_typed, tells_on, told_so_far
+from writing import plainly, several, wishes
+from writing.drafts import Draft
 
 MAX_ACTIONS: Final = 5
 FIXED: Final = "fixed text"
+WARM: Final = "warm"
 RECEIPT_TAKEN: Final = f"entry: {RECEIPT}"
 CLEAR_URGENCY: Final = 0.7
 FOUND: Final = ("found", "one")
@@ -45,7 +48,6 @@ SELLING: Final = "lead_inquiry"
 PAYING: Final = "payment_inquiry"
 SUPPORT: Final = "support_ticket"
 APPOINTMENT: Final = "appointment_request"
-SLOTS_SHOWN: Final = "appointment_slots.found"
 # What people ask in general ("how can I pay?") an article answers better than a look at their own records.
 ASKED_OF_ARTICLES: Final = frozenset({"lead_inquiry", "payment_inquiry"})
 # The same, unless they name what is their own ("where is my order?").
@@ -54,7 +56,6 @@ ASKED_IN_GENERAL: Final = frozenset({"order_inquiry", "appointment_request", "su
 ANSWERED_NEARLY: Final = frozenset({"payment_inquiry", "order_inquiry"})
 # A question of so few words, said while another answer is awaited, is one to the shop and no answer.
 ASIDE_WORDS: Final = 12
-REMOVAL_WORDS: Final = 3
 # What a bank's app shares when a payment is made.
 RECEIPT_KINDS: Final = frozenset({"image", "document"})
 
@@ -88,13 +89,13 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
     config = means.config
     decision, language = understood.decision, understood.language
     if _brings_receipt(thread, understood, now):
-        return _enter(config, thread, replace(understood, flow=writing.SHOP), RECEIPT, now)
-    if _takes_out(thread, understood):
-        return _enter(config, thread, replace(understood, flow=writing.SHOP), REMOVAL, now)
-    if _names_day(understood):
+        return _enter(config, thread, replace(understood, flow=wishes.SHOP), RECEIPT, now)
+    if understanding.takes_out(thread, understood):
+        return _enter(config, thread, replace(understood, flow=wishes.SHOP), REMOVAL, now)
+    if understanding.names_day(understood):
         return _enter(config, thread, replace(understood, flow=DESK), APPOINTMENT, now)
-    if _seeks_gift(means, understood):
-        return _enter(config, thread, replace(understood, flow=writing.SHOP), SELLING, now)
+    if wishes.asks_around(means, understood):
+        return _enter(config, thread, replace(understood, flow=wishes.SHOP), SELLING, now)
     told = _stock(understood)
     if told is not None:
         return told
@@ -104,7 +105,7 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
         case "hand_over", _:
             return Answer([Text(texts.text("handed_over", language))], source=FIXED)
         case "cannot_read", _:
-            is_asked = _awaits_typed(understood)
+            is_asked = awaits_typed(understood)
             kind = understood.first.message.kind
             start_flow = understood.number.start_flow
             reply = ai_service.receive_media(
@@ -112,17 +113,12 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
             )
             return _spoken(reply, understood)
         case "courtesy", _:
-            polite = ai_service.be_polite(
-                understood.text,
-                language=language,
-                start_flow=understood.number.start_flow,
-                has_question=_awaits_typed(understood),
-            )
-            return _spoken(polite, understood)
+            return _polite(answers.courtesy_of(understood.text) or WARM, understood)
         case _, "human" | "nobody":
             return Answer()
         case _, "ai":
-            return _meant(means, thread, understood, now)
+            told = _several(means, thread, understood, now)
+            return told or _meant(means, thread, understood, now)
     if decision.reason == FIRST_WORDS:
         return _first(means, thread, understood, now)
     if decision.reason == NO_OPTION and (record := tells_on(understood)):
@@ -130,6 +126,17 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
     if decision.reason == NO_OPTION:
         return _lost(means, thread, understood, now)
     return _aside(means, thread, understood, now) or _walk(config, thread, understood, now)
+
+
+def _polite(kind: str, understood: Understanding) -> Answer:
+    """Answer kind words and small talk in a word; what is open stays open."""
+    polite = ai_service.be_polite(
+        kind,
+        language=understood.language,
+        start_flow=understood.number.start_flow,
+        has_question=awaits_typed(understood),
+    )
+    return _spoken(polite, understood)
 
 
 def _brings_receipt(thread: Thread, understood: Understanding, now: datetime) -> bool:
@@ -147,36 +154,19 @@ def _brings_receipt(thread: Thread, understood: Understanding, now: datetime) ->
     return is_awaited
 
 
-def _takes_out(thread: Thread, understood: Understanding) -> bool:
-    """Tell whether something is to be taken out of the cart, in words of the customer's own; where none is
-    filled, so few words say it that the cart must be meant."""
-    is_ours = understood.decision.responder in ("ai", "menu", "shop") and not understood.decision.effect
-    is_counting = _awaited(understood) == "number"
-    if not is_ours or understood.choice_id or (_awaits_typed(understood) and not is_counting):
-        return False
-    if not answers.asks_removal(understood.text):
-        return False
-    with as_reader():
-        has_cart = orders.cart_of(thread.conversation_id) is not None
-        db.session.rollback()
-    is_short = len(understood.text.split()) <= REMOVAL_WORDS and not answers.names_own(understood.text)
-    is_wish = is_short and not answers.speaks_of("unwanted", understood.text)
-    return has_cart or (is_wish and writing.SHOP in (understood.number.start_flow, understood.flow))
-
-
 def _stock(understood: Understanding) -> Answer | None:
     """Tell how many are left to who asks; the desk's own question stays open."""
     is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
     if (
         not is_ours
         or understood.choice_id
-        or writing.SHOP not in (understood.number.start_flow, understood.flow)
+        or wishes.SHOP not in (understood.number.start_flow, understood.flow)
     ):
         return None
-    draft = writing.stock(understood)
+    draft = plainly.stock(understood)
     if draft is None:
         return None
-    if _awaits_typed(understood):
+    if awaits_typed(understood):
         draft = replace(draft, contents=_bare(draft), data={})
     return _drafted(draft, understood)
 
@@ -186,41 +176,29 @@ def _bare(draft: Draft) -> tuple[Content, ...]:
     return tuple(Text(one.body) if isinstance(one, Menu) else one for one in draft.contents)
 
 
-def _seeks_gift(means: Means, understood: Understanding) -> bool:
-    """Tell whether something to give is looked for: a look at the goods says more than a fixed text."""
-    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
-    if not is_ours or understood.choice_id or _awaits_typed(understood):
-        return False
-    is_shop = writing.SHOP in (understood.number.start_flow, understood.flow)
-    has_no_model = means.assistant is None or understood.decision.reason == FIRST_WORDS
-    return is_shop and has_no_model and answers.speaks_of("gift", understood.text)
-
-
-def _names_day(understood: Understanding) -> bool:
-    """Tell whether a day is named where free times are shown: those of that day are wanted."""
-    session, read = understood.session, understood.reading
-    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
-    if not is_ours or session is None or session.flow != DESK or session.step != SLOTS_SHOWN or read is None:
-        return False
-    return any(entity.type == "date" for entity in read.entities)
-
-
 def _first(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
     """Answer the first words of somebody: the question or the thing that they name, else a welcome."""
-    told = writing.article(means, thread, understood, now)
+    told = _several(means, thread, understood, now)
     if told is not None:
-        return _drafted(told, understood)
-    is_about_goods = writing.signal(understood) is not None or answers.asks_price(understood.text)
-    found = _search(means.config, thread, understood, now) if is_about_goods else None
-    if found is None and _wants_goods(understood):
-        found = _enter(means.config, thread, understood, SELLING, now)
-    return found or _walk(means.config, thread, understood, now)
+        return told
+    found = writing.article(means, thread, understood, now)
+    if found is not None:
+        return _drafted(found, understood)
+    if wishes.is_told_in_words(understood.text):
+        written = _write(means, thread, understood, now)
+        if written.contents:
+            return written
+    is_about_goods = wishes.signal(understood) is not None or answers.asks_price(understood.text)
+    told = _search(means.config, thread, understood, now) if is_about_goods else None
+    if told is None and _wants_goods(understood):
+        told = _enter(means.config, thread, understood, SELLING, now)
+    return told or _walk(means.config, thread, understood, now)
 
 
 def _wants_goods(understood: Understanding) -> bool:
     """Tell whether something for sale is wanted of a flow that shows what there is."""
     return (
-        writing.signal(understood) in writing.WANTING
+        wishes.signal(understood) in wishes.WANTING
         and SELLING in menu_flows.shipped()[understood.flow].entries
     )
 
@@ -228,12 +206,14 @@ def _wants_goods(understood: Understanding) -> bool:
 def _aside(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
     """Answer a question that is asked instead of an answer, where an article clearly does; the desk's own
     question stays open."""
-    if _awaited(understood) == "number" and answers.is_bargain(understood.text):
-        return _drafted(writing.bargain(understood), understood)
-    is_question = writing.asks(understood) and len(understood.text.split()) <= ASIDE_WORDS
-    if not is_question or not _awaits_typed(understood) or understood.decision.flow is not None:
+    if awaited(understood) == "number" and answers.is_bargain(understood.text):
+        return _drafted(plainly.bargain(understood), understood)
+    is_short = len(understood.text.split()) <= ASIDE_WORDS * (1 + bool(questions.several(understood.text)))
+    is_question = wishes.asks(understood) and is_short
+    if not is_question or not awaits_typed(understood) or understood.decision.flow is not None:
         return None
-    told = writing.known(means, thread, understood, now)
+    told = several.answer(means, thread, understood, None, now, {})
+    told = told or writing.known(means, thread, understood, now)
     if told is None:
         is_readable = understood.decision.reason.endswith(("number", "money"))
         return _search(means.config, thread, understood, now) if is_readable else None
@@ -254,20 +234,26 @@ def _open_question(config: Config, thread: Thread, understood: Understanding, no
 def _lost(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
     """Answer words that name no open option: what they name, else a written reply, else what is for sale to
     who wants something, else the options anew."""
-    looks = answers.asks_cheapest(understood.text) or not writing.is_decided(understood)
+    told = _several(means, thread, understood, now)
+    if told is not None:
+        return told
+    looks = answers.asks_cheapest(understood.text) or not wishes.is_decided(understood)
     looks &= not answers.speaks_of("delivering", understood.text)
+    looks &= not wishes.is_told_in_words(understood.text)
     found = _search(means.config, thread, understood, now) if looks else None
     if found is not None:
         return found
     written = _write(means, thread, understood, now)
     if written.contents:
         return written
-    if writing.is_upset(understood):
+    if wishes.is_upset(understood):
         return _comfort(means.config, thread, understood, written, now)
-    if _wants_goods(understood) and not answers.speaks_of("doubt", understood.text):
+    if _wants_goods(understood) and not wishes.is_told_in_words(understood.text):
         answer = _enter(means.config, thread, understood, SELLING, now)
         answer.reply = written.reply
         return answer
+    if wishes.is_pleased(understood):
+        return _polite(WARM, understood)
     walked = _walk(means.config, thread, understood, now)
     walked.reply = written.reply
     return walked
@@ -297,30 +283,32 @@ def _soothe(understood: Understanding, written: Answer) -> Answer:
 
 def _meant(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
     """Act on what was clearly meant; else find what the words name; else a reply in words."""
-    entry = None if answers.speaks_of("doubt", understood.text) else understood.decision.entry
+    is_in_words = wishes.is_told_in_words(understood.text)
+    entry = None if is_in_words else understood.decision.entry
     # What is for sale comes before an article that mentions it.
     compares = answers.asks_cheapest(understood.text)
-    if entry not in (None, SELLING) and writing.names_product(understood):
-        understood, entry = replace(understood, flow=writing.SHOP), None
-    is_looking = entry in (None, SELLING) and (compares or not writing.is_decided(understood))
-    is_looking &= not answers.speaks_of("delivering", understood.text)
+    if entry not in (None, SELLING) and wishes.names_product(understood):
+        understood, entry = replace(understood, flow=wishes.SHOP), None
+    is_looking = entry in (None, SELLING) and (compares or not wishes.is_decided(understood))
+    is_looking &= not (is_in_words or answers.speaks_of("delivering", understood.text))
     found = _search(means.config, thread, understood, now) if is_looking else None
     if found is not None:
         return found
     is_broken = entry == SUPPORT and answers.speaks_of("trouble", understood.text)
     is_general = entry in ASKED_IN_GENERAL and not answers.names_own(understood.text) and not is_broken
+    is_general &= entry != SUPPORT or wishes.asks(understood)
     if entry in ASKED_OF_ARTICLES or is_general:
-        is_question = writing.asks(understood) and not answers.names_own(understood.text)
+        is_question = wishes.asks(understood) and not answers.names_own(understood.text)
         is_paying = answers.speaks_of("ways_to_pay", understood.text)
         is_near = is_question and (entry in ANSWERED_NEARLY or is_paying)
         told = writing.article(means, thread, understood, now, is_near=is_near)
-        if told is None and is_general and writing.asks(understood):
+        if told is None and is_general and wishes.asks(understood):
             told = writing.known(means, thread, understood, now)
         if told is not None:
             return _drafted(told, understood)
     if entry == PAYING and "?" in understood.text and not answers.names_own(understood.text):
         written = _write(means, thread, understood, now)
-        return written if written.contents else _drafted(writing.unknown(understood), understood)
+        return written if written.contents else _drafted(plainly.unknown(understood), understood)
     if entry not in (None, SELLING):
         return _enter(means.config, thread, understood, entry, now)
     written = _write(means, thread, understood, now)
@@ -328,7 +316,7 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
         return written
     if entry is not None:
         answer = _enter(means.config, thread, understood, entry, now)
-    elif writing.is_upset(understood):
+    elif wishes.is_upset(understood):
         return _comfort(means.config, thread, understood, written, now)
     else:
         start_flow, language = understood.number.start_flow, understood.language
@@ -338,17 +326,29 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
     return answer
 
 
+def _several(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
+    """Answer every question of a message that asks several: a model where one is set, else what is known."""
+    if not questions.several(understood.text):
+        return None
+    if means.assistant is not None:
+        written = _write(means, thread, understood, now)
+        return written if written.contents else None
+    told = several.answer(means, thread, understood, None, now, {})
+    return None if told is None else _go_on(means, thread, understood, told, now)
+
+
 def _search(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
     """Show what the words name among the shop's own things; None when they name nothing."""
-    flow = menu_flows.shipped()[understood.flow]
-    if SEARCH not in flow.entries or not (
+    if SEARCH not in menu_flows.shipped()[understood.flow].entries:
+        understood = replace(understood, flow=understood.number.start_flow)
+    if SEARCH not in menu_flows.shipped()[understood.flow].entries or not (
         answers.search_words(understood.text) or answers.asks_price(understood.text)
     ):
         return None
     answer = _enter(config, thread, understood, SEARCH, now)
     if not answer.actions or answer.actions[0]["outcome"] not in FOUND:
         return None
-    if answer.actions[0]["outcome"] == FOUND[0] and writing.is_near_miss(understood):
+    if answer.actions[0]["outcome"] == FOUND[0] and wishes.is_near_miss(understood):
         answer.lead_in.append(Text(texts.text("search_near", understood.language)))
     return answer
 
@@ -381,7 +381,7 @@ def _spoken(reply: Reply, understood: Understanding, data: Mapping[str, Any] | N
 
     `data` is what its buttons are about; they belong to the shop's flow then.
     """
-    flow = writing.SHOP if data else understood.flow
+    flow = wishes.SHOP if data else understood.flow
     session = understood.session
     own = session if session and session.flow == flow else None
     menus = (content for content in reply.contents if isinstance(content, Menu))
@@ -399,7 +399,11 @@ def _drafted(draft: Draft, understood: Understanding) -> Answer:
 
 def _write(means: Means, thread: Thread, understood: Understanding, now: datetime) -> Answer:
     """Say a written reply, and go on in a flow where it does something; no contents: nothing to say."""
-    draft = writing.draft(means, thread, understood, now)
+    return _go_on(means, thread, understood, writing.draft(means, thread, understood, now), now)
+
+
+def _go_on(means: Means, thread: Thread, understood: Understanding, draft: Draft, now: datetime) -> Answer:
+    """Say what is drafted, and go on in the flow that it leads to."""
     if draft.step is None:
         return _drafted(draft, understood)
     flow = menu_flows.shipped()[draft.step.flow]
@@ -429,17 +433,6 @@ def _write(means: Means, thread: Thread, understood: Understanding, now: datetim
         )
     _run_actions(means.config, thread, understood, answer, now, None)
     return answer
-
-
-def _awaits_typed(understood: Understanding) -> bool:
-    return _awaited(understood) not in (None, "choice")
-
-
-def _awaited(understood: Understanding) -> str | None:
-    """Name the kind of answer that the open step awaits."""
-    session = understood.session
-    scene = menu_flows.shipped()[understood.flow].scene(session.step) if session else None
-    return scene.awaits if scene is not None else None
 
 
 def complete(

@@ -76,6 +76,9 @@ PRICE_NAMED = re.compile(
     r"(?:r\$|[$€£])\s*\d|\d\s*(?:reais|real|contos?|pilas?|d[oó]lar(?:es)?|dollars?|bucks|pesos|euros?|%|[$€£])"
 )
 PRICE_OFFERED = re.compile(r"\b(?:por|for|en|em|at|a)\s+\d")
+PERCENT_OFF = re.compile(
+    r"\d\s*(?:%|percent|por\s?cento|por\s?ciento)\s*(?:off|less|(?:a |de )?menos|mais barato|más barato)"
+)
 NEGATIVE = re.compile(r"(?<!\S)[-\u2212\u2013]\d")
 # Beside a count stand the name of the goods at most, and words that say nothing.
 COUNT_WORDS = 2
@@ -95,7 +98,8 @@ Buying = Literal["yes", "take", "close"]
 OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
 Subject = Literal[
     "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
-    "unwanted", "trouble", "trust", "delivering", "not_of_goods",
+    "unwanted", "trouble", "trust", "delivering", "not_of_goods", "elsewhere", "half", "until", "offer",
+    "praise", "thanks", "not_counted", "assortment",
 ]  # fmt: skip
 Answer = str | int | float
 
@@ -226,8 +230,11 @@ def speaks_of(subject: Subject, text: str) -> bool:
 
 
 def asks_discount(text: str) -> bool:
-    """Tell whether the words ask for a lower price."""
-    return _has_any(f" {plain(text)} ", _words()["discount"])
+    """Tell whether the words ask for a lower price; what others ask is no such wish."""
+    asks = (
+        _has_any(f" {plain(text)} ", _words()["discount"]) or PERCENT_OFF.search(text.casefold()) is not None
+    )
+    return asks or (speaks_of("half", text) and not speaks_of("elsewhere", text))
 
 
 def is_bargain(text: str) -> bool:
@@ -243,8 +250,8 @@ def names_own(text: str) -> bool:
 
 
 def asks_cheapest(text: str) -> bool:
-    """Tell whether the words ask for what costs the least."""
-    return _has_any(f" {plain(text)} ", _words()["cheapest"])
+    """Tell whether the words ask for what costs the least here, and not elsewhere."""
+    return _has_any(f" {plain(text)} ", _words()["cheapest"]) and not speaks_of("elsewhere", text)
 
 
 def is_skip_word(text: str) -> bool:
@@ -403,12 +410,7 @@ def read_number(text: str) -> int | None:
 def read_count(text: str) -> int | None:
     """Read how many are wanted: a number beside hardly anything else; to close the order is to want one."""
     words = plain(text)
-    if (
-        "?" in text
-        or is_bargain(text)
-        or asks_removal(text)
-        or _has_any(f" {words} ", _words()["not_counted"])
-    ):
+    if "?" in text or is_bargain(text) or asks_removal(text) or speaks_of("not_counted", text):
         return None
     if buying_of(text) == "close":
         return read_number(text) or 1

@@ -18,7 +18,7 @@ from config import Config
 from conversations import Thread
 from integrations import Number
 from models import InvestmentProgram, Message, Niche, Order, Product, Turn, db, reading
-from replies import prompts
+from replies import prompts, questions
 from replies.facts import Facts, LineFacts, Link, OrderFacts, Passage, ProductFacts
 from shop import catalog, delivery, orders, programs
 
@@ -72,12 +72,12 @@ def ground(
     """Gather what may be said to `thread`'s customer about `words`; `product_id`: what was talked of last."""
     with reading():
         named = _named(words, product_id) if sells_products else []
-        products = named or (catalog.products()[:SHOWN_PRODUCTS] if sells_products else [])
+        products = named or (_shown(words) if sells_products else [])
         found = knowledge.search(words, language, SHOWN_PASSAGES, integration_id=number.id)
         sought = answers.search_words(words)
         is_shown = product_id is not None and not sought  # "what does it include?"
         is_product = sells_products and (is_shown or catalog.is_whole_name(sought))
-        passages = [Passage(one.passage_id, one.title, one.text) for one in found]
+        passages = _passages(found, words, language, number)
         gathered = Ground(
             Facts(
                 business_name=number.name,
@@ -104,6 +104,22 @@ def ground(
         )
         db.session.rollback()
     return gathered
+
+
+def _shown(words: str) -> list[Product]:
+    """Give the products to tell of where none is named: those of an offer first, to who asks for one."""
+    listed = list(catalog.products())
+    if answers.speaks_of("offer", words):
+        listed.sort(key=lambda one: one.offer_ends_at is None)
+    return listed[:SHOWN_PRODUCTS]
+
+
+def _passages(found: Sequence[knowledge.Found], words: str, language: str, number: Number) -> list[Passage]:
+    """Give the passages that may answer, and the best one for each question of several."""
+    parts = questions.several(words)
+    best = (knowledge.search(part, language, 1, integration_id=number.id) for part in parts)
+    every = (*found, *(one for each in best for one in each))
+    return list({one.passage_id: Passage(one.passage_id, one.title, one.text) for one in every}.values())
 
 
 def _answers(best: knowledge.Found, words: str) -> bool:

@@ -27,6 +27,7 @@ from answers import (
     is_skip_word,
     plain,
     search_words,
+    speaks_of,
 )
 from flow_files import (
     ACTIONS,
@@ -99,7 +100,7 @@ MAX_HOPS = 20  # steps walked for one message; a flow that needs more is going i
 MISSES_BEFORE_PERSON = 3
 MORE = "@more"
 MORE_KEY = "+"
-# So many words that may mean something tell what a problem is; "I have a problem" does not.
+# So many words tell what a problem is, "the link does not open" in one less; "I have a problem" does not.
 TOLD_WORDS = 3
 MORE_WORDS = frozenset(
     {"mais", "more", "mas", "ver mais", "ver mas", "show more", "plus", "next", "proximo", "siguiente"}
@@ -174,7 +175,8 @@ def enter(
     entry = flow.entries[entry_name]
     walk = _Walk.begin(flow, data, language=language, now=now, context=context)
     walk.memory = Memory()
-    is_told = names_day if entry.needs == "date" else len(search_words(text)) >= TOLD_WORDS
+    least = TOLD_WORDS - speaks_of("trouble", text)
+    is_told = names_day if entry.needs == "date" else len(search_words(text)) >= least
     step = entry.told if entry.told and is_told else entry.step
     if entry.into and (is_told or not entry.told):
         walk.values[entry.into] = text.strip()

@@ -67,7 +67,9 @@ ALARMED: Final = "angry and critical"
 NO_OPTION: Final = "does not name an option"
 FIRST_WORDS: Final = "first contact without a clear wish"
 # Said while a typed answer is awaited, these are none: a word is said back, the question stays open.
-SAID_ASIDE: Final = frozenset({"thanks", "bye", "insult", "robot", "wait", "laugh", "hello_back", "sorry"})
+SAID_ASIDE: Final = frozenset(
+    {"thanks", "bye", "insult", "robot", "wait", "laugh", "hello_back", "sorry", "warm"}
+)
 # What somebody may begin with and mean; thanks and the like are no beginning.
 BEGINNINGS: Final = frozenset({"robot", "insult"})
 # An answer of these kinds either can be read or is none; any words may be a text.

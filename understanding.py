@@ -79,6 +79,11 @@ NEXORA: Final = "nexora"
 CONSULTANT: Final = "nexora/menu:consultant"
 ELIGIBILITY: Final = "nexora/menu:eligibility"
 NEXORA_WISH_WORDS: Final = 10
+# Longer than this, kind words tell a story too.
+KIND_WORDS: Final = 12
+REMOVAL_WORDS: Final = 3
+SLOTS_SHOWN: Final = "appointment_slots.found"
+KIND_INTENTS: Final = frozenset({"feedback", "other"})
 LEAST_BUDGET: Final = 10_000
 CONSULTANT_WANTED: Final = re.compile(
     r"\b(?:falar|conversar|hablar|talk|speak|chat)\b.*\b(?:consultor|consultora|consultant|asesor|asesora|advisor)\b"
@@ -159,6 +164,43 @@ def understand(
     return (first if len(burst) == 1 else _understand(config, thread, burst, now)), None
 
 
+def awaited(understood: Understanding) -> str | None:
+    """Name the kind of answer that the open step awaits."""
+    session = understood.session
+    scene = menu_flows.shipped()[understood.flow].scene(session.step) if session else None
+    return scene.awaits if scene is not None else None
+
+
+def awaits_typed(understood: Understanding) -> bool:
+    return awaited(understood) not in (None, "choice")
+
+
+def takes_out(thread: Thread, understood: Understanding) -> bool:
+    """Tell whether something is to be taken out of the cart, in words of the customer's own; where none is
+    filled, so few words say it that the cart must be meant."""
+    is_ours = understood.decision.responder in ("ai", "menu", "shop") and not understood.decision.effect
+    is_counting = awaited(understood) == "number"
+    if not is_ours or understood.choice_id or (awaits_typed(understood) and not is_counting):
+        return False
+    if not answers.asks_removal(understood.text):
+        return False
+    with as_reader():
+        has_cart = orders.cart_of(thread.conversation_id) is not None
+        db.session.rollback()
+    is_short = len(understood.text.split()) <= REMOVAL_WORDS and not answers.names_own(understood.text)
+    is_wish = is_short and not answers.speaks_of("unwanted", understood.text)
+    return has_cart or (is_wish and SHOP in (understood.number.start_flow, understood.flow))
+
+
+def names_day(understood: Understanding) -> bool:
+    """Tell whether a day is named where free times are shown: those of that day are wanted."""
+    session, read = understood.session, understood.reading
+    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
+    if not is_ours or session is None or session.flow != DESK or session.step != SLOTS_SHOWN or read is None:
+        return False
+    return any(entity.type == "date" for entity in read.entities)
+
+
 def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
     """Read a button that the owner pressed on her own phone; what anybody else forges is a plain message."""
     message = arrival.message
@@ -166,6 +208,20 @@ def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
         wish = owner_replies.wish_of(arrival.number, thread.contact_id, message.choice_id, message.text)
         db.session.rollback()
     return wish
+
+
+def as_if(
+    config: Config, thread: Thread, understood: Understanding, text: str, now: datetime
+) -> Understanding:
+    """Give the understanding of a part of the message, as if nothing else had been said."""
+    read = ai_service.understand(
+        text,
+        now=now.astimezone(config.zone),
+        region=thread.country,
+        language=understood.language,
+        models=_models(),
+    )
+    return replace(understood, text=text, reading=read)
 
 
 def of_owner(config: Config, thread: Thread, arrival: Arrival, now: datetime) -> Understanding:
@@ -245,11 +301,11 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             is_pressed=choice_id is not None,
             answers_desk=(message.choice_id or "").startswith(ASKED_BY_DESK),
             menu_word=menu_flows.is_menu_word(text),
-            courtesy=answers.courtesy_of(text),
+            courtesy=answers.courtesy_of(text) or ("warm" if _is_warm(text, reading) else None),
             sought=answers.search_words(text),
             wants_person=answers.wants_person(text),
             wants_only_person=answers.wants_person(text, only=True),
-            entry_flow=_entry_flow(reading.intent, flow.name) if reading else None,
+            entry_flow=_entry_flow(reading.intent, flow.name, number) if reading else None,
             **_meaning_of(reading),
         )
     )
@@ -257,6 +313,18 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     quantity = _quantity(text) if choice_id == BUY and is_typed else None
     session = _with_order_meant(thread, session, choice_id, text, now) if is_typed else session
     return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
+
+
+def _is_warm(text: str, read: Reading | None) -> bool:
+    """Tell whether a message is nothing but kind: what wants or reports something is not."""
+    is_kind = answers.speaks_of("praise", text) or answers.speaks_of("thanks", text)
+    if read is None or not is_kind or "?" in text or len(text.split()) > KIND_WORDS:
+        return False
+    if any(c.isdigit() for c in text):
+        return False
+    is_other = read.intent not in KIND_INTENTS and read.intent_confidence >= triage.CLEAR_INTENT
+    wants = read.buying_signal is not None and read.buying_signal_confidence >= triage.CLEAR_INTENT
+    return read.sentiment in ("positive", "excited") and not is_other and not (wants and read.buying_signal)
 
 
 def _quantity(text: str) -> int | None:
@@ -371,13 +439,13 @@ def _models() -> Models:
     return models
 
 
-def _entry_flow(intent: str, own: str) -> str | None:
+def _entry_flow(intent: str, own: str, number: Number) -> str | None:
     """Name the flow that has a step for an intent: the one that is open, else the service desk.
 
-    What a business sells is asked of its own flow only.
+    What a business sells is asked of the flow that is open, else of the one that it begins with.
     """
     flows = menu_flows.shipped()
-    names = (own,) if intent == "lead_inquiry" else (own, DESK)
+    names = (own, number.start_flow if intent == "lead_inquiry" else DESK)
     return next((name for name in names if name in flows and intent in flows[name].entries), None)
 
 

@@ -25,7 +25,8 @@ Choice = TypeVar("Choice")
 PARTING: Final = "---"
 DEFAULT_SIGNAL: Final = "initial_interest"
 # Objections that are about no price: each has words of its own.
-KINDS_OF_OBJECTION: Final[tuple[Literal["no_time", "thinks", "trust"], ...]] = (
+KINDS_OF_OBJECTION: Final[tuple[Literal["elsewhere", "no_time", "thinks", "trust"], ...]] = (
+    "elsewhere",
     "no_time",
     "thinks",
     "trust",
@@ -126,11 +127,11 @@ def _values(facts: Facts, product: ProductFacts | None, language: str, seed: str
     if product.is_low:
         values["stock"] = product.stock
     if product.offer_ends and product.offer_ends >= facts.today:
-        values["ends"] = _day(product.offer_ends, language)
+        values["ends"] = day_text(product.offer_ends, language)
     return values
 
 
-def _day(day: date, language: str) -> str:
+def day_text(day: date, language: str) -> str:
     """Write a day in full: an abbreviation's dot would end the sentence."""
     return str(format_skeleton("MMMMd", day, locale=texts.DAY_LOCALES[language]))
 

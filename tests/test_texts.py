@@ -24,6 +24,9 @@ VALUES = {
     "product": "Curso",
     "price": "R$ 10,00",
     "misses": 2,
+    "products": (("Curso", "R$ 10,00"), ("Brinde", "")),
+    "offers": (("Curso", "R$ 10,00", "30 de novembro"),),
+    "questions": ("tem garantia", "serve para crianças"),
     "number": "P-10017",
     "total": "R$ 97,00",
     "url": "https://desk.example.com/d/" + "x" * 60,
@@ -65,7 +68,7 @@ def test_every_language_has_every_text(language: str):
 
 def test_every_text_is_sent_by_somebody():
     root = texts.TEXTS_DIR.parent.parent
-    folders = (root, *(root / room for room in ("replies", "flow_files", "crm", "shop", "owner")))
+    folders = (root, *(root / room for room in ("replies", "writing", "flow_files", "crm", "shop", "owner")))
     rooms = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     source = "\n".join(path.read_text(encoding="utf-8") for path in rooms)
     families = tuple(re.findall(r'f"([a-z]+_)\{', source))
