@@ -29,8 +29,38 @@ OPT_OUT_WORDS: Final = (
     "ايقاف الرسائل|إيقاف الرسائل|لا اريد رسائل|لا أريد رسائل|"
     "退订|退訂|取消订阅|取消訂閱|停止|停止发送|停止發送|不要再发|不要再發|别再发了|拒收|"
     "ストップ|配信停止|配信解除|停止してください|配信を停止|登録解除|退会|もう送らないで|"
-    "수신거부|수신 거부|중지|정지|구독취소|구독 취소|구독해지|그만 보내세요|그만보내세요|스톱"
+    "수신거부|수신 거부|중지|정지|구독취소|구독 취소|구독해지|그만 보내세요|그만보내세요|스톱|"
+    # The same wish as a sentence: whoever asks so plainly is not to be asked for a magic word.
+    "sair por favor|parar por favor|baja por favor|"
+    "remove me from the list|remove me from your list|take me off the list|take me off your list|"
+    "stop sending me messages|stop contacting me|stop writing to me|stop writing me|do not contact me again|"
+    "don't contact me again|do not message me again|don't message me again|don't text me again|"
+    "do not write to me again|i want to unsubscribe|i want to opt out|i don't want any more messages|"
+    "quero sair da lista|sair da lista|me tira da lista|me tire dessa lista|me tirem da lista|"
+    "me remova da lista|me remove da lista|quero me descadastrar|nao me mande mais mensagens|"
+    "nao me mandem mais mensagens|nao me envie mais mensagens|nao me enviem mais mensagens|"
+    "nao me mande mais nada|nao me envie mais nada|nao quero receber mais mensagens|"
+    "nao quero receber mais nada|nao quero mais receber nada|para de me mandar mensagem|"
+    "pare de me mandar mensagens|parem de me mandar mensagens|parem de me mandar mensagem|"
+    "no me escriban mas|no me escribas mas|no me envien mas mensajes|no me manden mas mensajes|"
+    "no me manden mas nada|dejen de mandarme mensajes|dejen de enviarme mensajes|deja de escribirme|"
+    "quiero salir de la lista|sacame de la lista|saquenme de la lista|quitame de la lista|"
+    "quitenme de la lista|borrenme de la lista|no quiero recibir nada mas|"
+    "ne m'ecrivez plus|ne m'envoyez plus de messages|je ne veux plus recevoir de messages|"
+    "je ne veux plus de messages|retirez moi de la liste|arretez de m'ecrire|"
+    "schreiben sie mir nicht mehr|schreibt mir nicht mehr|ich will keine nachrichten mehr|"
+    "ich mochte keine nachrichten mehr|keine weiteren nachrichten|nehmen sie mich von der liste|"
+    "non scrivetemi piu|non mandatemi piu messaggi|non voglio piu messaggi|"
+    "non voglio piu ricevere messaggi|toglietemi dalla lista|rimuovetemi dalla lista|"
+    "لا ترسلوا لي رسائل|لا ترسل لي رسائل|لا أريد استلام رسائل|أوقفوا الرسائل|احذفني من القائمة|"
+    "不要再给我发消息|不要给我发消息|别再给我发消息|把我从名单中删除|"
+    "もう連絡しないでください|もう送らないでください|メッセージを送らないでください|"
+    "메시지 보내지 마세요|더 이상 보내지 마세요|연락하지 마세요"
 )
+# What goes before and after such a wish without changing it.
+POLITE: Final = ("por favor", "please", "pf", "pfv", "bitte", "per favore", "per piacere", "s'il vous plait",
+    "svp", "porfa", "请", "من فضلك", "obrigado", "obrigada", "gracias", "thanks", "thank you", "merci",
+    "danke", "grazie", "oi", "ola", "hola", "hi", "hello")  # fmt: skip
 OPT_IN_WORDS: Final = (
     "start|unstop|subscribe|resubscribe|opt in|optin|opt me in|"
     "voltar|iniciar|comecar|quero receber|quero receber mensagens|voltar a receber|reativar|"
@@ -152,7 +182,11 @@ def decide(situation: Situation) -> Decision:
 
 
 def is_opt_out_word(text: str) -> bool:
-    return _plain(text) in _phrases(OPT_OUT_WORDS)
+    """Tell whether a whole message asks for silence, however politely."""
+    said, phrases = _plain(text), _phrases(OPT_OUT_WORDS)
+    bare = _without_politeness(said)
+    # A single word is taken as it stands: "remover, por favor" is said of a cart.
+    return said in phrases or (" " in bare and bare in phrases)
 
 
 def is_opt_in_word(text: str) -> bool:
@@ -269,6 +303,18 @@ def _is_departure(s: Situation) -> bool:
         return False
     is_sentence = len(s.text.split()) >= MIN_DEPARTURE_WORDS
     return is_sentence and _is_clear(s) and s.intent_confidence >= CLEAR_DEPARTURE
+
+
+def _without_politeness(said: str) -> str:
+    """Take greetings and "please" off both ends."""
+    said = " ".join(said.replace(",", " ").replace("’", "'").replace("，", " ").split())
+    while True:
+        shorter = said
+        for word in POLITE:
+            shorter = shorter.removeprefix(f"{word} ").removesuffix(f" {word}")
+        if shorter == said:
+            return said
+        said = shorter
 
 
 @lru_cache(maxsize=8)

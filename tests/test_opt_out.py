@@ -28,6 +28,37 @@ def test_an_opt_out_is_confirmed_once_and_then_there_is_silence(desk: WalkedDesk
     assert desk.rows(Contact)[0].opted_out_at is not None
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "please remove me from the list",
+        "Stop messaging me, please",
+        "don’t contact me again",
+        "Oi, quero sair da lista por favor",
+        "não me mandem mais mensagens!",
+        "no me escriban más, por favor",
+        "je ne veux plus recevoir de messages",
+        "Bitte schreiben Sie mir nicht mehr",
+        "non voglio più ricevere messaggi",
+        "لا أريد استلام رسائل",
+        "不要再给我发消息",
+        "もう連絡しないでください",
+        "메시지 보내지 마세요",
+    ],
+)
+def test_a_sentence_that_asks_for_silence_is_an_opt_out(sentence: str) -> None:
+    assert triage.is_opt_out_word(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["remover, por favor", "please", "oi, obrigado", "quero parar de fumar", "stop the course please",
+     "não me mandaram a fatura", "por favor não esqueçam de me escrever"],
+)  # fmt: skip
+def test_a_sentence_about_something_else_is_no_opt_out(sentence: str) -> None:
+    assert not triage.is_opt_out_word(sentence)
+
+
 def test_an_opt_out_as_first_word_counts(desk: WalkedDesk) -> None:
     assert len(desk.says("stop")) == 1
     assert desk.says("hello") == []
