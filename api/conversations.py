@@ -198,22 +198,26 @@ def send_message(conversation_id: int, said: NewMessage) -> Written[shapes.Accep
 
 
 @endpoint("POST", "/conversations/<int:conversation_id>/take-over", scope="messages:send")
-def take_over(conversation_id: int) -> Written[shapes.Conversation]:
+def take_over(conversation_id: int) -> Written[shapes.Handed]:
     """Silence the bot: a person, or this program, answers from now on."""
     row = _held(conversation_id)
     conversations.take_over(row, None, now=utc_now(), reason=_reason(), actor="program")
-    return Written(_conversations([row])[0])
+    return Written(_handed(row))
 
 
 @endpoint("POST", "/conversations/<int:conversation_id>/hand-back", scope="messages:send")
-def hand_back(conversation_id: int) -> Written[shapes.Conversation]:
+def hand_back(conversation_id: int) -> Written[shapes.Handed]:
     """Let the bot answer again."""
     row, now = _held(conversation_id), utc_now()
     was_with_person = row.is_with_person
     conversations.hand_back(row, now=now)
     if was_with_person:
         feedback.ask_after_hand_over(row, now=now)
-    return Written(_conversations([row])[0], after=[partial(tasks.wake_outbox, conversation_id)])
+    return Written(_handed(row), after=[partial(tasks.wake_outbox, conversation_id)])
+
+
+def _handed(row: Conversation) -> shapes.Handed:
+    return shapes.Handed(id=row.id, url=f"{PREFIX}/conversations/{row.id}", handler=row.handler)
 
 
 def _queue_text(row: Conversation, said: TextMessage) -> int:

@@ -19,6 +19,7 @@ from werkzeug.datastructures import WWWAuthenticate
 
 import auth
 import operators
+from api.shapes import Receipt
 from models import ApiWrite, db, utc_now
 
 PREFIX: Final = "/api/v1"
@@ -118,6 +119,9 @@ def endpoint(
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(view)
         gives = hints["return"]
+        answer = get_args(gives)[0] if get_origin(gives) is Written else gives
+        if method == "POST" and not issubclass(answer, Receipt):
+            raise TypeError(f"{view.__name__}: what a POST answers is kept, so it is a Receipt")
         made = Endpoint(
             method,
             rule,
@@ -128,7 +132,7 @@ def endpoint(
             view,
             hints.get("asked", Query),
             hints.get("said"),
-            get_args(gives)[0] if get_origin(gives) is Written else gives,
+            answer,
         )
         ENDPOINTS.append(made)
         bp.add_url_rule(rule, view.__name__, _LIMITED(_door(made)), methods=[method])

@@ -11,13 +11,13 @@ from typing import Final
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from api import contacts, conversations
+from api import campaigns, contacts, conversations, figures, integrations, knowledge, records, shop
 from api.doors import PREFIX
 from api.openapi import document
 
 VERSION: Final = "1.0.0"
 # Rooms whose endpoints stand in the table once they are imported.
-ROOMS: Final = (contacts, conversations)
+ROOMS: Final = (contacts, conversations, integrations, records, shop, knowledge, campaigns, figures)
 
 bp = Blueprint("api_reference", __name__, url_prefix=PREFIX)
 

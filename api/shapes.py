@@ -21,6 +21,13 @@ class Shape(BaseModel):
         return cls(**taken, **named)
 
 
+class Receipt(Shape):
+    """What a POST answers: ids and states alone, for it is kept to answer the same request again."""
+
+    id: int
+    url: str
+
+
 class Money(Shape):
     amount_minor: int = Field(description="Whole minor units: cents, or yen, which have none smaller.")
     currency: str = Field(description="ISO 4217.")
@@ -131,20 +138,27 @@ class Message(Shape):
     created_at: datetime
 
 
-class Accepted(Shape):
+class Accepted(Receipt):
     """A message that waits in the outbox. Its way shows at `url`."""
 
-    id: int
     conversation_id: int
     status: str
-    url: str
 
 
-class Made(Shape):
+class Made(Receipt):
     """A new row, and where it is."""
 
-    id: int
-    url: str
+
+class Handed(Receipt):
+    """A conversation, and who answers in it now."""
+
+    handler: str
+
+
+class Moved(Receipt):
+    """A campaign, and where it stands now."""
+
+    state: str
 
 
 class Template(Shape):

@@ -1,6 +1,6 @@
-"""What follows when a person of ours moves a record on: the customer is told, or asked whether all is well.
+"""What follows when one of ours moves a record on: the customer is told, or asked whether all is well.
 
-Operators' pages call these verbs; the record's own room keeps status and history. They flush, never commit.
+Operators' pages and programs call these verbs; the record's own room keeps status and history. They flush, never commit.
 """
 
 from datetime import datetime
@@ -14,16 +14,13 @@ from models import Appointment, Complaint, FollowUp, Lead, Ticket
 CLOSED_TICKET = ("solved", "closed")
 
 
-def move_on(
-    config: Config, record: Tracked, status: str, *, now: datetime, operator_id: int, reason: str = ""
-) -> Told | None:
+def move_on(config: Config, record: Tracked, status: str, *, now: datetime, by: Actor) -> Told | None:
     """Move a record to `status`; gives how the customer was told, None where that is not her business.
 
     Raises ValueError for a status that the record does not know. A step to where it stands already is none.
     """
     if record.status == status:
         return None
-    by = Actor("operator", operator_id, reason)
     match record:
         case Ticket():
             return _move_ticket(record, status, now, by)

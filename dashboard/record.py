@@ -104,10 +104,9 @@ def move(kind: str, record_id: int) -> ResponseReturnValue:
     if isinstance(found, Appointment) and status == "confirmed" and found.starts_at is None:
         flash(_("Choose the time first."), "danger")
         return _back(kind, record_id)
+    by = Actor("operator", current_user.id, reason)
     try:
-        told = moves.move_on(
-            current_config(), found, status, now=utc_now(), operator_id=current_user.id, reason=reason
-        )
+        told = moves.move_on(current_config(), found, status, now=utc_now(), by=by)
     except ValueError:
         abort(400)
     return _done(kind, found, told)

@@ -1,0 +1,392 @@
+"""What an intent set in motion: leads, tickets, complaints, appointments, by the verbs of their own pages."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import Field
+from sqlalchemy import select
+
+import alerts
+import auth
+import tasks
+import working_hours
+from api import shapes
+from api.doors import PREFIX, Body, Refused, Written, endpoint, found
+from api.kinds import MAX_MONEY, Moment, OneOf, Plain, RowId
+from api.paging import DatedQuery, Page, narrowed, page
+from crm import appointments, complaints, hours, lead_scores, leads, moves, teams, tickets
+from crm.numbered import Actor, Tracked
+from models import (
+    Appointment,
+    Complaint,
+    Contact,
+    Conversation,
+    Lead,
+    Operator,
+    Team,
+    Ticket,
+    db,
+    utc_now,
+)
+from vocabulary import URGENCIES
+
+CENTS: Final = 100
+USD: Final = "USD"
+REASON_MAX_CHARS: Final = 200
+MAX_AHEAD: Final = timedelta(days=730)
+# The number for an id in a body, which is JSON and has numbers.
+BodyId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+LeadStatus = Annotated[str, OneOf(leads.STATUSES)]
+TicketStatus = Annotated[str, OneOf(tickets.STATUSES)]
+ComplaintStatus = Annotated[str, OneOf(complaints.STATUSES)]
+AppointmentStatus = Annotated[str, OneOf(appointments.STATUSES)]
+Urgency = Annotated[str, OneOf(URGENCIES)]
+AnyRecord = TypeVar("AnyRecord", Lead, Ticket, Complaint, Appointment)
+
+
+class RecordQuery(DatedQuery):
+    contact_id: RowId | None = None
+    conversation_id: RowId | None = None
+    operator_id: RowId | None = None
+    team_id: RowId | None = None
+
+
+class LeadQuery(RecordQuery):
+    status: LeadStatus | None = None
+    interest: Annotated[str, Field(max_length=120)] | None = None
+
+
+class TicketQuery(RecordQuery):
+    status: TicketStatus | None = None
+    priority: Urgency | None = None
+
+
+class ComplaintQuery(RecordQuery):
+    status: ComplaintStatus | None = None
+
+
+class AppointmentQuery(RecordQuery):
+    status: AppointmentStatus | None = None
+    starts_after: Moment | None = None
+    starts_before: Moment | None = None
+
+
+class RecordChange(Body):
+    """Only what is named changes; the customer is told of a new status where the desk's pages tell her."""
+
+    reason: Annotated[Plain, Field(max_length=REASON_MAX_CHARS)] = ""
+    team_id: BodyId | None = None
+    operator_id: BodyId | None = None
+
+
+class LeadChange(RecordChange):
+    status: LeadStatus | None = None
+
+
+class TicketChange(RecordChange):
+    status: TicketStatus | None = None
+
+
+class ComplaintChange(RecordChange):
+    status: ComplaintStatus | None = None
+
+
+class AppointmentChange(RecordChange):
+    status: AppointmentStatus | None = None
+    starts_at: Moment | None = Field(
+        default=None, description="The time that was agreed on; the customer is told."
+    )
+
+
+class Budget(Body):
+    amount_minor: Annotated[int, Field(ge=0, le=MAX_MONEY)]
+    currency: Literal["USD"]
+
+
+class NewRecord(Body):
+    contact_id: BodyId
+    conversation_id: BodyId | None = None
+
+
+class NewLead(NewRecord):
+    name: Annotated[Plain, Field(max_length=leads.NAME_MAX_CHARS)] = ""
+    phone: Annotated[Plain, Field(max_length=leads.PHONE_MAX_CHARS)] = ""
+    email: Annotated[Plain, Field(max_length=leads.EMAIL_MAX_CHARS)] = ""
+    interest: Annotated[Plain, Field(max_length=leads.INTEREST_MAX_CHARS)] = ""
+    budget: Budget | None = None
+    country: Annotated[Plain, Field(max_length=leads.COUNTRY_MAX_CHARS)] = ""
+    source: Annotated[Plain, Field(max_length=leads.SOURCE_MAX_CHARS)] = "api"
+    notes: Annotated[Plain, Field(max_length=leads.NOTES_MAX_CHARS)] = ""
+
+
+class NewTicket(NewRecord):
+    subject: Annotated[Plain, Field(max_length=tickets.SUBJECT_MAX_CHARS)] = ""
+    description: Annotated[Plain, Field(min_length=1, max_length=tickets.DESCRIPTION_MAX_CHARS)]
+    priority: Urgency = tickets.DEFAULT_PRIORITY
+
+
+class NewComplaint(NewRecord):
+    description: Annotated[Plain, Field(min_length=1, max_length=complaints.DESCRIPTION_MAX_CHARS)]
+
+
+# --- leads --------------------------------------------------------------------------------------------------
+
+
+@endpoint("GET", "/leads", scope="records:read")
+def list_leads(asked: LeadQuery) -> Page[shapes.Lead]:
+    """List leads."""
+    query = _of(Lead, asked, status=Lead.status, interest=Lead.interest)
+    return page(query, Lead.id, asked, _leads)
+
+
+@endpoint("GET", "/leads/<int:lead_id>", scope="records:read")
+def get_lead(lead_id: int) -> shapes.Lead:
+    """Get one lead."""
+    return _leads([_find(Lead, lead_id)])[0]
+
+
+@endpoint("POST", "/leads", scope="records:write", status=201, refusals=("conflict",))
+def create_lead(said: NewLead) -> Written[shapes.Made]:
+    """Open a lead, or complete the open one of this contact with the same interest."""
+    contact, now = _contact(said), utc_now()
+    recorded = leads.record_lead(
+        contact,
+        leads.LeadWish(
+            name=said.name,
+            phone=said.phone,
+            email=said.email,
+            interest=said.interest,
+            budget_usd=said.budget.amount_minor // CENTS if said.budget else None,
+            country=said.country,
+            notes=said.notes,
+        ),
+        now=now,
+        conversation_id=said.conversation_id,
+        source=said.source,
+    )
+    lead = recorded.lead
+    if recorded.is_new:
+        teams.assign(lead, teams.SALES)
+        words = f"New lead: {lead.name or lead.phone or 'no name'}"
+        alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=lead.conversation_id, now=now)
+    lead_scores.score_lead(lead, now=now)
+    return _made("leads", lead.id)
+
+
+@endpoint("PATCH", "/leads/<int:lead_id>", scope="records:write", refusals=("conflict",))
+def change_lead(lead_id: int, said: LeadChange) -> Written[shapes.Lead]:
+    """Move a lead on, or give it to somebody."""
+    return _change(Lead, lead_id, said, said.status, _leads)
+
+
+# --- tickets ------------------------------------------------------------------------------------------------
+
+
+@endpoint("GET", "/tickets", scope="records:read")
+def list_tickets(asked: TicketQuery) -> Page[shapes.Ticket]:
+    """List tickets."""
+    query = _of(Ticket, asked, status=Ticket.status, priority=Ticket.priority)
+    return page(query, Ticket.id, asked, _tickets)
+
+
+@endpoint("GET", "/tickets/<int:ticket_id>", scope="records:read")
+def get_ticket(ticket_id: int) -> shapes.Ticket:
+    """Get one ticket."""
+    return _tickets([_find(Ticket, ticket_id)])[0]
+
+
+@endpoint("POST", "/tickets", scope="records:write", status=201, refusals=("conflict",))
+def create_ticket(said: NewTicket) -> Written[shapes.Made]:
+    """Open a ticket for a contact."""
+    contact, now = _contact(said), utc_now()
+    row = tickets.open_ticket(
+        contact.id,
+        said.description,
+        now=now,
+        subject=said.subject,
+        priority=said.priority,
+        conversation_id=said.conversation_id,
+    )
+    teams.assign(row, teams.SUPPORT)
+    row.due_at = working_hours.due_time(_hours(row.team_id), now, tickets.ANSWERED_WITHIN[row.priority])
+    return _made("tickets", row.id)
+
+
+@endpoint("PATCH", "/tickets/<int:ticket_id>", scope="records:write", refusals=("conflict",))
+def change_ticket(ticket_id: int, said: TicketChange) -> Written[shapes.Ticket]:
+    """Move a ticket on, or give it to somebody."""
+    return _change(Ticket, ticket_id, said, said.status, _tickets)
+
+
+# --- complaints ---------------------------------------------------------------------------------------------
+
+
+@endpoint("GET", "/complaints", scope="records:read")
+def list_complaints(asked: ComplaintQuery) -> Page[shapes.Complaint]:
+    """List complaints."""
+    return page(_of(Complaint, asked, status=Complaint.status), Complaint.id, asked, _complaints)
+
+
+@endpoint("GET", "/complaints/<int:complaint_id>", scope="records:read")
+def get_complaint(complaint_id: int) -> shapes.Complaint:
+    """Get one complaint."""
+    return _complaints([_find(Complaint, complaint_id)])[0]
+
+
+@endpoint("POST", "/complaints", scope="records:write", status=201, refusals=("conflict",))
+def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
+    """Record a complaint of a contact; management is alerted."""
+    contact, now = _contact(said), utc_now()
+    row = complaints.open_complaint(
+        contact.id, said.description, now=now, conversation_id=said.conversation_id
+    )
+    teams.assign(row, teams.ESCALATION)
+    row.due_at = working_hours.due_time(_hours(row.team_id), now, complaints.ANSWERED_WITHIN)
+    alerts.raise_alert(
+        "complaint",
+        f"complaint:{row.id}",
+        f"Complaint {row.number}",
+        conversation_id=row.conversation_id,
+        now=now,
+    )
+    return _made("complaints", row.id)
+
+
+@endpoint("PATCH", "/complaints/<int:complaint_id>", scope="records:write", refusals=("conflict",))
+def change_complaint(complaint_id: int, said: ComplaintChange) -> Written[shapes.Complaint]:
+    """Move a complaint on, or give it to somebody."""
+    return _change(Complaint, complaint_id, said, said.status, _complaints)
+
+
+# --- appointments -------------------------------------------------------------------------------------------
+
+
+@endpoint("GET", "/appointments", scope="records:read")
+def list_appointments(asked: AppointmentQuery) -> Page[shapes.Appointment]:
+    """List appointments."""
+    query = _of(Appointment, asked, status=Appointment.status)
+    if asked.starts_after is not None:
+        query = query.where(Appointment.starts_at > asked.starts_after)
+    if asked.starts_before is not None:
+        query = query.where(Appointment.starts_at < asked.starts_before)
+    return page(query, Appointment.id, asked, _appointments)
+
+
+@endpoint("GET", "/appointments/<int:appointment_id>", scope="records:read")
+def get_appointment(appointment_id: int) -> shapes.Appointment:
+    """Get one appointment."""
+    return _appointments([_find(Appointment, appointment_id)])[0]
+
+
+@endpoint(
+    "PATCH",
+    "/appointments/<int:appointment_id>",
+    scope="records:write",
+    refusals=("conflict", "slot_taken"),
+)
+def change_appointment(appointment_id: int, said: AppointmentChange) -> Written[shapes.Appointment]:
+    """Fix an appointment's time, move it on, or give it to somebody."""
+    row, now = _find(Appointment, appointment_id), utc_now()
+    if said.starts_at is not None:
+        if not now < said.starts_at < now + MAX_AHEAD:
+            raise Refused("conflict", "Choose a time within the next two years.")
+        try:
+            moves.fix_time(auth.current_config(), row, said.starts_at, now=now, by=_by(said))
+        except appointments.SlotTaken as error:
+            raise Refused("slot_taken", "Another appointment is at that time.") from error
+    if said.status == "confirmed" and row.starts_at is None:
+        raise Refused("conflict", "An appointment without a time cannot be confirmed.")
+    return _change(Appointment, appointment_id, said, said.status, _appointments)
+
+
+# --- what they share ----------------------------------------------------------------------------------------
+
+
+def _of(model: Any, asked: RecordQuery, **more: Any) -> Any:
+    return narrowed(
+        select(model),
+        asked,
+        model.created_at,
+        contact_id=model.contact_id,
+        conversation_id=model.conversation_id,
+        operator_id=model.operator_id,
+        team_id=model.team_id,
+        **more,
+    )
+
+
+def _find(model: type[AnyRecord], record_id: int) -> AnyRecord:
+    return found(db.session.get(model, record_id))  # type: ignore[no-any-return]
+
+
+def _change(
+    model: type[AnyRecord],
+    record_id: int,
+    said: RecordChange,
+    status: str | None,
+    shown: Callable[[Sequence[AnyRecord]], list[Any]],
+) -> Written[Any]:
+    row: AnyRecord = found(db.session.get(model, record_id, with_for_update=True))
+    _assign(row, said)
+    if status is not None:
+        moves.move_on(auth.current_config(), row, status, now=utc_now(), by=_by(said))
+    db.session.flush()
+    after = [] if row.conversation_id is None else [partial(tasks.wake_outbox, row.conversation_id)]
+    return Written(shown([row])[0], after)
+
+
+def _assign(row: Tracked, said: RecordChange) -> None:
+    for name, model in (("team_id", Team), ("operator_id", Operator)):
+        if name not in said.model_fields_set:
+            continue
+        wanted: int | None = getattr(said, name)
+        if wanted is not None and db.session.get(model, wanted) is None:
+            raise Refused("conflict", f"There is no {name.removesuffix('_id')} {wanted}.")
+        setattr(row, name, wanted)
+
+
+def _by(said: RecordChange) -> Actor:
+    return Actor("program", reason=said.reason)
+
+
+def _contact(said: NewRecord) -> Contact:
+    contact = db.session.get(Contact, said.contact_id)
+    if contact is None or contact.merged_into_id is not None:
+        raise Refused("conflict", f"There is no contact {said.contact_id}.")
+    if said.conversation_id is not None:
+        thread = db.session.get(Conversation, said.conversation_id)
+        if thread is None or thread.contact_id != contact.id:
+            raise Refused("conflict", "This contact has no such conversation.")
+    return contact
+
+
+def _hours(team_id: int | None) -> working_hours.Hours:
+    return hours.hours_of(auth.current_config(), team_id)
+
+
+def _made(kind: str, record_id: int) -> Written[shapes.Made]:
+    return Written(shapes.Made(id=record_id, url=f"{PREFIX}/{kind}/{record_id}"))
+
+
+def _leads(rows: Sequence[Lead]) -> list[shapes.Lead]:
+    return [shapes.Lead.of(row, budget=_budget(row)) for row in rows]
+
+
+def _budget(row: Lead) -> shapes.Money | None:
+    if row.budget_usd is None:
+        return None
+    return shapes.Money(amount_minor=row.budget_usd * CENTS, currency=USD)
+
+
+def _tickets(rows: Sequence[Ticket]) -> list[shapes.Ticket]:
+    return [shapes.Ticket.of(row) for row in rows]
+
+
+def _complaints(rows: Sequence[Complaint]) -> list[shapes.Complaint]:
+    return [shapes.Complaint.of(row) for row in rows]
+
+
+def _appointments(rows: Sequence[Appointment]) -> list[shapes.Appointment]:
+    return [shapes.Appointment.of(row) for row in rows]
