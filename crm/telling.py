@@ -1,7 +1,8 @@
 """What the desk tells a customer by itself of her records: a new status, a question whether it is solved.
 
 Operators' pages and tasks call these verbs; they put messages into the outbox in the customer's language,
-inside the 24-hour window, never after an opt-out. Whoever commits wakes the outbox. They flush, never commit.
+inside the 24-hour window or by the template `customer_news`, never after an opt-out. Whoever commits wakes
+the outbox. They flush, never commit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,15 @@ from sqlalchemy import select
 import conversations
 import integrations
 import menu_flows
+import message_templates
 import texts
 import whatsapp_service
 from config import Config
 from integrations import Number
 from message_content import Content, Text
+from message_templates import TemplateRefused
 from models import Appointment, Complaint, Contact, Conversation, MenuSession, Ticket, db
+from providers.templates import placeholders
 from received import PREVIEW_CHARS
 
 DESK: Final = "desk"
@@ -26,6 +30,9 @@ DESK: Final = "desk"
 OPEN_FOR: Final = timedelta(minutes=30)
 
 TOPIC_SHOWN_CHARS: Final = 60
+# The template, with one variable, that carries news and reminders while the window is closed.
+NEWS_TEMPLATE: Final = "customer_news"
+VALUE_MAX_CHARS: Final = 900
 
 Told = Literal["sent", "window_closed", "opted_out", "number_off"]
 
@@ -55,9 +62,11 @@ def tell(conversation_id: int, name: str, *, now: datetime, **values: object) ->
     """Send the fixed text `name` to the customer of a conversation, unless nothing may be sent. Flushes."""
     conversation, contact, number = _whom(conversation_id)
     refusal = refusal_of(conversation, contact, number, now)
+    words = texts.text(name, language_of(contact, number), **values)
+    if refusal == "window_closed" and number is not None and _by_template(conversation, number, words, now):
+        return "sent"
     if refusal is not None or number is None:
         return refusal or "number_off"
-    words = texts.text(name, language_of(contact, number), **values)
     _queue(conversation, number, [Text(words)], now)
     return "sent"
 
@@ -131,6 +140,24 @@ def _queue(conversation: Conversation, number: Number, contents: Sequence[Conten
     if contents:
         conversation.last_preview = contents[-1].summary.replace("\n", " ")[:PREVIEW_CHARS]
     db.session.flush()
+
+
+def _by_template(conversation: Conversation, number: Number, words: str, now: datetime) -> bool:
+    """Send the news as the one variable of the approved template that is kept for it, where there is one."""
+    contact = db.session.get_one(Contact, conversation.contact_id)
+    language = language_of(contact, number)
+    found = (message_templates.find(number.id, NEWS_TEMPLATE, one) for one in (language, number.language))
+    row = next((one for one in found if one is not None), None)
+    wanted = placeholders(message_templates.wording_of(row)) if row is not None else ()
+    if row is None or len(wanted) != 1:
+        return False
+    # A template's values hold no line ends.
+    values = {wanted[0].key: " ".join(words.split())[:VALUE_MAX_CHARS]}
+    try:
+        message_templates.queue(conversation.id, row, values, purpose=NEWS_TEMPLATE, now=now, sender="shop")
+    except TemplateRefused:
+        return False
+    return True
 
 
 def _stands_elsewhere(conversation_id: int, now: datetime) -> bool:

@@ -9,11 +9,13 @@ import pytest
 
 import conversations
 import history
+import integrations
 from app import create_app
 from config import Config
 from crm import appointments, calendar_feeds, hours, linked_words, slots, teams
 from crm.appointments import SlotTaken
-from models import Appointment, AppointmentReminder, Contact, Integration, db, reading
+from models import Appointment, AppointmentReminder, Contact, Integration, MessageTemplate, db, reading
+from providers.templates import Wording, to_json
 from tests.fakes.graph import FakeGraph
 from tests.real_door import META, WalkedDesk, texts_of, walked_desk
 from tests.records import make_conversation
@@ -278,3 +280,32 @@ def test_a_calendar_program_reads_what_is_booked_until_the_address_is_revoked(de
         db.session.commit()
     assert desk.client.get(f"/calendar/{token}.ics").status_code == 404
     assert desk.client.get("/calendar/x.ics").status_code == 404
+
+
+def test_a_reminder_outside_of_the_window_goes_by_the_template_that_is_kept_for_it(desk: WalkedDesk) -> None:
+    body = "Temos uma notícia sobre o seu atendimento: {{1}} Até logo!"
+    desk.graph.add_template("customer_news", "pt_BR", body)
+    desk.says("oi")
+    desk.says("agendar")
+    desk.says("Consultoria")
+    desk.says("1")
+    with desk.app.app_context():
+        (number,) = integrations.numbers()
+        row = MessageTemplate(
+            integration_id=number.id, name="customer_news", language="pt_BR", category="utility",
+            status="approved", body=body, wording=to_json(Wording(body)), created_at=desk.clock(),
+            updated_at=desk.clock(),
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.commit()
+    (booked,) = desk.rows(Appointment)
+    far = booked.starts_at + timedelta(days=4)
+    desk.change(Appointment, starts_at=far, created_at=far - timedelta(days=9))
+    (booked,) = desk.rows(Appointment)
+    assert remind(desk, booked, timedelta(hours=23)) == ["customer_news"]
+    (value,) = desk.graph.sent[-1].payload["template"]["components"][0]["parameters"]
+    assert booked.number in value["text"]
+    assert "\n" not in value["text"]
+    assert desk.outgoing()[-1].body.startswith("Temos uma notícia sobre o seu atendimento: ⏰ Lembrete")
+    assert remind(desk, booked, timedelta(hours=22)) == []
+    assert [(r.kind, r.state) for r in desk.rows(AppointmentReminder)] == [("day", "sent")]

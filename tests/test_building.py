@@ -179,6 +179,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
         "conversations",
         "history",
         "integrations",
+        "message_templates",
         "received",
         "statements",
         "whatsapp_service",
