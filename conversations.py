@@ -15,6 +15,7 @@ from sqlalchemy.orm import selectinload
 
 import history
 import phone
+import webhooks_out
 from integrations import Number
 from models import (
     Alert,
@@ -36,6 +37,7 @@ from models import (
     Nudge,
     Operator,
     Order,
+    OutgoingEvent,
     OwnerNotice,
     Sale,
     ScheduledMessage,
@@ -45,6 +47,7 @@ from models import (
 )
 from providers.base import Person
 from statements import changed_rows, insert_or_ignore, table
+from webhooks_out.kinds import OPTED_OUT
 
 SERVICE_WINDOW = timedelta(hours=24)
 # The provider's clock and ours differ, and a message needs time to travel.
@@ -169,8 +172,7 @@ class Thread:
 
 
 def find_thread(number: Number, person: Person) -> Thread | None:
-    """Give the thread when every identity of `person` is known, belongs to one contact and nothing is to be
-    learnt."""
+    """Give the thread when every identity is known, belongs to one contact and nothing is to be learnt."""
     wanted = _identities(person)
     values = [value for _, value in wanted]
     rows = db.session.execute(
@@ -233,8 +235,7 @@ def rename(number: Number, person: Person, name: str) -> None:
 
 
 def change_identity(number: Number, old: Person, new: Person, *, now: datetime) -> Conversation:
-    """Keep the contact through a change of number or of business-scoped id: the old identity ends, the new
-    is learnt."""
+    """Keep the contact through a change of number or of id: the old one ends, the new one is learnt."""
     if not _contacts_of(number, old) and _contacts_of(number, new):
         return admit(number, new, now=now)  # told before: the old identity may be a stranger's by now
     known = Person(**{k: getattr(old, k) or getattr(new, k) for k in (*_IDENTITY_FIELDS, "name")})
@@ -253,8 +254,7 @@ def change_identity(number: Number, old: Person, new: Person, *, now: datetime) 
 
 
 def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
-    """Join two contacts that are one person: identities, threads, records, queued messages and open events
-    follow. Raises JoinedMeanwhile."""
+    """Join two contacts that are one person, with all that is theirs. Raises JoinedMeanwhile."""
     del now
     for identity in list(other.identities):
         identity.contact_id = survivor.id
@@ -265,7 +265,7 @@ def merge(survivor: Contact, other: Contact, *, now: datetime) -> None:
             conversation.contact_id = survivor.id
         else:
             _join_conversations(kept, conversation)
-    for record in (*_REACHED, *_RECORDS):
+    for record in (*_REACHED, *_RECORDS, OutgoingEvent):
         db.session.execute(update(record).where(record.contact_id == other.id).values(contact_id=survivor.id))
     _hold(survivor, other)  # after the threads: a turn, too, takes its thread before its contact
     _inherit(survivor, other)
@@ -290,8 +290,7 @@ def remember_referral(contact_id: int, referral: Mapping[str, Any]) -> None:
 
 
 def address_of(contact_id: int) -> Person:
-    """Give the identities under which a contact can be written to, exactly as the provider knows them; the
-    newest counts."""
+    """Give the identities under which a contact can be written to, as the provider knows them."""
     rows = db.session.execute(_ADDRESS, {"contact": contact_id}).all()
     if not rows:
         # A merge may have taken the identities along between two statements of a delivery.
@@ -308,7 +307,8 @@ def opt_out(contact_id: int, *, now: datetime) -> None:
     """Stop everything that we would send on our own; what the bot and the shop had queued is cancelled, all
     but the goods that were paid for. Idempotent."""
     is_new = (Contact.id == contact_id, Contact.opted_out_at.is_(None))
-    changed_rows(update(Contact).where(*is_new).values(opted_out_at=now))
+    if changed_rows(update(Contact).where(*is_new).values(opted_out_at=now)):
+        webhooks_out.leave(OPTED_OUT, "contact", contact_id, now=now)
     own = select(Conversation.id).where(Conversation.contact_id == contact_id)
     for conversation_id in db.session.scalars(own).all():
         reason = "The customer opted out before this was sent."
@@ -445,8 +445,7 @@ def _identities(person: Person) -> list[tuple[str, str]]:
 
 
 def _contacts_of(number: Number, person: Person) -> list[Contact]:
-    """Find who `person` is, the oldest contact first: by exact identity, else by another spelling of the
-    number."""
+    """Find who `person` is, the oldest contact first: by exact identity, else by another spelling."""
     telling = [(kind, value) for kind, value in _identities(person) if kind in _TELLING_KINDS]
     found = _contacts_by(number, ContactIdentity.value.in_([value for _, value in telling]))
     if not any(_has(contact, "wa_id", person.wa_id) for contact in found) and person.wa_id:

@@ -1,5 +1,5 @@
-"""One process's worker: Huey's threads, the sweeper that finds what no wake-up named, the heartbeat, and the
-teller, which sends alerts and letters.
+"""One process's worker: Huey's threads, the sweeper that finds what no wake-up named, the heartbeat, the
+teller, which sends alerts and letters, and the messenger, which sends webhooks to other programs.
 
 `main` starts it, beside the web server or alone. What the threads do stands in `tasks`.
 """
@@ -22,7 +22,7 @@ import tasks
 from config import Config
 from models import Worker, db
 from statements import changed_rows
-from telling import alerting, invitations
+from telling import alerting, invitations, webhooks
 
 log = structlog.get_logger()
 
@@ -55,11 +55,13 @@ class DeskWorker:
         self._sweeper = threading.Thread(target=self._sweep_until_stopped, name="sweeper", daemon=True)
         # Mail servers and receivers may be slow: nothing else waits for them.
         self._teller = threading.Thread(target=self._tell_until_stopped, name="teller", daemon=True)
+        self._messenger = threading.Thread(target=self._post_until_stopped, name="messenger", daemon=True)
 
     def start(self) -> None:
         self._consumer.start()
         self._sweeper.start()
         self._teller.start()
+        self._messenger.start()
         threading.Thread(target=_begin_work, name="beginning", daemon=True).start()
 
     def stop(self) -> None:
@@ -96,6 +98,22 @@ class DeskWorker:
             except Exception as error:
                 log.warning("tell_failed", error=type(error).__name__)
             waited += SWEEP_EVERY_SECS
+
+    def _post_until_stopped(self) -> None:
+        while not self._stopping.wait(SWEEP_EVERY_SECS):
+            try:
+                with tasks.in_app():
+                    tell_programs()
+            except Exception as error:
+                log.warning("tell_failed", error=type(error).__name__)
+
+
+def tell_programs() -> None:
+    """Send webhooks to programs of other people, which may be slower than anybody of ours should wait for."""
+    config: Config = current_app.config["BALCAO"]
+    for endpoint_id in webhooks.wanted(_clock):
+        with _one_of_many("webhook", endpoint_id):
+            webhooks.tell(endpoint_id, config, tasks.HOLDER, _clock)
 
 
 def tell() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
+import webhooks_out
 from models import StateChange, db
 from statements import changed_rows, table
 
@@ -50,6 +51,7 @@ def note_change(
         "at": now,
     }
     db.session.execute(_ADD, row)
+    webhooks_out.leave_step(record, record_id, before=before, after=after, now=now)
 
 
 def changes_of(record: str, record_id: int) -> Sequence[StateChange]:

@@ -45,6 +45,7 @@ from models import (
     Nudge,
     Order,
     OrderItem,
+    OutgoingEvent,
     OwnerNotice,
     RecordMessage,
     ScheduledMessage,
@@ -57,7 +58,8 @@ from models import (
 )
 from shop import forgetting
 from statements import changed_rows
-from teamwork import keeping
+from teamwork import finding, keeping
+from webhooks_out import deliveries
 
 # A number written without a country code is tried in the countries of our own numbers, and in this one.
 HOME_REGION: Final = "BR"
@@ -178,6 +180,7 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
                 select(Appointment.id).where(Appointment.contact_id.in_(contact_ids))
             ),
         ),
+        "outgoing_events": _rows_of(OutgoingEvent, OutgoingEvent.contact_id.in_(contact_ids)),
         "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
         "campaign_recipients": _rows_of(CampaignRecipient, _reached(contact_ids)),
         "scheduled_messages": _rows_of(ScheduledMessage, ScheduledMessage.contact_id.in_(contact_ids)),
@@ -231,6 +234,7 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     _delete_care(contact_ids, conversation_ids)
     changed_rows(delete(CampaignRecipient).where(_reached(contact_ids)))
     changed_rows(delete(ScheduledMessage).where(ScheduledMessage.contact_id.in_(contact_ids)))
+    deliveries.forget_people(contact_ids)
     records = sum(
         changed_rows(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS
     )
@@ -239,6 +243,7 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     for table in (Alert, MenuSession, OwnerNotice, Nudge):
         changed_rows(delete(table).where(table.conversation_id.in_(conversation_ids)))
     message_count = changed_rows(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
+    finding.forget_deleted()
     of_person = update(ModelCall).where(ModelCall.conversation_id.in_(conversation_ids))
     changed_rows(of_person.values(conversation_id=None, turn_id=None))  # they count in the day's spend
     learnt = update(Decision).where(Decision.contact_id.in_(contact_ids))

@@ -18,11 +18,13 @@ import alerts
 import conversations
 import integrations
 import logs
+import webhooks_out
 from models import Conversation, Message, WebhookEvent, db
 from providers import provider
 from providers.base import Receipt
 from statements import changed_rows
 from vocabulary import RECEIPT_STATUSES, statuses_before
+from webhooks_out.kinds import MESSAGE_STATUS
 
 log = structlog.get_logger()
 
@@ -81,6 +83,8 @@ def _apply_receipt(ours: _Ours, receipt: Receipt, now: datetime) -> None:
         _keep_external_id(ours.id, receipt)
     with logs.tracing(ours.trace_id):
         log.info("receipt", message_id=ours.id, status=receipt.status, is_news=changed > 0)
+    if changed:
+        webhooks_out.leave(MESSAGE_STATUS, "message", ours.id, now=now, after=receipt.status)
     if changed and receipt.status == "failed":
         _tell_of_failure(ours, receipt, now)
 

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy import insert, select
 
+import webhooks_out
 from integrations import Number
 from models import Conversation, Message, StoredMedia, db
 from providers import loose
 from providers.base import HistoryMessage, InboundMedia, InboundMessage
 from statements import bounded, insert_or_ignore, inserted_id, table
 from vocabulary import RECEIPT_STATUSES
+from webhooks_out.kinds import MESSAGE_RECEIVED
 
 PREVIEW_CHARS: Final = 140
 EXTERNAL_ID_CHARS: Final = 190
@@ -53,6 +55,7 @@ def store_inbound(
     )
     if message.media is not None:
         _queue_download(message_id, message.media, now)
+    webhooks_out.leave(MESSAGE_RECEIVED, "message", message_id, now=now)
     return message_id
 
 

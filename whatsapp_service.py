@@ -24,6 +24,7 @@ import lanes
 import logs
 import metrics
 import received
+import webhooks_out
 from conversations import OutsideServiceWindow
 from integrations import Number
 from lanes import Lease, LeaseLost
@@ -33,6 +34,7 @@ from providers import provider
 from providers.base import OwnFile, Person, SendError, Sent
 from statements import changed_rows, inserted_id, table
 from vocabulary import statuses_before
+from webhooks_out.kinds import MESSAGE_STATUS
 
 log = structlog.get_logger()
 
@@ -466,6 +468,8 @@ def _settle_sent(parcel: _Parcel, sent: Sent, now: datetime) -> None:
     values = {"message": parcel.message_id, "now": now, "wamid": sent.external_id}
     if changed_rows(_SETTLE_SENT, values) == 0:
         _change(parcel.message_id, external_id=sent.external_id, send_due_at=None)
+    else:
+        _leave_status(parcel.message_id, "sent", now)
     taught = sent.person
     if taught is not None and any(
         getattr(taught, kind) not in (None, getattr(parcel.to, kind)) for kind in ("wa_id", "bsuid")
@@ -552,7 +556,12 @@ def _fail(message_id: int, conversation_id: int, code: str, text: str, now: date
         error_code=code[:20],
         error_text=text[:255],
     )
+    _leave_status(message_id, "failed", now)
     _alert("delivery_failed", f"conversation:{conversation_id}", text, conversation_id, now)
+
+
+def _leave_status(message_id: int, status: str, now: datetime) -> None:
+    webhooks_out.leave(MESSAGE_STATUS, "message", message_id, now=now, after=status)
 
 
 def _pause(integration_id: int, wait_secs: float, now: datetime) -> None:

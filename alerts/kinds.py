@@ -15,6 +15,7 @@ DESK: Final = "desk"
 GROUPS: Final[tuple[Group, ...]] = (CUSTOMERS, MONEY, DESK)
 NO_WORKER: Final = "no_worker"
 UNANSWERED: Final = "unanswered"
+WEBHOOK: Final = "webhook"
 # A recipient that could not be told; its topic names the recipient.
 UNTOLD: Final = "alert_untold"
 MAX_ID_DIGITS: Final = 15
@@ -56,6 +57,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("token_ending", DESK, is_urgent=True),
     Kind("payment_service", DESK, is_urgent=True),
     Kind("template", DESK),
+    Kind(WEBHOOK, DESK),
     Kind("model_spend", DESK),
     Kind("turn_failed", DESK),
     Kind("receipt_failed", DESK),
@@ -97,4 +99,6 @@ def path_of(name: str, topic: str, conversation_id: int | None) -> str:
         return f"/records/leads/{row_id(topic)}"
     if name == UNTOLD:
         return "/alerts"
+    if name == WEBHOOK and row_id(topic):
+        return f"/webhooks/{row_id(topic)}"
     return f"/inbox/{conversation_id}" if conversation_id is not None else "/"

@@ -312,6 +312,7 @@ def alert_words(kind: str, stored: str) -> str:
         "turn_failed": _("A message could not be worked on and was set aside"),
         "token_ending": _("The access token of a number ends within a week"),
         "no_worker": _("No worker is running: messages wait"),
+        "webhook": _("A program does not take our webhooks"),
         "unanswered": _("A message has waited for an answer for too long"),
         "alert_untold": _("Alerts do not reach one of their recipients"),
         "paid": _("An order is paid"),

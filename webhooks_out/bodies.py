@@ -1,0 +1,163 @@
+"""What an event says: its record and its person as JSON, read when the event is spread.
+
+Columns go out under their own names; what is secret or only ours (slots, scores' reasons) is left out. Reads
+only.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+from models import (
+    Appointment,
+    Base,
+    Complaint,
+    Contact,
+    Conversation,
+    Integration,
+    Lead,
+    Message,
+    Order,
+    OutgoingEvent,
+    Ticket,
+    db,
+)
+from simulated_phone import REHEARSAL_NUMBER
+
+_RECORD_COLUMNS: Final[Mapping[type[Base], tuple[str, ...]]] = {
+    Lead: (
+        "id", "conversation_id", "name", "phone", "email", "interest", "budget_usd", "country", "source",
+        "status", "notes", "score", "created_at", "updated_at",
+    ),
+    Ticket: (
+        "id", "number", "conversation_id", "subject", "description", "priority", "status", "due_at",
+        "created_at", "updated_at",
+    ),
+    Complaint: ("id", "number", "conversation_id", "description", "status", "created_at", "updated_at"),
+    Appointment: (
+        "id", "number", "conversation_id", "topic", "wish", "starts_at", "ends_at", "status", "created_at",
+        "updated_at",
+    ),
+    Order: (
+        "id", "number", "conversation_id", "status", "payment_status", "currency", "total_minor", "source",
+        "placed_at", "paid_at", "created_at", "updated_at",
+    ),
+    Message: (
+        "id", "conversation_id", "direction", "sender", "kind", "body", "external_id", "status", "status_at",
+        "error_code", "error_text", "language", "intent", "buying_signal", "sentiment", "urgency",
+        "provider_at", "created_at",
+    ),
+    Conversation: ("id", "handler", "handler_reason", "team_id", "operator_id", "last_inbound_at"),
+    Contact: ("id", "name", "email", "language", "country", "opted_out_at", "created_at"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an event says, and whose data that is."""
+
+    data: dict[str, Any]
+    contact_id: int
+
+
+def body_of(event: OutgoingEvent) -> Told | None:
+    """Read what an event says; None when its record is gone, or its person is a rehearsal's."""
+    read = _READERS.get(event.record)
+    told = read(event.record_id) if read else None
+    if told is not None and event.before:
+        told.data.update(before=event.before, after=event.after)
+    return told
+
+
+def _of_record(
+    model: type[Lead | Ticket | Complaint | Appointment], name: str
+) -> Callable[[int], Told | None]:
+    def read(record_id: int) -> Told | None:
+        row: Any = db.session.get(model, record_id)
+        return None if row is None else _told({name: _columns(row)}, row.contact_id, row.conversation_id)
+
+    return read
+
+
+def _order(order_id: int) -> Told | None:
+    row = db.session.get(Order, order_id, options=[selectinload(Order.items)])
+    if row is None:
+        return None
+    items = [
+        {
+            "product_id": item.product_id,
+            "name": item.name,
+            "quantity": item.quantity,
+            "price_minor": item.price_minor,
+        }
+        for item in row.items
+    ]
+    return _told({"order": _columns(row) | {"items": items}}, row.contact_id, row.conversation_id)
+
+
+def _message(message_id: int) -> Told | None:
+    row = db.session.get(Message, message_id)
+    if row is None:
+        return None
+    contact_id = db.session.scalar(
+        select(Conversation.contact_id).where(Conversation.id == row.conversation_id)
+    )
+    return None if contact_id is None else _told({"message": _columns(row)}, contact_id, row.conversation_id)
+
+
+def _conversation(conversation_id: int) -> Told | None:
+    row = db.session.get(Conversation, conversation_id)
+    return None if row is None else _told({"conversation": _columns(row)}, row.contact_id, row.id)
+
+
+def _contact(contact_id: int) -> Told | None:
+    return _told({}, contact_id, None)
+
+
+def _told(data: dict[str, Any], contact_id: int, conversation_id: int | None) -> Told | None:
+    """Add the person, and the number of ours that she wrote to."""
+    contact = db.session.get(Contact, contact_id, options=[selectinload(Contact.identities)])
+    if contact is None:
+        return None
+    if conversation_id is not None:
+        thread = db.session.get(
+            Conversation,
+            conversation_id,
+            options=[joinedload(Conversation.integration)],
+            populate_existing=True,
+        )
+        number = thread.integration if thread is not None else None
+        if number is not None and number.number_id == REHEARSAL_NUMBER:
+            return None
+        data["number"] = _number(number) if number is not None else None
+    phone = contact.identity("wa_id")
+    named = {"phone": f"+{phone}" if phone else None, "user_id": contact.identity("bsuid")}
+    return Told({**data, "contact": {**_columns(contact), **named}}, contact_id)
+
+
+def _number(row: Integration) -> dict[str, Any]:
+    return {"id": row.id, "name": row.name, "provider": row.provider, "phone": row.display_phone}
+
+
+def _columns(row: Base) -> dict[str, Any]:
+    return {name: _json_safe(getattr(row, name)) for name in _RECORD_COLUMNS[type(row)]}
+
+
+def _json_safe(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+_READERS: Final[Mapping[str, Callable[[int], Told | None]]] = {
+    "lead": _of_record(Lead, "lead"),
+    "ticket": _of_record(Ticket, "ticket"),
+    "complaint": _of_record(Complaint, "complaint"),
+    "appointment": _of_record(Appointment, "appointment"),
+    "order": _order,
+    "message": _message,
+    "conversation": _conversation,
+    "contact": _contact,
+}
