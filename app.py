@@ -42,6 +42,7 @@ from admin import (
     alert_settings,
     articles,
     campaigns,
+    figures,
     learning,
     owner_phone,
     product_form,
@@ -241,6 +242,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(campaigns.bp, auth.at_least("manager"), max_bytes=campaigns.FORM_MAX_BYTES),
     Door(reach.bp, auth.at_least("agent")),
     Door(alert_settings.bp, auth.at_least("admin")),
+    Door(figures.bp, auth.at_least("manager")),
 )
 # Files that extensions bring along; they are the same for everybody.
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})

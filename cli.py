@@ -21,6 +21,7 @@ import commands.articles
 import commands.learning
 import commands.reading  # noqa: F401 - they bring their commands along
 import conversations
+import counting
 import demo
 import integrations
 import opening
@@ -121,6 +122,7 @@ def seed_demo(seed: int, history: bool) -> None:
     if not seeded.is_new:
         click.echo("The demo is there already; `remove-demo` takes it away.")
         return
+    counting.count_missing(settings(), clock())
     click.echo(
         f"{seeded.contacts} contacts, {seeded.messages} messages, {seeded.products} products, "
         f"{seeded.numbers} simulated numbers; {seeded.simulated} simulated customers of the last weeks."
@@ -156,10 +158,9 @@ def stats(days: int, wants_json: bool) -> None:
 @click.option("--days", default=2, show_default=True, type=click.IntRange(1, analytics.MAX_DAYS))
 @as_json
 def roll_up(days: int, wants_json: bool) -> None:
-    """Count the last days again and show them.
-
-    Counts are made when asked; none are stored that could be stale.
-    """
+    """Count the figures of the pages again for the last days, and show what was counted."""
+    today = clock().astimezone(settings().zone).date()
+    counting.count(settings(), (today - timedelta(days=back) for back in range(days)))
     _print_days(days, wants_json)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from flask_migrate import upgrade
 from sqlalchemy import select, text
 
+import counting
 import demo
 import integrations
 import operators
@@ -49,9 +50,10 @@ def prepare(config: Config, *, with_demo: bool = True) -> Opened:
     recipients.adopt_environment(config, now=now)
     programs.seed_programs(now=now)
     catalog.save_environment_product(config)
-    if with_demo and _wants_demo(config, is_empty=is_empty):
-        demo.seed_demo(now=now)
+    has_demo = with_demo and _wants_demo(config, is_empty=is_empty) and demo.seed_demo(now=now).is_new
     db.session.commit()
+    if has_demo:
+        counting.count_missing(config, now)
     integrations.forget()
     return Opened(operators.first_admin_email(config), new_password)
 

@@ -30,6 +30,7 @@ import ai_service
 import assisting
 import cashier
 import conversations
+import counting
 import inbox
 import integrations
 import lanes
@@ -64,8 +65,7 @@ log = structlog.get_logger()
 FORGET_WORKERS_AFTER: Final = timedelta(days=1)
 LANES_PER_WAKE: Final = 16
 RECONCILE_BACK: Final = timedelta(hours=1)
-# With this many wake-ups waiting, what is due is named in the queue already, unless it has waited for very
-# long.
+# With this many wake-ups waiting, what is due is named in the queue already, unless it waited for long.
 BUSY_QUEUE: Final = 20
 LOST_AFTER: Final = timedelta(seconds=30)
 # One task of ten thousand own examples takes about half a minute; a dead worker blocks for no longer.
@@ -167,6 +167,13 @@ def end_unpaid_orders() -> None:
         if is_mine:
             for conversation_id in unasked.end_unpaid(_config(), _clock()):
                 wake_outbox(conversation_id)
+
+
+@huey.periodic_task(crontab(minute="*/10"))
+def count_figures() -> None:
+    """Keep the daily figures that pages show."""
+    with once("count_figures", every_secs=500) as is_mine:
+            counting.keep_up(_config(), _clock())
 
 
 # --- wake-ups -----------------------------------------------------------------------------------------------

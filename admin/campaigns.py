@@ -20,6 +20,7 @@ import integrations
 import message_templates
 import phone
 import tasks
+from admin.cells import safe_cell
 from auth import current_config
 from dashboard import template_words
 from dashboard.arguments import page_number, row_id
@@ -40,8 +41,6 @@ DAYS_MAX: Final = 3_650
 TOKEN_MAX: Final = 64
 FORM_MAX_BYTES: Final = lists.MAX_BYTES + 64 * 1024
 LEAD_STATUSES: Final = ("new", "contacted", "qualified", "won", "lost")
-# A cell that a spreadsheet would take for a formula is written so that it is text.
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 bp = Blueprint("campaigns", __name__)
 
@@ -247,7 +246,7 @@ def download(campaign_id: int) -> ResponseReturnValue:
         named = (contact.name if contact else "") or row.name
         wa_id = row.phone or (contact.identity("wa_id") if contact else "") or ""
         status, error = (message.status or "", message.error_code) if message else ("", "")
-        writer.writerow([_cell(one) for one in (named, wa_id, row.state, row.reason, status, error)])
+        writer.writerow([safe_cell(one) for one in (named, wa_id, row.state, row.reason, status, error)])
     headers = {"Content-Disposition": f"attachment; filename=campaign-{campaign_id}.csv"}
     return Response("\ufeff" + made.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -411,7 +410,3 @@ def _small(written: str) -> int:
 def _home_region() -> str:
     shown = next((number.display_phone for number in integrations.numbers() if number.display_phone), "")
     return phone.country(shown) or "BR" if shown else "BR"
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -62,6 +62,9 @@ PAGES: Final = (
     "/teaching",
     "/teams",
     "/simulator",
+    "/analytics",
+    "/analytics?days=365",
+    "/analytics/conversations?figure=intent&part=other",
 )
 
 

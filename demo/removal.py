@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import delete, func, select, update
 
+import analytics
 import history
 import integrations
 import knowledge
@@ -72,6 +73,7 @@ def remove(number_ids: Sequence[int]) -> Removed:
     changed_rows(delete(PaymentSettings).where(PaymentSettings.pix_key == till.DEMO_PIX_KEY))
     changed_rows(delete(Rehearsal))
     changed_rows(delete(Integration).where(Integration.id.in_(number_ids)))
+    analytics.forget()  # the demo counted in every day
     db.session.flush()
     db.session.expire_all()
     integrations.forget()

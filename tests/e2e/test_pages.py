@@ -50,6 +50,7 @@ PAGES = (
     "/templates/new",
     "/campaigns",
     "/campaigns/new",
+    "/analytics",
 )
 
 
