@@ -109,6 +109,10 @@ FIGURE_ANSWERS: Final = frozenset({"number", "money", "date"})
 # Someone who is being asked leaves the question only with a sentence that plainly means something else.
 CLEAR_DEPARTURE: Final = 0.8
 MIN_DEPARTURE_WORDS: Final = 3
+# What is plainly no report: a wish of these, nearly sure, from somebody who is not cross.
+WISHES: Final = frozenset({"lead_inquiry", "appointment_request"})
+CLEAR_WISH: Final = 0.85
+CALM: Final = frozenset({"neutral", "positive", "excited"})
 TEXT_ANSWERS: Final = frozenset({"text", "free"})
 
 Responder = Literal["menu", "shop", "ai", "human", "nobody"]
@@ -134,6 +138,8 @@ class Situation:
     awaits: str | None = None
     is_answer: bool = True
     holds_number: bool = False
+    is_report: bool = False  # what went wrong is asked for
+    is_trouble: bool = False  # and the words speak of something that fails
     names_choice: bool = False
     is_pressed: bool = False
     answers_desk: bool = False  # pressed an answer to what the desk asked by itself
@@ -257,6 +263,8 @@ def _answer(s: Situation) -> Decision | None:
     """An open question keeps its answer, unless it is none and plainly means something else."""
     if s.awaits in (None, "choice") or s.kind in MEDIA_KINDS:
         return None
+    if s.is_report and _is_other_wish(s):
+        return None
     if s.awaits in READABLE_ANSWERS and not s.is_answer and s.entry_flow and _is_departure(s):
         return None
     return Decision("menu", f"answers the question for {s.awaits}")
@@ -278,7 +286,7 @@ def _meaning(s: Situation) -> Decision | None:
         return Decision("ai", f"clear intent: {s.intent}", flow=s.entry_flow, entry=entry)
     if s.awaits == "choice":
         return Decision("menu", NO_OPTION)
-    if s.is_first_contact:
+    if s.is_first_contact and s.kind not in MEDIA_KINDS:  # a file that was made out says what it is about
         return Decision("menu", FIRST_WORDS)
     return None
 
@@ -296,6 +304,15 @@ def _is_doubt(s: Situation) -> bool:
 
 def _is_clear(s: Situation) -> bool:
     return s.intent not in ("other", "spam") and s.intent_confidence >= CLEAR_INTENT
+
+
+def _is_other_wish(s: Situation) -> bool:
+    """Who is asked what went wrong and wants to buy or to book means that, and reports nothing."""
+    if _shop(s) is not None:
+        return True
+    is_sure = s.intent in WISHES and s.intent_confidence >= CLEAR_WISH and s.entry_flow is not None
+    is_calm = s.sentiment in CALM or s.sentiment_confidence < CLEAR_INTENT
+    return is_sure and is_calm and not s.is_trouble and len(s.text.split()) >= MIN_DEPARTURE_WORDS
 
 
 def _is_departure(s: Situation) -> bool:

@@ -58,6 +58,8 @@ LONGER_WORDS: Final = 6  # here one less: Spanish and Portuguese share most of t
 ASKED_BY_DESK: Final = ("desk/complaint_solved:", "desk/feedback_score:")
 # The flow that serves what the open one has no step for.
 DESK: Final = "desk"
+# The steps that ask what went wrong.
+REPORTS: Final = frozenset({"ticket_subject", "ticket_description", "ticket_details", "complaint_text"})
 OWNERS_BUTTON: Final = Decision("menu", "the owner's button")
 # The steps of that flow that offer to write a record down, or have just written on one: what is told there
 # belongs to it.
@@ -297,6 +299,8 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
                 time_zone=config.time_zone,
             ),
             holds_number=answers.holds_number(text, language),
+            is_report=flow.name == DESK and step in REPORTS,
+            is_trouble=answers.speaks_of("trouble", text),
             names_choice=names_choice,
             is_pressed=choice_id is not None,
             answers_desk=(message.choice_id or "").startswith(ASKED_BY_DESK),

@@ -19,6 +19,7 @@ from providers import meta_messages, twilio_messages
 from providers.base import Account, Person, SendError
 
 TURNS_SHOWN: Final = 8
+WRITTEN: Final = "model"  # the source of a reply that a model wrote
 READINGS: Final = ("language", "intent", "buying_signal", "sentiment", "sentiment_score", "urgency")
 
 
@@ -93,6 +94,11 @@ class TurnReading:
     times: tuple[Part, ...]
     events: tuple[Payload, ...]
     outgoing: tuple[Payload, ...]
+
+    @property
+    def has_passed_guards(self) -> bool:
+        """Whether what left is a model's, and the guards found nothing; the desk's own words meet none."""
+        return self.source == WRITTEN and self.reply is not None and not self.reply.breaches
 
     @property
     def total_ms(self) -> float | None:

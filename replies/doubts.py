@@ -28,6 +28,17 @@ _BOASTS: Final = re.compile(
     r"\b(?:o|a) que mais\b|\b(?:lo|la) que mas\b|\bthe (?:most|best)\b|"
     r"\b(?:o|a|el|la|los|las|os|as) (?:mais|mas|melhor\w*|mejor\w*) \w"
 )
+# That little or less is paid is said in words that everybody uses, and is a price all the same.
+_PAYING: Final = (
+    r"(?:pag[aou]\w*|pay\w*|cust\w+|cuest\w+|costs?|cobr\w+|charg\w+|"
+    r"precos?|precios?|prices?|valor\w*|sai|sale)"
+)
+_LITTLE: Final = r"(?:menos|less|lower|cheaper|pouc[oa]\w*|poc[oa]\w*|little|quase|casi|almost|hardly|cai\w*|baj\w+|baix\w+)"
+_CHEAPENS: Final = re.compile(
+    rf"\b{_PAYING}\b[^.!?]{{0,40}}\b{_LITTLE}\b|\b{_LITTLE}\b[^.!?]{{0,40}}\b{_PAYING}\b|"
+    r"\b(?:quase|casi|almost|next to|praticamente|practicamente|practically) (?:nada|nothing)\b|"
+    r"\b(?:hardly|barely) anything\b"
+)
 
 
 def parts(text: str) -> tuple[str, ...]:
@@ -46,6 +57,7 @@ def doubtful(text: str, facts: Facts, *, language: str, words: str = "") -> tupl
         for part in asserted
         if _untied(part, known)
         or _boasts(plain(part), facts, daily)
+        or _CHEAPENS.search(plain(part))
         or is_turned(plain(part), facts.stated, daily, language)
         or is_of_another(plain(part), facts, language)
     )

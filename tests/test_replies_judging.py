@@ -83,6 +83,22 @@ def test_a_sentence_is_in_doubt_for_what_stands_nowhere(text: str, is_doubtful: 
     assert bool(doubts.doubtful(text, desk.PLAIN, language="pt")) == is_doubtful
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("pt", "Sai quase por nada, é quase nada."),
+        ("pt", "Quanto mais você leva, menos paga."),
+        ("es", "Es casi nada."),
+        ("es", "Si llevas más, pagas menos."),
+        ("en", "It's next to nothing."),
+        ("en", "The more you take, the less you pay."),
+        ("en", "You pay a little and get it all."),
+    ],
+)
+def test_that_little_is_paid_is_in_doubt_in_everyday_words(language: str, text: str):
+    assert doubts.doubtful(text, desk.PLAIN, language=language) or is_held(text, desk.PLAIN, language)
+
+
 @pytest.fixture
 def model() -> Iterator[FakeChatModels]:
     with FakeChatModels("own", key=None) as fake:
