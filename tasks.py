@@ -173,6 +173,7 @@ def end_unpaid_orders() -> None:
 def count_figures() -> None:
     """Keep the daily figures that pages show."""
     with once("count_figures", every_secs=500) as is_mine:
+        if is_mine:
             counting.keep_up(_config(), _clock())
 
 
