@@ -33,7 +33,10 @@ _PAYING: Final = (
     r"(?:pag[aou]\w*|pay\w*|cust\w+|cuest\w+|costs?|cobr\w+|charg\w+|"
     r"precos?|precios?|prices?|valor\w*|sai|sale)"
 )
-_LITTLE: Final = r"(?:menos|less|lower|cheaper|pouc[oa]\w*|poc[oa]\w*|little|quase|casi|almost|hardly|cai\w*|baj\w+|baix\w+)"
+_LITTLE: Final = (
+    r"(?:menos|less|lower|cheaper|pouc[oa]\w*|poc[oa]\w*|little|quase|casi|almost|hardly|"
+    r"cai\w*|baj\w+|baix\w+)"
+)
 _CHEAPENS: Final = re.compile(
     rf"\b{_PAYING}\b[^.!?]{{0,40}}\b{_LITTLE}\b|\b{_LITTLE}\b[^.!?]{{0,40}}\b{_PAYING}\b|"
     r"\b(?:quase|casi|almost|next to|praticamente|practicamente|practically) (?:nada|nothing)\b|"
