@@ -9,7 +9,7 @@ JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check lint types pages building format e2e screenshots bench bench-analysis bench-bandit bench-pages services lock demo-history local-ai example clean
+.PHONY: help setup run test check lint types pages building format e2e screenshots test-faults bench bench-analysis bench-bandit bench-pages services lock demo-history local-ai example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
@@ -18,6 +18,7 @@ help:
 	@echo "make setup     only make .venv with everything for run, test and check"
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
 	@echo "make e2e       the tests in a real browser (needs chromium)"
+	@echo "make test-faults  a storm: 5,000 messages under faults, kills and restarts (ARGS=\"--database sqlite\")"
 	@echo "make bench     measure (ARGS=... goes to the bench); make bench-analysis measures the reading of texts"
 	@echo "make bench-pages  server time, queries and weight of every page, with 200,000 messages"
 	@echo "make bench-bandit  how many sales each way of choosing loses in simulated worlds"
@@ -79,6 +80,10 @@ screenshots: setup
 
 e2e: setup
 	@exec $(PY) -m pytest tests/e2e $(ARGS)
+
+# On a PostgreSQL and a Redis of its own, which it crashes as well; a short form is part of `make test`.
+test-faults: setup
+	@exec $(PY) -m tests.faults $(ARGS)
 
 bench-analysis: $(VENV)/.development
 	@$(PY) -m bench.analysis $(ARGS)

@@ -193,6 +193,7 @@ class Crowd:
     words: Sequence[str]
     threads: int = 8
     pause_secs: float = 0.0
+    tries: int = POST_TRIES
     meta: MetaWebhooks = field(default_factory=MetaWebhooks)
     failures: list[str] = field(default_factory=list)
 
@@ -220,7 +221,7 @@ class Crowd:
                     time.sleep(self.pause_secs)
 
     def _post(self, session: requests.Session, webhook: Webhook) -> None:
-        for _ in range(POST_TRIES):
+        for _ in range(self.tries):
             with contextlib.suppress(requests.RequestException):
                 answer = session.post(
                     f"{self.desk.url}{webhook.path}", data=webhook.body, headers=webhook.headers, timeout=30
