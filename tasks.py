@@ -118,7 +118,9 @@ def close_decisions() -> None:
     """Learn which strategy sells from the conversations that had their time."""
     with once("close_decisions", every_secs=500) as is_mine:
         if is_mine:
-            learning.close_decisions(_config(), now=datetime.now(UTC))
+            now = datetime.now(UTC)
+            learning.notice(now=now)
+            learning.close_decisions(_config(), now=now)
             db.session.commit()
 
 

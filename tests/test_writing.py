@@ -304,7 +304,7 @@ def test_a_model_is_told_the_own_instruction_and_its_answer_is_guarded(
     assert texts_of(sent)[0].startswith("Serve sim")
     asked = model.asked[-1].text
     assert "Fale como vizinho. ‹customer_message›" in asked
-    assert asked.index("Manner, factual") < asked.index("Fale como vizinho.")
+    assert asked.index("Manner, rational") < asked.index("Fale como vizinho.")
     assert last_reply(desk)["breaches"]
     (decision,) = desk.rows(Decision)
     assert (decision.strategy, len(decision.prompt_version)) == ("vizinho", 12)
