@@ -54,6 +54,9 @@ bp = Blueprint("conversation", __name__)
 def conversation(conversation_id: int) -> ResponseReturnValue:
     found = _find(conversation_id)
     before = request.args.get("before", type=row_id)
+    at = request.args.get("at", type=row_id)
+    if at is not None:
+        before = threads.page_with(found, at)
     return render_template("dashboard/conversation.html", before=before, **shown(found, before))
 
 

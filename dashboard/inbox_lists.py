@@ -4,29 +4,27 @@ Called by the overview, the inbox and the navigation. Reads only.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from models import Contact, ContactIdentity, Conversation, ConversationLabel, Message, db, utc_now
+from dashboard.arguments import SEARCH_MAX_CHARS, row_id
+from dashboard.days import midnight
+from models import Contact, Conversation, ConversationLabel, Message, db, utc_now
+from teamwork import finding
 from vocabulary import LANGUAGES, SENTIMENTS
-
-from .arguments import SEARCH_MAX_CHARS, row_id
 
 PAGE_SIZE: Final = 30
 # A number in the navigation is read at a glance; beyond this it says "99+".
 COUNTED_AT_MOST: Final = 100
-PHONE_DIGITS_MIN: Final = 3
-
-WORDS_MIN_CHARS: Final = 3
-# Words are looked for in the newest messages only: no index knows them, and a page must not wait.
-MESSAGES_SEARCHED: Final = 20_000
-
 SHOWN: Final = ("all", "mine", "unassigned", "waiting", "person", "bot", "snoozed", "closed")
+# What happened today: who wrote, who was written to, to whom something did not arrive.
+TODAY: Final = ("wrote", "sent", "failed")
+NOT_ARRIVED: Final = ("failed", "uncertain")
 IS_WITH_PERSON: Final = Conversation.handler == "human"
 
 
@@ -63,6 +61,7 @@ class Filters:
     sentiment: str = ""
     language: str = ""
     search: str = ""
+    today: str = ""
     after: Place | None = None
 
     @classmethod
@@ -75,6 +74,7 @@ class Filters:
             sentiment=_one_of(SENTIMENTS, args.get("sentiment", "")),
             language=_one_of(LANGUAGES, args.get("language", "")),
             search=search[:SEARCH_MAX_CHARS],
+            today=_one_of(TODAY, args.get("today", "")),
             after=Place.read(args.get("after", "")),
         )
 
@@ -86,13 +86,14 @@ class Filters:
             "sentiment": self.sentiment or None,
             "language": self.language or None,
             "q": self.search or None,
+            "today": self.today or None,
         }
         merged = {**kept, **changed}
         return {name: value or None for name, value in merged.items()}
 
     @property
     def is_narrowed(self) -> bool:
-        return bool(self.label or self.sentiment or self.language)
+        return bool(self.label or self.sentiment or self.language or self.today)
 
 
 def _one_of(known: tuple[str, ...], written: str) -> str:
@@ -107,21 +108,32 @@ def _id_in(written: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A message in which a search found its words."""
+
+    message_id: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
 class InboxPage:
     conversations: tuple[Conversation, ...]
     next_place: Place | None
+    said: Mapping[int, Said] = field(default_factory=dict)  # what a search found, by conversation
 
 
 def inbox_page(filters: Filters, operator_id: int, *, now: datetime, size: int = PAGE_SIZE) -> InboxPage:
     """Give one page of conversations, the newest message first."""
+    said = finding.messages_saying(filters.search) if filters.search else {}
     query = _with_people(select(Conversation)).where(
-        Conversation.last_message_at.is_not(None), *_conditions(filters, operator_id, now)
+        Conversation.last_message_at.is_not(None), *_conditions(filters, operator_id, now, said)
     )
     if filters.after is not None:
         query = query.where(_comes_after(filters.after))
     query = query.order_by(Conversation.last_message_at.desc(), Conversation.id.desc()).limit(size + 1)
     rows = tuple(db.session.scalars(query))
-    return InboxPage(rows[:size], _place_of(rows[size - 1]) if len(rows) > size else None)
+    shown = rows[:size]
+    return InboxPage(shown, _place_of(rows[size - 1]) if len(rows) > size else None, _said(shown, said))
 
 
 def waiting_conversations(limit: int) -> tuple[Conversation, ...]:
@@ -139,7 +151,9 @@ def waiting_count() -> int:
 # --- which ones ---------------------------------------------------------------------------------------------
 
 
-def _conditions(filters: Filters, operator_id: int, now: datetime) -> list[ColumnElement[bool]]:
+def _conditions(
+    filters: Filters, operator_id: int, now: datetime, said: Mapping[int, int]
+) -> list[ColumnElement[bool]]:
     found = _shown(filters, operator_id, now)
     if filters.label:
         labelled = select(ConversationLabel.conversation_id).where(
@@ -151,8 +165,10 @@ def _conditions(filters: Filters, operator_id: int, now: datetime) -> list[Colum
     if filters.language:
         speaks = select(Contact.id).where(Contact.language == filters.language)
         found.append(Conversation.contact_id.in_(speaks))
+    if filters.today:
+        found.append(_today(filters.today, now))
     if filters.search:
-        found.append(_matches(filters.search))
+        found.append(_matches(filters.search, said))
     return found
 
 
@@ -172,8 +188,17 @@ def _shown(filters: Filters, operator_id: int, now: datetime) -> list[ColumnElem
             return [IS_WITH_PERSON, *_open(now)]
         case "bot":
             return [Conversation.handler == "bot", *_open(now)]
-    # Whoever looks for a person wants to find her wherever she is.
-    return [] if filters.search else _open(now)
+    # Whoever looks for a person, or for what a day brought, wants to find it wherever it is.
+    return [] if filters.search or filters.today else _open(now)
+
+
+def _today(what: str, now: datetime) -> ColumnElement[bool]:
+    began = midnight(now)
+    direction = "in" if what == "wrote" else "out"
+    said = select(Message.conversation_id).where(Message.created_at >= began, Message.direction == direction)
+    if what == "failed":
+        said = said.where(Message.status.in_(NOT_ARRIVED))
+    return Conversation.id.in_(said)
 
 
 def _open(now: datetime) -> list[ColumnElement[bool]]:
@@ -185,15 +210,19 @@ def _waiting(now: datetime) -> list[ColumnElement[bool]]:
     return [IS_WITH_PERSON, Conversation.unread_count > 0, *_open(now)]
 
 
-def _matches(search: str) -> ColumnElement[bool]:
-    is_person = Conversation.contact_id.in_(_found_contacts(search))
-    if len(search) < WORDS_MIN_CHARS:
-        return is_person
-    newest = select(func.max(Message.id)).scalar_subquery()
-    said = select(Message.conversation_id).where(
-        Message.id > newest - MESSAGES_SEARCHED, Message.body.icontains(search, autoescape=True)
+def _matches(search: str, said: Mapping[int, int]) -> ColumnElement[bool]:
+    return or_(Conversation.contact_id.in_(finding.people_called(search)), Conversation.id.in_(list(said)))
+
+
+def _said(page: Iterable[Conversation], said: Mapping[int, int]) -> dict[int, Said]:
+    """Give the words that were found in each conversation of a page."""
+    ids = [said[conversation.id] for conversation in page if conversation.id in said]
+    if not ids:
+        return {}
+    rows = db.session.execute(
+        select(Message.conversation_id, Message.id, Message.body).where(Message.id.in_(ids))
     )
-    return or_(is_person, Conversation.id.in_(said))
+    return {conversation_id: Said(message_id, body) for conversation_id, message_id, body in rows}
 
 
 def _with_people(query: Select[Conversation]) -> Select[Conversation]:
@@ -214,20 +243,3 @@ def _comes_after(place: Place) -> ColumnElement[bool]:
 def _place_of(conversation: Conversation) -> Place | None:
     at = conversation.last_message_at
     return Place(at, conversation.id) if at else None
-
-
-def _found_contacts(search: str) -> Select[int]:
-    found = select(Contact.id).where(Contact.name.icontains(search, autoescape=True))
-    digits = "".join(character for character in search if character.isdecimal() and character.isascii())
-    if len(digits) >= PHONE_DIGITS_MIN:
-        owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.contains(digits))
-        found = select(Contact.id).where(
-            or_(Contact.name.icontains(search, autoescape=True), Contact.id.in_(owners))
-        )
-    elif search.startswith("@"):
-        owners = select(ContactIdentity.contact_id).where(
-            ContactIdentity.kind == "username",
-            ContactIdentity.value.icontains(search.lstrip("@"), autoescape=True),
-        )
-        found = select(Contact.id).where(Contact.id.in_(owners))
-    return found

@@ -1,16 +1,18 @@
 """What the conversations left behind, as plain lists: leads, tickets and complaints, orders. Reads only."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import selectinload
 
 from crm.feedback import average_score
 from dashboard.arguments import row_id
+from dashboard.days import midnight
 from models import (
     Appointment,
     Complaint,
@@ -29,6 +31,19 @@ from models import (
 PAGE_SIZE = 50
 AVERAGED_OVER = timedelta(days=30)
 
+OPEN: Final = ("open", "pending", "in_review")
+# What a list may be narrowed to by its address; the overview counts by the same.
+LISTED: Final[Mapping[str, Callable[[datetime], ColumnElement[bool]]]] = {
+    "new": lambda now: Lead.status == "new",
+    "leads-today": lambda now: Lead.created_at >= midnight(now),
+    "overdue": lambda now: Ticket.status.in_(OPEN) & (Ticket.due_at < now),
+    "complaints": lambda now: Complaint.status.in_(OPEN),
+    "requested": lambda now: Appointment.status == "requested",
+    "claimed": lambda now: (Order.payment_status == "claimed") & (Order.status == "placed"),
+    "placed-today": lambda now: (Order.placed_at >= midnight(now)) & (Order.status != "cart"),
+    "paid-today": lambda now: Order.paid_at >= midnight(now),
+}
+
 bp = Blueprint("records", __name__)
 
 
@@ -41,11 +56,12 @@ class RecordPage:
     next_before: int | None
     owners: dict[int, str]
     teams: dict[int, str]
+    show: str = ""  # one of LISTED, when the address asks for it
 
 
 @bp.get("/leads")
 def leads() -> ResponseReturnValue:
-    return render_template("dashboard/leads.html", page=_page(select(Lead), Lead))
+    return render_template("dashboard/leads.html", page=_page(select(Lead), Lead, "new", "leads-today"))
 
 
 @bp.get("/tickets")
@@ -59,8 +75,11 @@ def tickets() -> ResponseReturnValue:
     }
     kind = request.args.get("kind", "tickets")
     model = kinds.get(kind, Ticket)
+    narrowed = {Ticket: "overdue", Complaint: "complaints", Appointment: "requested"}.get(model, "")
     return render_template(
-        "dashboard/tickets.html", page=_page(select(model), model), kind=kind if kind in kinds else "tickets"
+        "dashboard/tickets.html",
+        page=_page(select(model), model, narrowed),
+        kind=kind if kind in kinds else "tickets",
     )
 
 
@@ -75,19 +94,25 @@ def feedback() -> ResponseReturnValue:
 def orders() -> ResponseReturnValue:
     """Orders that were placed; open carts are not orders yet."""
     placed = select(Order).where(Order.status != "cart").options(selectinload(Order.items))
-    return render_template("dashboard/orders.html", page=_page(placed, Order))
+    return render_template(
+        "dashboard/orders.html", page=_page(placed, Order, "claimed", "placed-today", "paid-today")
+    )
 
 
-def _page(query: Any, model: Any) -> RecordPage:
+def _page(query: Any, model: Any, *narrowed: str) -> RecordPage:
     before = request.args.get("before", type=row_id)
+    show = request.args.get("show", "")
+    if show in LISTED and show in narrowed:
+        query = query.where(LISTED[show](utc_now()))
+    else:
+        show = ""
     if before is not None:
         query = query.where(model.id < before)
     rows = tuple(db.session.scalars(query.order_by(model.id.desc()).limit(PAGE_SIZE + 1)))
     has_more = len(rows) > PAGE_SIZE
     rows = rows[:PAGE_SIZE]
-    return RecordPage(
-        rows, _contacts(rows), rows[-1].id if has_more else None, _names(Operator), _names(Team)
-    )
+    older = rows[-1].id if has_more else None
+    return RecordPage(rows, _contacts(rows), older, _names(Operator), _names(Team), show)
 
 
 def _names(model: type[Operator] | type[Team]) -> dict[int, str]:

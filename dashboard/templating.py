@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 
 import conversations
 import phone
+from analysis.folding import fold, fold_with_offsets
 from crm.slots import read_slot_id
 from dashboard import alert_words, care_words, inbox_lists, shop_words, wording
 from dashboard.breach_wording import breach_words
@@ -29,6 +30,9 @@ from training.refusals import LABELS_OF
 from vocabulary import LANGUAGES, SENTIMENTS
 
 AVATAR_TONES = 6
+# Of a message that a search found, its line in the list shows so much.
+FOUND_CHARS_BEFORE = 18
+FOUND_CHARS = 120
 MEDIA_ICONS = {
     "image": "fa-image",
     "video": "fa-film",
@@ -54,6 +58,7 @@ def install(app: Flask) -> None:
         contact_name=contact_name,
         contact_phone=contact_phone,
         day_name=day_name,
+        found_words=found_words,
         initials=initials,
         money=money,
         moment_words=moment_words,
@@ -211,6 +216,20 @@ def without_marks(text: str) -> str:
     for pattern, _replacement in MARKS:
         text = pattern.sub(r"\1", text)
     return text
+
+
+def found_words(text: str, search: str) -> Markup:
+    """Give the part of a message around the first word that was looked for, which is marked."""
+    folded = fold_with_offsets(" ".join(without_marks(text).split()))
+    words = [re.escape(word) for word in fold(search).split()]
+    match = re.search("|".join(words), folded.text) if words else None
+    begin, end = folded.span(*match.span()) if match else (0, 0)
+    first = max(0, begin - FOUND_CHARS_BEFORE)
+    plain = folded.original
+    before, found, after = plain[first:begin], plain[begin:end], plain[end : first + FOUND_CHARS]
+    return Markup("{}{}<mark>{}</mark>{}" if found else "{}{}{}{}").format(
+        "…" if first else "", before, found, after
+    )
 
 
 def kind_word(kind: str) -> str:

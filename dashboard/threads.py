@@ -125,6 +125,17 @@ def read_thread(conversation: Conversation, before: int | None = None) -> Thread
     )
 
 
+def page_with(conversation: Conversation, message_id: int) -> int | None:
+    """Give the `before` of a page on which a message stands in the middle; None: the newest page has it."""
+    later = db.session.scalars(
+        select(Message.id)
+        .where(Message.conversation_id == conversation.id, Message.id > message_id)
+        .order_by(Message.id)
+        .limit(PAGE_SIZE)
+    ).all()
+    return later[PAGE_SIZE // 2] if len(later) == PAGE_SIZE else None
+
+
 def version(conversation: Conversation) -> str:
     """Give a word that changes whenever the newest page of the thread or its frame would look different."""
     newest = db.session.execute(

@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import delete, func, select
 
-from models import CannedReply, ConversationLabel, Label, Note, SavedView, db
+from models import CannedReply, ConversationLabel, Label, Note, ReadMark, SavedView, db
 from statements import changed_rows, insert_or_ignore
 
 LABEL_MAX_CHARS: Final = 40
@@ -96,7 +96,7 @@ def remove_note(note_id: int, *, operator_id: int) -> bool:
 
 def forget(conversation_ids: Sequence[int]) -> None:
     """Delete what was kept of conversations that are deleted with their person."""
-    for table in (Note, ConversationLabel):
+    for table in (Note, ConversationLabel, ReadMark):
         changed_rows(delete(table).where(table.conversation_id.in_(conversation_ids)))
 
 

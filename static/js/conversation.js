@@ -100,7 +100,7 @@
 
   growWithText();
   if (!chat.dataset.threadUrl) return; // an older page stands still
-  toBottom();
+  if (!document.querySelector(".bubble:target")) toBottom();
   lookWhetherRead();
   setInterval(lookWhetherRead, LOOK_EVERY_MS); // whoever comes back to the window has read it then
   window.balcaoLive.listen(keepFresh);
