@@ -52,6 +52,7 @@ from admin import (
     teams,
     template_list,
     ways_to_pay,
+    webhooks,
 )
 from api import doors as api
 from api import reference
@@ -242,6 +243,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(campaigns.bp, auth.at_least("manager"), max_bytes=campaigns.FORM_MAX_BYTES),
     Door(reach.bp, auth.at_least("agent")),
     Door(alert_settings.bp, auth.at_least("admin")),
+    Door(webhooks.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
 )
 # Files that extensions bring along; they are the same for everybody.

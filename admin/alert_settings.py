@@ -341,7 +341,7 @@ def _address(channel: Channel, form: Form) -> str | None:
             found = phone.normalise(written, region)
             problem = _("This is no phone number. Write it with country code: +55 11 98765-4321.")
         case _:
-            found, problem = _web_address(written), _("This is no https address.")
+            found, problem = web_address(written), _("This is no https address.")
     if found is None:
         form.problems["address"] = problem
     return found
@@ -355,7 +355,7 @@ def _email(written: str) -> str | None:
     return found.normalized.lower()
 
 
-def _web_address(written: str) -> str | None:
+def web_address(written: str) -> str | None:
     try:
         parts = urlsplit(written)
         is_usable = bool(parts.hostname) and parts.username is None and (parts.port or 1) > 0
