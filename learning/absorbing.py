@@ -22,7 +22,7 @@ from bandit import Policy
 from config import Config
 from learning import policies, versions
 from learning.rules import EXPIRED, REFUND, SALE, STATE_ID, TAKEN_OVER, SteeringRefused
-from learning.state import state_row
+from learning.state import find_row, state_row
 from models import Decision, Integration, LearningChange, Message, Outcome, PolicyState, db
 from statements import changed_rows, insert_or_ignore
 
@@ -88,26 +88,56 @@ class Settled:
     absorbed: Absorbed
 
 
-def absorb(config: Config, *, now: datetime) -> int:
-    """Expire what matured without a sale and learn from what is new. Gives how many expired. Flushes.
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A state that was worked out and not kept yet; `version`: of the row that it follows from."""
 
-    While frozen nothing is learnt. What was stored and cannot be used is worked out anew, also while frozen:
-    then as of the freezing. Idempotent.
-    """
-    row = state_row(now=now)
-    known = _readable(row, config)
+    version: int
+    values: Mapping[str, Any]
+    was_unreadable: bool = False
+
+
+def expire(config: Config, *, now: datetime) -> int:
+    """Expire what matured without a sale, and note what people took over. Gives how many expired. Flushes.
+    Idempotent."""
+    known = _readable(state_row(now=now), config)
     since = BEGINNING if known is None else known.until
     expired = _expire(since, now)
     note_taken_over(since, now)
+    return expired
+
+
+def work_out(config: Config, *, now: datetime) -> Worked | None:
+    """Learn from what is new; `keep` it then. Reads only, which takes seconds for a long log: under no lock.
+
+    None while frozen, when nothing is learnt, and before `expire` was ever called. What was stored and cannot
+    be used is worked out anew, also while frozen: then as of the freezing.
+    """
+    row = find_row()
+    if row is None:
+        return None
+    known, then = _readable(row, config), _as_of(row, now)
     if known is None:
-        _refresh(row, settled_anew(config, row.forgets_until_id, _as_of(row, now)), config, _as_of(row, now))
+        anew = settled_anew(config, row.forgets_until_id, then)
+        return replace(_worked(row, anew, config, then), was_unreadable=True)
+    if not row.is_frozen:
+        return _worked(row, _settle(row, known, config, now), config, now)
+    if row.settled is None:
+        return _worked(row, settled_anew(config, row.forgets_until_id, then), config, then)
+    return None
+
+
+def keep(worked: Worked | None, *, now: datetime) -> bool:
+    """Keep what was worked out, unless the state was moved since. Flushes."""
+    if worked is None:
+        return False
+    if worked.was_unreadable:
         text = "What the selling had learnt could not be read. It was worked out anew from the log."
         alerts.raise_alert(UNREADABLE, UNREADABLE, text, now=now)
-    elif not row.is_frozen:
-        _refresh(row, _settle(row, known, config, now), config, now)
-    elif row.settled is None:
-        _refresh(row, settled_anew(config, row.forgets_until_id, _as_of(row, now)), config, _as_of(row, now))
-    return expired
+    mine = update(PolicyState).where(PolicyState.id == STATE_ID, PolicyState.version == worked.version)
+    is_mine = changed_rows(mine.values(**worked.values)) == 1
+    db.session.expire_all()
+    return is_mine
 
 
 def rebuild(config: Config, *, now: datetime) -> bool:
@@ -120,7 +150,7 @@ def rebuild(config: Config, *, now: datetime) -> bool:
         raise SteeringRefused("is_frozen")
     _expire(BEGINNING, now)
     note_taken_over(BEGINNING, now)
-    return _refresh(row, settled_anew(config, row.forgets_until_id, now), config, now)
+    return keep(_worked(row, settled_anew(config, row.forgets_until_id, now), config, now), now=now)
 
 
 def settled_anew(config: Config, forgets_until_id: int, now: datetime) -> Settled:
@@ -351,8 +381,8 @@ def _learn(policy: Policy, one: Row[Any], weight: float, config: Config, days: f
 # --- open decisions -----------------------------------------------------------------------------------------
 
 
-def _refresh(row: PolicyState, settled: Settled, config: Config, now: datetime) -> bool:
-    """Write the settled state and the live one, unless another did so since the row was read."""
+def _worked(row: PolicyState, settled: Settled, config: Config, now: datetime) -> Worked:
+    """Work out the live state beside the settled one."""
     state = settled.policy.to_state()
     live = type(settled.policy).from_state(state)
     arrived = _ShareOfSales(now)
@@ -368,10 +398,7 @@ def _refresh(row: PolicyState, settled: Settled, config: Config, now: datetime) 
         "absorbed": settled.absorbed.to_json(),
         "updated_at": now,
     }
-    mine = update(PolicyState).where(PolicyState.id == STATE_ID, PolicyState.version == row.version)
-    is_mine = changed_rows(mine.values(**values)) == 1
-    db.session.expire(row)
-    return is_mine
+    return Worked(row.version, values)
 
 
 def _open_decisions(forgets_until_id: int, now: datetime) -> Iterable[Row[Any]]:

@@ -41,14 +41,21 @@ class Left(NamedTuple):
 def close_decisions(config: Config, *, now: datetime) -> int:
     """Learn from what matured, and pause an arm that surely drives people away. Gives how many expired.
 
-    Flushes. Idempotent.
+    All in one transaction; where others wait for it, call its parts with commits between. Flushes.
+    Idempotent.
     """
-    expired = absorbing.absorb(config, now=now)
+    expired = absorbing.expire(config, now=now)
+    absorbing.keep(absorbing.work_out(config, now=now), now=now)
+    pause_in_excess(now=now)
+    return expired
+
+
+def pause_in_excess(*, now: datetime) -> None:
+    """Pause every arm that surely drives people away. Flushes. Idempotent."""
     left = _who_left(now)
     for arm in standings():
         if not arm.is_paused:
             _pause_in_excess(arm.strategy, left, now)
-    return expired
 
 
 def excess(strategy: str, left: Sequence[Left]) -> float:

@@ -1,5 +1,6 @@
 """Versions follow from what a strategy says and what its niche costs; strategies of the shop's own."""
 
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
@@ -7,11 +8,12 @@ from flask import Flask
 from sqlalchemy import select
 
 import learning
+import tasks
 from app import create_app
 from learning import absorbing, own_arms, policies, steering, versions
 from learning.own_arms import Wording
 from learning.rules import SteeringRefused
-from models import Arm, Category, Decision, LearningChange, Niche, Offer, db
+from models import Arm, Category, Decision, LearningChange, Niche, Offer, PolicyState, db
 from replies import manners
 from replies.manners import Manner
 from tests.conftest import new_database
@@ -104,6 +106,27 @@ def test_a_new_version_knows_less_and_what_the_old_one_still_sells_counts_less(c
     weights = [entry[4] for entry in entries if len(entry) == 7]
     assert weights[-2:] == [versions.STRENGTH] * 2
     assert set(weights[:-2]) == {1.0}
+
+
+def test_a_long_log_is_worked_out_while_others_write(config, desk, monkeypatch):
+    """On SQLite whoever waits for the one lock is a customer who waits for an answer."""
+    choose(make_conversation(), config, now=NOW)
+    db.session.commit()
+    written = []
+    fed = absorbing._fed
+
+    def write_meanwhile(*told):
+        with sqlite3.connect(str(db.engine.url.database), timeout=0) as other:
+            other.execute("UPDATE contacts SET name = 'Bia'")
+        other.close()
+        written.append(True)
+        return fed(*told)
+
+    monkeypatch.setattr(absorbing, "_fed", write_meanwhile)
+    monkeypatch.setattr(tasks, "_config", lambda: config)
+    tasks.close_decisions.call_local()
+    assert written
+    assert db.session.get_one(PolicyState, 1).settled is not None
 
 
 # --- what a niche costs -------------------------------------------------------------------------------------
