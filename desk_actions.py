@@ -265,7 +265,7 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
     try:
         if moved is not None:
             appointments.move(ctx.config, moved, starts_at, now=ctx.now)
-            return ActionResult("booked", {"appointment": _booked(moved, ctx)})
+            return _told_of(moved, ctx)
         row = appointments.book(
             ctx.config,
             ctx.contact_id,
@@ -277,7 +277,12 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
         )
     except appointments.SlotTaken:
         return ActionResult("taken")
-    return ActionResult("booked", {"appointment": _booked(row, ctx)})
+    return _told_of(row, ctx)
+
+
+def _told_of(row: Appointment, ctx: ActionContext) -> ActionResult:
+    can_invite = ctx.config.smtp_url and not contact_of(ctx).email
+    return ActionResult("no_address" if can_invite else "booked", {"appointment": _booked(row, ctx)})
 
 
 def _cancel_appointment(_args: Args, ctx: ActionContext) -> ActionResult:

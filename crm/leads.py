@@ -7,7 +7,7 @@ is an alert's business, not ours.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from crm import numbered
 from crm.numbered import SYSTEM, Actor
@@ -21,6 +21,7 @@ PHONE_MAX_CHARS = 40
 INTEREST_MAX_CHARS = 120
 COUNTRY_MAX_CHARS = 100
 SOURCE_MAX_CHARS = 60
+HEARD = "conversation"  # the source of a lead that was read out of what somebody wrote
 NOTES_MAX_CHARS = 10_000
 
 
@@ -68,6 +69,10 @@ def record_lead(
             created_at=now,
         )
         db.session.add(lead)
+    elif lead.source == HEARD and source != HEARD:
+        # A form says better what she wants than the first words did.
+        lead.interest = wish.interest.strip()[:INTEREST_MAX_CHARS] or lead.interest
+        lead.source = source.strip()[:SOURCE_MAX_CHARS]
     _complete(lead, wish, now)
     _teach(contact, wish)
     db.session.flush()
@@ -77,12 +82,12 @@ def record_lead(
 
 
 def open_lead(contact_id: int, interest: str) -> Lead | None:
-    """Give the newest open lead of this contact with this interest."""
+    """Give the newest open lead of this contact with this interest, or the one that was read out of words."""
     return db.session.scalars(
         select(Lead)
         .where(
             Lead.contact_id == contact_id,
-            Lead.interest == interest.strip()[:INTEREST_MAX_CHARS],
+            or_(Lead.interest == interest.strip()[:INTEREST_MAX_CHARS], Lead.source == HEARD),
             Lead.status.in_(OPEN_STATUSES),
         )
         .order_by(Lead.id.desc())

@@ -67,7 +67,7 @@ ACTIONS: Mapping[str, Action] = {
     "create_lead": Action(
         "A lead of this contact, or its open one brought up to date; the admins are told. country: ISO code",
         {
-            "name": REQUIRED,
+            "name": OPTIONAL,
             "email": OPTIONAL,
             "interest": OPTIONAL,
             "budget": Argument("whole"),
@@ -297,11 +297,12 @@ ACTIONS: Mapping[str, Action] = {
         {"found": ("slots",), "none": ()},
     ),
     "book_appointment": Action(
-        "Books a free time; with `moving` the contact's next appointment is moved there. `taken`: somebody "
-        "was quicker. appointment: as upcoming_appointment",
+        "Books a free time; with `moving` the contact's next appointment is moved there. `no_address`: "
+        "booked, and an invitation could go by e-mail if one were known; `taken`: somebody was quicker. "
+        "appointment: as upcoming_appointment",
         {"slot": REQUIRED, "topic": OPTIONAL, "moving": OPTIONAL},
-        {"booked": ("appointment",), "taken": ()},
-        frozenset({"booked"}),
+        {"booked": ("appointment",), "no_address": ("appointment",), "taken": ()},
+        frozenset({"booked", "no_address"}),
     ),
     "cancel_appointment": Action(
         "Cancels the contact's next appointment and frees its time. appointment: as upcoming_appointment",
