@@ -27,7 +27,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter
 from xstatic.pkg import font_awesome
 
 import auth
@@ -84,11 +84,12 @@ from dashboard import (
     strategy,
     templating,
 )
-from dashboard.arguments import MAX_ROW_ID
 
 BASE_DIR: Final = Path(__file__).resolve().parent
 # Meta sends up to 3 MB; the rest is room for what is around it.
 MAX_REQUEST_BYTES: Final = 3 * 1024 * 1024 + 256 * 1024
+# All that surely fit a 64-bit integer.
+ROW_ID_DIGITS: Final = 18
 
 SESSION_LIFETIME: Final = timedelta(hours=14)
 DATABASE_CONNECT_TIMEOUT_SECS: Final = 5
@@ -146,12 +147,9 @@ class Door:
 
 
 class RowIdConverter(IntegerConverter):
-    """A row's id in an address; what no database can hold is no row."""
+    """A row's id in an address; what no database can hold matches no rule, whatever the method."""
 
-    def __init__(
-        self, url_map: Map, fixed_digits: int = 0, minimum: int = 0, maximum: int = MAX_ROW_ID
-    ) -> None:
-        super().__init__(url_map, fixed_digits, minimum, maximum)
+    regex = rf"\d{{1,{ROW_ID_DIGITS}}}"
 
 
 class DeskRequest(Request):

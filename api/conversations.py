@@ -20,7 +20,7 @@ import tasks
 import whatsapp_service
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import Flag, Moment, OneOf, Plain, RowId
+from api.kinds import BodyId, Flag, Moment, OneOf, Plain, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from conversations import OutsideServiceWindow
 from crm import feedback
@@ -66,7 +66,7 @@ class MessageQuery(ThreadQuery):
 
 
 class TemplateChoice(Body):
-    id: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    id: BodyId
     values: dict[str, Annotated[Plain, Field(max_length=VALUE_MAX_CHARS)]] = Field(
         default={}, description="What fills the template's placeholders, by their keys."
     )
@@ -96,7 +96,7 @@ class NewMessage(RootModel[TextMessage | TemplateMessage]):
 class NewConversation(Body):
     """Whom to write to first, and from which number of ours."""
 
-    integration_id: Annotated[int, Field(ge=1, le=2**63 - 1)]
+    integration_id: BodyId
     phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164.")]
     name: Annotated[Plain, Field(max_length=255)] = ""
 
@@ -259,7 +259,7 @@ def _queue_template(row: Conversation, chosen: TemplateChoice) -> int:
 
 def _client_token() -> str:
     """Name this request for the outbox: it queues once, even if all else were forgotten."""
-    asked = f"{auth.current_program().key_id}\n{request.headers['Idempotency-Key'].strip()}"
+    asked = f"{auth.current_program().key_id}\n{request.headers['Idempotency-Key']}"
     return hashlib.sha256(asked.encode()).hexdigest()
 
 

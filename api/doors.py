@@ -7,6 +7,7 @@ queries and bodies are read, answers get their ETag, and a change is committed b
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from models import ApiWrite, db, utc_now
 PREFIX: Final = "/api/v1"
 MAX_BYTES: Final = 256 * 1024
 KEY_MAX_CHARS: Final = 128
+KEY_PATTERN: Final = f"[!-~]{{1,{KEY_MAX_CHARS}}}"
 PROBLEMS_TOLD: Final = 5
 # Every code that an answer may carry beside the general ones of the program, and its status.
 REFUSALS: Final[Mapping[str, int]] = {
@@ -296,13 +298,14 @@ def _told_of(answer: Mapping[str, Any], status: int) -> Response:
 
 
 def _idempotency_key(*, is_needed: bool) -> str:
-    key = request.headers.get("Idempotency-Key", "").strip()
-    is_right = len(key) <= KEY_MAX_CHARS and key.isascii() and key.isprintable()
-    if not is_right or (is_needed and not key):
+    key = request.headers.get("Idempotency-Key")
+    if key is None and not is_needed:
+        return ""
+    if key is None or not re.fullmatch(KEY_PATTERN, key):
         raise Refused(
             "bad_idempotency_key",
-            f"Send a header Idempotency-Key of 1 to {KEY_MAX_CHARS} printable ASCII characters, "
-            "a new one for each message.",
+            f"Send a header Idempotency-Key of 1 to {KEY_MAX_CHARS} visible ASCII characters, a new one for "
+            "each thing that is to happen once.",
         )
     return key
 

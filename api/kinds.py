@@ -79,7 +79,14 @@ def _without_nul(text: str) -> str:
     return text.replace("\0", "").replace("\r\n", "\n")
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+def _integral(written: Any) -> Any:
+    """Take 5.0 for 5, as JSON Schema does."""
+    return int(written) if isinstance(written, float) and written.is_integer() else written
+
+
+Integral = BeforeValidator(_integral)
+BodyId = Annotated[int, Field(ge=1, le=MAX_ROW_ID), Integral]
+Amount = Annotated[int, Field(ge=0, le=MAX_MONEY), Integral]
 RowId = Annotated[int, Field(ge=1, le=MAX_ROW_ID), BeforeValidator(_whole)]
 Limit = Annotated[int, Field(ge=1, le=100), BeforeValidator(_whole)]
 Flag = Annotated[bool, PlainValidator(_flag), Described({"type": "boolean"})]

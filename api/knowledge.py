@@ -9,7 +9,7 @@ from sqlalchemy import select
 import knowledge
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import Flag, OneOf, Plain, RowId
+from api.kinds import BodyId, Flag, OneOf, Plain, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from knowledge import ArticleRefused
 from knowledge.files import BODY_MAX_CHARS, TITLE_MAX_CHARS, Sheet
@@ -29,10 +29,10 @@ class ArticleQuery(DatedQuery):
 class ArticleText(Body):
     """An article as a whole."""
 
-    title: Annotated[Plain, Field(max_length=TITLE_MAX_CHARS, pattern=VISIBLE)]
-    body: Annotated[Plain, Field(max_length=BODY_MAX_CHARS, pattern=VISIBLE)]
+    title: Annotated[Plain, Field(min_length=1, max_length=TITLE_MAX_CHARS, pattern=VISIBLE)]
+    body: Annotated[Plain, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=VISIBLE)]
     language: Language
-    integration_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = Field(
+    integration_id: BodyId | None = Field(
         default=None, description="The number that knows it; null: every one."
     )
     is_active: bool = True

@@ -10,10 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.doors import ENDPOINTS, KEY_MAX_CHARS, PREFIX, REFUSALS, Endpoint
+from api.doors import ENDPOINTS, KEY_PATTERN, PREFIX, REFUSALS, Endpoint
 from api.shapes import Error
 from operators import SCOPES
 
+# An id of more digits stands for no row, and is no address.
+MAX_PATH_ID: Final = 10**18 - 1
 # As pydantic calls a page of something.
 PAGE_NAME: Final = re.compile(r"Page_([A-Za-z]+)_")
 REFERENCE: Final = "#/components/schemas/{model}"
@@ -115,7 +117,7 @@ def _path(rule: str) -> str:
 
 def _places(one: Endpoint) -> Iterable[dict[str, Any]]:
     for name in re.findall(r"<int:(\w+)>", one.rule):
-        schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+        schema = {"type": "integer", "minimum": 1, "maximum": MAX_PATH_ID}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
@@ -141,7 +143,7 @@ def _of_address(described: Mapping[str, Any]) -> dict[str, Any]:
 
 def _headers(one: Endpoint) -> Iterable[dict[str, Any]]:
     if one.method == "POST":
-        schema = {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARS, "pattern": "^[!-~]+$"}
+        schema = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
         words = "The same key and request again is the same answer, and nothing is done twice."
         yield {
             "name": "Idempotency-Key",

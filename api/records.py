@@ -14,7 +14,7 @@ import tasks
 import working_hours
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import MAX_MONEY, Moment, OneOf, Plain, RowId
+from api.kinds import Amount, BodyId, Moment, OneOf, Plain, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from crm import appointments, complaints, hours, lead_scores, leads, moves, teams, tickets
 from crm.numbered import Actor, Tracked
@@ -36,8 +36,6 @@ CENTS: Final = 100
 USD: Final = "USD"
 REASON_MAX_CHARS: Final = 200
 MAX_AHEAD: Final = timedelta(days=730)
-# The number for an id in a body, which is JSON and has numbers.
-BodyId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 LeadStatus = Annotated[str, OneOf(leads.STATUSES)]
 TicketStatus = Annotated[str, OneOf(tickets.STATUSES)]
 ComplaintStatus = Annotated[str, OneOf(complaints.STATUSES)]
@@ -101,7 +99,7 @@ class AppointmentChange(RecordChange):
 
 
 class Budget(Body):
-    amount_minor: Annotated[int, Field(ge=0, le=MAX_MONEY)]
+    amount_minor: Amount
     currency: Literal["USD"]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 import auth
 from api import shapes
 from api.doors import Body, Refused, Written, endpoint, found
-from api.kinds import MAX_MONEY, Flag, Moment, RowId
+from api.kinds import Amount, Flag, Integral, Moment, RowId
 from api.paging import DatedQuery, Page, PageQuery, narrowed, page
 from models import Order, Product, Sale, db, utc_now
 from shop import assortment
@@ -47,10 +47,8 @@ class SaleQuery(PageQuery):
 class ProductChange(Body):
     """Only what is named changes."""
 
-    price_minor: Annotated[int, Field(ge=0, le=MAX_MONEY)] | None = Field(
-        default=None, description="In the currency that the product has."
-    )
-    stock: Annotated[int, Field(ge=0, le=STOCK_MAX)] | None = Field(
+    price_minor: Amount | None = Field(default=None, description="In the currency that the product has.")
+    stock: Annotated[int, Field(ge=0, le=STOCK_MAX), Integral] | None = Field(
         default=None, description="null: unlimited."
     )
     offer_ends_at: Moment | None = None

@@ -1,6 +1,7 @@
 """What follows when one of ours moves a record on: the customer is told, or asked whether all is well.
 
-Operators' pages and programs call these verbs; the record's own room keeps status and history. They flush, never commit.
+Operators' pages and programs call these verbs; the record's own room keeps status and history. They flush,
+never commit.
 """
 
 from datetime import datetime

@@ -8,40 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 import operators
 import tasks
 from models import ApiKey, ApiWrite, Contact, Conversation, Message, StateChange, db, utc_now
 from tests import page_rows
 from tests.browsing import counted
+from tests.calling import API, Caller, code_of
 from tests.records import make_conversation
-
-API = "/api/v1"
-
-
-class Caller:
-    """A program with a key of its own."""
-
-    def __init__(self, app: Flask, *scopes: str) -> None:
-        self.client: FlaskClient = app.test_client()
-        with app.app_context():
-            made = operators.create_api_key("crm", scopes or ("read", "write"))
-            db.session.commit()
-            self.key, self.key_id = made.key, made.row.id
-
-    def call(self, method: str, path: str, **more: Any) -> TestResponse:
-        headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
-        return self.client.open(API + path, method=method, headers=headers, **more)
-
-    def get(self, path: str, **query: Any) -> Any:
-        answer = self.call("GET", path, query_string=query)
-        assert answer.status_code == 200, answer.text
-        return answer.json
-
-    def post(self, path: str, body: Any = None, *, once: str = "") -> TestResponse:
-        more = {} if body is None else {"json": body}
-        return self.call("POST", path, headers={"Idempotency-Key": once} if once else {}, **more)
 
 
 @pytest.fixture
@@ -65,14 +39,6 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     calls: list[int] = []
     monkeypatch.setattr(tasks, "wake_outbox", calls.append)
     return calls
-
-
-def code_of(answer: TestResponse) -> str:
-    assert answer.mimetype == "application/json"
-    assert set(answer.json) == {"error"}
-    assert set(answer.json["error"]) == {"code", "message"}
-    assert answer.json["error"]["message"]
-    return str(answer.json["error"]["code"])
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
