@@ -79,8 +79,7 @@ class Report:
 def report(config: Config, *, now: datetime) -> Report:
     """Count everything that the page shows."""
     kept = policies.current(config)
-    rows, logged, harms, ahead = _counts(now), _logged(now), _harms(), outlook(kept)
-    since = _counts(now, kept.forgets_until_id) if kept.forgets_until_id else rows
+    rows, logged, harms, ahead = _counts(now, kept.forgets_until_id), _logged(now), _harms(), outlook(kept)
     lines = tuple(
         Line(
             arm=arm,
@@ -94,7 +93,7 @@ def report(config: Config, *, now: datetime) -> Report:
         for arm in kept.arms
         if not arm.is_retired or any(row.strategy == arm.strategy for row in rows)
     )
-    told = _compared(config, since)
+    told = _compared(config, rows)
     return Report(
         kept,
         lines,
@@ -117,7 +116,7 @@ def compare(config: Config, *, now: datetime, after_id: int = 0) -> Uplift:
 
 def conversions(*, now: datetime, after_id: int = 0) -> dict[str, tuple[int, Share]]:
     """Give by strategy how many decisions were drawn after one, and what the closed of them sold."""
-    rows = _counts(now, after_id)
+    rows = [row for row in _counts(now, after_id) if row.is_since]
     counted = {arm.strategy: _line_counts(arm.strategy, rows) for arm in standings() if not arm.is_retired}
     return {strategy: (one["count"], one["conversion"]) for strategy, one in counted.items()}
 
@@ -131,8 +130,8 @@ def last_id() -> int:
 
 
 def _counts(now: datetime, after_id: int = 0) -> Sequence[Any]:
-    """Count decisions by strategy and group; `sold` are those with a sale that was not refunded, `matured`
-    and `open` leave out what a person took over."""
+    """Count decisions by strategy, group and whether they are newer than one (`is_since`); `sold` are those
+    with a sale that was not refunded, `matured` and `open` leave out what a person took over."""
     is_taken, has_closed = is_taken_over(Decision.id), Decision.closes_at <= now
     of_decision = (
         select(
@@ -141,10 +140,12 @@ def _counts(now: datetime, after_id: int = 0) -> Sequence[Any]:
             Decision.is_manual,
             case((and_(has_closed, ~is_taken), 1), else_=0).label("matured"),
             case((and_(~has_closed, ~is_taken), 1), else_=0).label("open"),
+            case((Decision.id > after_id, 1), else_=0).label("is_since"),
             case((net_sales(Decision.id) > 0, 1), else_=0).label("sold"),
-        ).where(is_counted(), Decision.id > after_id)
+        ).where(is_counted())
     ).subquery()
-    per = (of_decision.c.strategy, of_decision.c.is_holdout, of_decision.c.is_manual)
+    columns = of_decision.c
+    per = (columns.strategy, columns.is_holdout, columns.is_manual, columns.is_since)
     return db.session.execute(
         select(
             *per,
@@ -184,7 +185,8 @@ def _line_counts(strategy: str, rows: Sequence[Any]) -> dict[str, Any]:
 
 
 def _compared(config: Config, rows: Sequence[Any]) -> Uplift:
-    sides = (_conversion(rows, is_holdout=False), _conversion(rows, is_holdout=True))
+    since = [row for row in rows if row.is_since]
+    sides = (_conversion(since, is_holdout=False), _conversion(since, is_holdout=True))
     return proof.uplift(*sides, config.learning_holdout)
 
 

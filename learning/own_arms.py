@@ -9,16 +9,17 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from learning.arms import Standing, standing_of, standings
 from learning.rules import SteeringRefused
 from learning.steering import REASON_MAX_CHARS, note_change, renew
-from models import Arm, db
+from models import Arm
 from replies import guards
 from replies.facts import Facts
 from replies.manners import WORDS_MAX_CHARS, Manner, fingerprint
 from replies.prompts import MAX_INSTRUCTION_CHARS
+from statements import changed_rows, insert_or_ignore
 from vocabulary import STRATEGIES, TEXT_LANGUAGES
 
 # Each more needs its share of customers before anything is known, and a colour of its own.
@@ -61,18 +62,10 @@ def add(
         raise SteeringRefused("too_many")
     own = _own(wording)
     says = fingerprint(Manner(base, **own))
-    db.session.add(
-        Arm(
-            strategy=name,
-            base=base,
-            title=title,
-            own=own,
-            fingerprint=says,
-            reason=reason,
-            created_at=now,
-            changed_at=now,
-        )
-    )
+    row = {"strategy": name, "base": base, "title": title, "own": own, "fingerprint": says}
+    added = insert_or_ignore(Arm).values(**row, reason=reason, created_at=now, changed_at=now)
+    if not changed_rows(added):
+        raise SteeringRefused("name_taken")  # by somebody who was quicker
     note_change("add", strategy=name, reason=reason, now=now, operator_id=operator_id)
     return _standing(name)
 
@@ -113,7 +106,7 @@ def _refuse_bad(title: str, base: str, reason: str) -> None:
         raise SteeringRefused("no_base")
 
 
-def _own(wording: Wording) -> dict[str, object]:
+def _own(wording: Wording) -> dict[str, Any]:
     """Give what is kept of an admin's words; a strategy without any would be what it builds on."""
     instruction = _line(wording.instruction)
     words = {language: _line(wording.words.get(language, "")) for language in TEXT_LANGUAGES}

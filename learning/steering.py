@@ -144,7 +144,8 @@ def _change_arm(action: str, strategy: str, reason: str, now: datetime) -> None:
 def renew(standing: Standing, *, reason: str, now: datetime, **changed: Any) -> None:
     """Make a new version of a strategy, with what `changed` in it. Flushes.
 
-    It stands as the old one stood: what rests is not woken by a changed prompt.
+    It stands as the old one stood: what rests is not woken by a changed prompt. Raises SteeringRefused: done
+    (somebody was quicker).
     """
     columns = {
         "is_paused": standing.is_paused,
@@ -155,7 +156,8 @@ def renew(standing: Standing, *, reason: str, now: datetime, **changed: Any) -> 
         "own": dict(standing.own) or None,
     }
     row = {"strategy": standing.strategy, "version": standing.version + 1, "reason": reason}
-    db.session.execute(insert_or_ignore(Arm).values(**row, **columns | changed, **_both(now)))
+    if not changed_rows(insert_or_ignore(Arm).values(**row, **columns | changed, **_both(now))):
+        raise SteeringRefused("done")
     old = update(Arm).where(Arm.strategy == standing.strategy, Arm.version == standing.version)
     changed_rows(old.values(is_pinned=False))
 

@@ -413,6 +413,10 @@ def test_an_own_strategy_is_offered_by_hand_and_filters_the_list(admin: FlaskCli
 def test_the_page_asks_the_database_little(app: Flask, admin: FlaskClient, filled: int) -> None:
     post(admin, OWN_PAGE, OWN_PAGE, **OWN)
     get(admin, PAGE)
-    with counted(app) as statements:
+    for action in ("pin", "reset"):
+        form = {"action": action, "strategy": "racional", "reason": "x", "is_meant": "1"}
+        post(admin, f"{PAGE}/steer", PAGE, **form)
         get(admin, PAGE)
-    assert len(statements) <= 15
+        with counted(app) as statements:
+            get(admin, PAGE)
+        assert len(statements) <= 15, statements
