@@ -43,6 +43,7 @@ from admin import (
     articles,
     campaigns,
     figures,
+    lead_forms,
     learning,
     owner_phone,
     product_form,
@@ -67,6 +68,7 @@ from dashboard import (
     conversation,
     downloads,
     events,
+    form_door,
     inbox,
     languages,
     live,
@@ -211,6 +213,8 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(metrics_page.bp, auth.anyone),  # its view asks for an API key
     Door(sign_in.bp, auth.anyone),
     Door(calendar_feed.bp, auth.anyone),  # its token is the guard
+    # The token in the address is the guard.
+    Door(form_door.bp, auth.anyone, checks_csrf=False, max_bytes=form_door.BODY_MAX_BYTES),
     Door(downloads.bp, auth.anyone),  # the secret in the address is the guard
     Door(font_awesome_files, auth.anyone),
     Door(overview.bp, auth.at_least("agent")),
@@ -242,6 +246,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(reach.bp, auth.at_least("agent")),
     Door(alert_settings.bp, auth.at_least("admin")),
     Door(webhooks.bp, auth.at_least("admin")),
+    Door(lead_forms.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
 )
 # Files that extensions bring along; they are the same for everybody.

@@ -52,10 +52,12 @@ def record_lead(
     conversation_id: int | None = None,
     message_id: int | None = None,
     source: str = "",
+    teaches: bool = True,
 ) -> RecordedLead:
     """Open a lead, or complete the open one that this contact has for the same interest. Flushes.
 
-    The contact learns a name or e-mail address that it did not have. Idempotent.
+    The contact learns a name or e-mail address that it did not have, where `teaches`: what a stranger wrote
+    about somebody does not. Idempotent.
     """
     lead = open_lead(contact.id, wish.interest)
     is_new = lead is None
@@ -74,7 +76,8 @@ def record_lead(
         lead.interest = wish.interest.strip()[:INTEREST_MAX_CHARS] or lead.interest
         lead.source = source.strip()[:SOURCE_MAX_CHARS]
     _complete(lead, wish, now)
-    _teach(contact, wish)
+    if teaches:
+        _teach(contact, wish)
     db.session.flush()
     if is_new:
         numbered.note_made(lead, now=now)

@@ -188,6 +188,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "knowledge": ("statements",),
     "crm": (
         "alerts",
+        "outreach",
         "conversations",
         "history",
         "integrations",
@@ -279,6 +280,7 @@ PUBLIC_RULES = {
     "/api/v1/docs",
     "/d/<token>",
     "/f/<signed>",
+    "/forms/<token>",
 }
 PUBLIC_ENDPOINTS_END = "static"
 
