@@ -33,6 +33,7 @@ from message_content import Content, Menu, Text
 from models import db
 from models import reading as as_reader
 from replies import questions
+from shop import cart_words
 from triage import CHOSEN, FIRST_WORDS, NO_OPTION, SHOP_WORD
 from understanding import DESK, ELIGIBILITY, Understanding, awaited, awaits_typed, tells_on, told_so_far
 from writing import plainly, several, wishes
@@ -48,6 +49,7 @@ SELLING: Final = "lead_inquiry"
 PAYING: Final = "payment_inquiry"
 SUPPORT: Final = "support_ticket"
 APPOINTMENT: Final = "appointment_request"
+HOW_MANY: Final = "quantity"
 # What people ask in general ("how can I pay?") an article answers better than a look at their own records.
 ASKED_OF_ARTICLES: Final = frozenset({"lead_inquiry", "payment_inquiry"})
 # The same, unless they name what is their own ("where is my order?").
@@ -90,6 +92,9 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
     decision, language = understood.decision, understood.language
     if _brings_receipt(thread, understood, now):
         return _enter(config, thread, replace(understood, flow=wishes.SHOP), RECEIPT, now)
+    wish = understanding.cart_wish(thread, understood, now)
+    if wish is not None:
+        return _enter(config, thread, *wish, now)
     if understanding.takes_out(thread, understood):
         return _enter(config, thread, replace(understood, flow=wishes.SHOP), REMOVAL, now)
     if understanding.names_day(understood):
@@ -361,7 +366,7 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
         entry,
         told_so_far(understood, entry),
         names_day=any(entity.type == "date" for entity in read.entities) if read else False,
-        data=_known(session, understood),
+        data=_known(session, understood, entry),
         language=understood.language,
         now=now,
         context=_context(config, thread, understood.number, understood.language),
@@ -370,9 +375,11 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
     return answer
 
 
-def _known(session: Session | None, understood: Understanding) -> dict[str, Any]:
+def _known(session: Session | None, understood: Understanding, entry: str) -> dict[str, Any]:
     """Give what the flow remembers, and how many the customer has just asked for."""
     known = dict(session.data) if session and session.flow == understood.flow else {}
+    if entry in (SEARCH, SELLING):
+        known["wanted"] = cart_words.told_count(understood.text, understood.language) or ""
     return known | ({"quantity": understood.quantity} if understood.quantity else {})
 
 
@@ -470,20 +477,22 @@ def _walk(config: Config, thread: Thread, understood: Understanding, now: dateti
         context=_context(config, thread, understood.number, understood.language),
     )
     if understood.choice_id == ELIGIBILITY and not understood.first.message.choice_id:
-        answer.flow_turn = _with_budget(config, thread, understood, answer.flow_turn, now)
+        answer.flow_turn = _answered(config, thread, understood, answer.flow_turn, understood.text, now)
+    if answer.flow_turn.step == HOW_MANY and (told := str(answer.flow_turn.data.get("wanted") or "")):
+        answer.flow_turn = _answered(config, thread, understood, answer.flow_turn, told, now)
     _run_actions(config, thread, understood, answer, now, None)
     return answer
 
 
-def _with_budget(
-    config: Config, thread: Thread, understood: Understanding, asked: FlowTurn, now: datetime
+def _answered(
+    config: Config, thread: Thread, understood: Understanding, asked: FlowTurn, words: str, now: datetime
 ) -> FlowTurn:
-    """Take the sum that was told already as the answer; one that cannot be read is asked for."""
+    """Take what was told already as the answer to what is asked; what cannot be read is asked for."""
     told = menu_flows.advance(
         menu_flows.shipped()[understood.flow],
         asked.step,
         asked.data,
-        understood.text,
+        words,
         language=understood.language,
         now=now,
         context=_context(config, thread, understood.number, understood.language),

@@ -30,6 +30,7 @@ from action_terms import whole_arg as _whole
 from analysis.folding import fold
 from analysis.quantities import read_numbers
 from models import InvestmentProgram, Order, Product, db, reading
+from models import OrderItem as OrderLine
 from providers.base import OrderItem
 from shop import catalog, orders, programs
 from shop.stock import OutOfStock
@@ -206,6 +207,17 @@ def _add_to_cart(args: Args, ctx: ActionContext) -> ActionResult:
     return ActionResult("ok", {"product": named, "quantity": quantity, "total_text": _total(cart, ctx)})
 
 
+def _price_of(args: Args, ctx: ActionContext) -> ActionResult:
+    product, quantity = _product(args), _whole(args, "quantity") or 1
+    if product is None:
+        return ActionResult(NONE)
+    total = catalog.price_words(product.price_minor * quantity, product.currency, ctx.language)
+    facts = {"product": _product_row(product, ctx), "quantity": quantity, "total_text": total}
+    if product.stock is not None and product.stock < quantity:
+        return ActionResult("out_of_stock", {**facts, "available": product.stock})
+    return ActionResult("found", facts)
+
+
 def _show_cart(_args: Args, ctx: ActionContext) -> ActionResult:
     cart = orders.cart_of(ctx.conversation_id)
     return ActionResult("found", _cart_facts(cart, ctx)) if cart is not None else ActionResult("empty")
@@ -221,15 +233,23 @@ def _remove_from_cart(args: Args, ctx: ActionContext) -> ActionResult:
     if len(meant) != 1:
         return ActionResult("which", _cart_facts(cart, ctx))
     item = meant[0]
-    sold = db.session.get(Product, item.product_id)
-    name = catalog.shown_name(sold, ctx.language) if sold is not None else item.name
-    product = {"id": item.product_id, "name": name}
-    kept = max(0, item.quantity - (_taken_out(_words(args, "words"), name, ctx.language) or item.quantity))
+    product = _sold(item, ctx)
+    taken = _taken_out(_words(args, "words"), product["name"], ctx.language) or item.quantity
+    kept = max(0, item.quantity - taken)
     left = orders.set_quantity(cart, item.product_id, kept, now=ctx.now)
     if left is None:
         return ActionResult("emptied", {"product": product})
     outcome = "fewer" if kept else "ok"
     return ActionResult(outcome, {"product": product, "quantity": kept, **_cart_facts(left, ctx)})
+
+
+def _sold(item: OrderLine, ctx: ActionContext) -> dict[str, Any]:
+    """Give what a line of the cart sells, by the name that the customer knows it by."""
+    sold = db.session.get(Product, item.product_id)
+    return {
+        "id": item.product_id,
+        "name": catalog.shown_name(sold, ctx.language) if sold is not None else item.name,
+    }
 
 
 def _taken_out(words: str, name: str, language: str) -> int | None:
@@ -243,12 +263,59 @@ def _taken_out(words: str, name: str, language: str) -> int | None:
     return int(counts[0].value) if is_count and counts[0].value > 0 else None
 
 
+def _change_cart(args: Args, ctx: ActionContext) -> ActionResult:
+    cart, product_id = orders.cart_of(ctx.conversation_id), _whole(args, "product_id")
+    lines = {item.product_id for item in cart.items} if cart is not None else set()
+    if product_id is not None and product_id not in lines and _words(args, "change") == "set":
+        return _add_to_cart({"product_id": product_id, "quantity": args.get("count")}, ctx)
+    if cart is None:
+        return ActionResult("empty")
+    named = catalog.named_products(answers.search_words(_words(args, "words")), is_sure=True)
+    ids = {product_id} if product_id is not None else {product.id for product in named}
+    meant = [item for item in cart.items if item.product_id and item.product_id in ids]
+    if len(meant) != 1:
+        return ActionResult("which", _cart_facts(cart, ctx))
+    count, item = _whole(args, "count") or 0, meant[0]
+    counts = {"more": item.quantity + count, "fewer": item.quantity - count}
+    wanted = min(max(counts.get(_words(args, "change"), count), 0), orders.MAX_QUANTITY)
+    product = _sold(item, ctx)
+    try:
+        left = orders.set_quantity(cart, item.product_id, wanted, now=ctx.now)
+    except OutOfStock as refusal:
+        return ActionResult("out_of_stock", {"product": product, "available": refusal.shortages[0].left})
+    if left is None:
+        return ActionResult("emptied", {"product": product})
+    facts = {"product": product, "quantity": wanted, "total_text": _total(left, ctx)}
+    return ActionResult("ok" if wanted else "gone", facts)
+
+
 def _empty_cart(_args: Args, ctx: ActionContext) -> ActionResult:
     cart = orders.cart_of(ctx.conversation_id)
     if cart is None:
         return ActionResult("empty")
+    held = " ".join(f"{item.product_id}:{item.quantity}" for item in cart.items)
     orders.empty_cart(cart)
-    return ActionResult("ok")
+    return ActionResult("ok", {"held": held})
+
+
+def _refill_cart(args: Args, ctx: ActionContext) -> ActionResult:
+    """Put back what was taken out, at today's prices, as far as it is still to be had."""
+    left_out, cart = [], orders.cart_of(ctx.conversation_id)
+    for one in _words(args, "held").split():
+        product_id, _, quantity = one.partition(":")
+        sold = db.session.get(Product, _whole({"id": product_id}, "id") or 0)
+        count = _whole({"count": quantity}, "count") or 0
+        if sold is None or not 1 <= count <= orders.MAX_QUANTITY:
+            continue
+        try:
+            cart = orders.add_to_cart(
+                ctx.conversation_id, ctx.contact_id, sold, count, now=ctx.now, source=ctx.flow
+            )
+        except (OutOfStock, orders.NotForSale, orders.OtherCurrency, orders.CartFull):
+            left_out.append(catalog.shown_name(sold, ctx.language))
+    if cart is None:
+        return ActionResult("empty")
+    return ActionResult("ok", {**_cart_facts(cart, ctx), "left_out": ", ".join(left_out)})
 
 
 def _checkout(_args: Args, ctx: ActionContext) -> ActionResult:
@@ -277,7 +344,7 @@ def _repriced(cart: Order, ctx: ActionContext) -> ActionResult:
     if gone:
         names = ", ".join(catalog.shown_name(product, ctx.language) for product in gone)
         return ActionResult("left_out", {"product": {"id": gone[0].id, "name": names}})
-    return ActionResult("changed", {"total_text": _total(cart, ctx)})
+    return ActionResult("changed", {"total_text": _total(cart, ctx), "is_free": not cart.total_minor})
 
 
 def _ran_out(product_id: int | None, ctx: ActionContext) -> ActionResult:
@@ -331,21 +398,20 @@ def _product_row(product: Product, ctx: ActionContext) -> dict[str, Any]:
 def _cart_facts(cart: Order, ctx: ActionContext) -> dict[str, Any]:
     lines = []
     for item in cart.items:
-        product = db.session.get(Product, item.product_id)
         lines.append(
             {
-                "name": catalog.shown_name(product, ctx.language) if product is not None else item.name,
+                "name": _sold(item, ctx)["name"],
                 "quantity": item.quantity,
                 "total_text": catalog.price_words(
                     item.quantity * item.price_minor, cart.currency, ctx.language
                 ),
             }
         )
-    return {"lines": lines, "total_text": _total(cart, ctx)}
+    return {"lines": lines, "total_text": _total(cart, ctx), "is_free": not cart.total_minor}
 
 
 def _total(order: Order, ctx: ActionContext) -> str:
-    return catalog.price_text(order.total_minor, order.currency, ctx.language)
+    return catalog.price_words(order.total_minor, order.currency, ctx.language)
 
 
 # --- people and the world -----------------------------------------------------------------------------------
@@ -391,7 +457,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "add_to_cart": Action(writes=_add_to_cart),
     "show_cart": Action(reads=_show_cart),
     "remove_from_cart": Action(writes=_remove_from_cart),
+    "price_of": Action(reads=_price_of),
+    "change_cart": Action(writes=_change_cart),
     "empty_cart": Action(writes=_empty_cart),
+    "refill_cart": Action(writes=_refill_cart),
     "checkout": Action(writes=_checkout),
     "order_status": Action(reads=_order_status),
     "payment_status": Action(reads=_payment_status),

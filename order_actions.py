@@ -59,7 +59,7 @@ def _start_payment(args: Args, ctx: ActionContext) -> ActionResult:
     if not methods:
         _ask_for_data(order, ctx)
         return ActionResult("by_hand", facts)
-    wanted = text_arg(args, "method")
+    wanted = text_arg(args, "method") or (_way_before(order) if text_arg(args, "again") else "")
     if wanted not in methods and len(methods) > 1:
         named = [
             {"id": one, "name": texts.text("payment_method_word", ctx.language, method=one)}
@@ -68,6 +68,12 @@ def _start_payment(args: Args, ctx: ActionContext) -> ActionResult:
         return ActionResult("choose", {**facts, "methods": named})
     shown = payments.start(order, wanted if wanted in methods else methods[0], config=ctx.config, now=ctx.now)
     return _shown(shown, facts)
+
+
+def _way_before(order: Order) -> str:
+    """Give the way to pay that the customer chose last, nothing where she has chosen none."""
+    begun = [one.method for one in payments.payments_of(order.id) if one.status in payments.OPEN]
+    return begun[-1] if begun else ""
 
 
 def _shown(shown: payments.ToPay, facts: Mapping[str, Any]) -> ActionResult:
@@ -187,7 +193,7 @@ def _all(ctx: ActionContext, status: str) -> list[Order]:
 def _order(order: Order, ctx: ActionContext) -> dict[str, Any]:
     return {
         "number": order.number,
-        "total_text": catalog.price_text(order.total_minor, order.currency, ctx.language),
+        "total_text": catalog.price_words(order.total_minor, order.currency, ctx.language),
     }
 
 

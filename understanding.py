@@ -22,6 +22,7 @@ from analysis import Models, Reading
 from analysis.language import count_own_words
 from config import Config
 from conversations import Session, Thread
+from flow_files.problems import ADD_TO_CART, CHANGE, CLEARING, PAYING_AGAIN, SEARCH, SUM, SUM_ASKED
 from integrations import Number
 from models import Order, db
 from models import reading as as_reader
@@ -29,7 +30,7 @@ from owner import replies as owner_replies
 from owner.replies import Wish
 from providers.base import Event, InboundMessage
 from record_numbers import ORDER, read_number
-from shop import orders
+from shop import cart_words, orders
 from training.current import current_models
 from triage import Decision, Situation
 
@@ -75,7 +76,11 @@ CHECK_OUT: Final = "shop/add.ok:checkout"
 PRODUCT_SHOWN: Final = "product.found"
 TOO_FEW: Final = "add.out_of_stock"
 MOST_AT_ONCE: Final = 99
-CART_SHOWN: Final = frozenset({"add.ok", "cart.found", "remove.ok", "remove.fewer"})
+MAX_ID_DIGITS: Final = 15
+CART_SHOWN: Final = frozenset(
+    {"add.ok", "cart.found", "remove.ok", "remove.fewer", "change.ok", "change.gone", "refill.ok"}
+)
+SUM_SHOWN: Final = "sum.found"
 # What is wanted of the consultancy in so many words, wherever its menu stands.
 NEXORA: Final = "nexora"
 CONSULTANT: Final = "nexora/menu:consultant"
@@ -210,6 +215,62 @@ def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
         wish = owner_replies.wish_of(arrival.number, thread.contact_id, message.choice_id, message.text)
         db.session.rollback()
     return wish
+
+
+def cart_wish(thread: Thread, understood: Understanding, now: datetime) -> tuple[Understanding, str] | None:
+    """Give the entry of the shop's flow that words about the cart lead to, and what it is to know; None for
+    any other words. Reads rows."""
+    is_ours = understood.decision.responder in ("ai", "menu", "shop") and not understood.decision.effect
+    if not is_ours or understood.first.message.choice_id or understood.first.message.kind != "text":
+        return None
+    if SHOP not in (understood.number.start_flow, understood.flow):
+        return None
+    session = understood.session
+    own = session if session is not None and session.flow == SHOP else Session(SHOP, None, {}, now)
+    scene = menu_flows.shipped()[SHOP].scene(own.step) if own.step else None
+    awaits = scene.awaits if scene is not None else None
+    if awaits in (None, "choice") and cart_words.wants_again(understood.text):
+        with as_reader():
+            is_open = orders.awaits_payment(thread.contact_id)
+            db.session.rollback()
+        return (replace(understood, flow=SHOP, session=own), PAYING_AGAIN) if is_open else None
+    spoken = cart_words.read(understood.text, understood.language)
+    if spoken is None or (understood.choice_id and spoken.kind != "clear"):
+        return None
+    if awaits not in (None, "choice") and not (awaits == "number" and spoken.kind in ("clear", "sum")):
+        return None
+    if spoken.is_bare and (own.step not in CART_SHOWN or understood.decision.reason == triage.CHOSEN):
+        return None
+    shown = str(own.data.get("product", ""))
+    with as_reader():
+        wish = cart_words.meant(
+            spoken,
+            thread.conversation_id,
+            int(shown) if shown.isdecimal() and len(shown) <= MAX_ID_DIGITS else None,
+            is_shown=own.step in (PRODUCT_SHOWN, SUM_SHOWN)
+            or menu_flows.offered_choice(own.data, "1") == BUY,
+        )
+        db.session.rollback()
+    if wish is None:
+        return None
+    entry, told = _entry_of(wish)
+    if entry == SUM and awaits == "number":
+        entry = SUM_ASKED
+    session = Session(SHOP, own.step, {**own.data, **told}, now)
+    return replace(understood, flow=SHOP, session=session), entry
+
+
+def _entry_of(wish: cart_words.Wish) -> tuple[str, dict[str, str]]:
+    """Name the entry that does what is wished, and what it needs to know."""
+    product_id, count = str(wish.product_id or ""), str(wish.count)
+    if wish.kind == "clear":
+        return CLEARING, {}
+    if wish.kind == "sum":
+        return SUM, {"product": product_id, "wanted": count}
+    if wish.kind in ("take", "more") and not wish.is_in_cart:
+        return (ADD_TO_CART, {"product": product_id, "quantity": count}) if product_id else (SEARCH, {})
+    change = wish.kind if wish.kind in ("more", "fewer") else "set"
+    return CHANGE, {"line": product_id, "change": change, "count": count}
 
 
 def as_if(

@@ -114,9 +114,9 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"ok"}),
     ),
     "show_cart": Action(
-        "The open cart. lines: [{name, quantity, total_text}]",
+        "The open cart. lines: [{name, quantity, total_text}]; is_free: it costs nothing",
         {},
-        {"found": ("lines", "total_text"), "empty": ()},
+        {"found": ("lines", "total_text", "is_free"), "empty": ()},
     ),
     "remove_from_cart": Action(
         "Takes what the words name out of the open cart, or its only line where they name nothing. "
@@ -132,8 +132,48 @@ ACTIONS: Mapping[str, Action] = {
         },
         frozenset({"ok", "fewer", "emptied"}),
     ),
+    "price_of": Action(
+        "What so many of a product cost. product: as show_products; available: how many there are",
+        {"product_id": REQUIRED, "quantity": Argument("whole")},
+        {
+            "found": ("product", "quantity", "total_text"),
+            "out_of_stock": ("product", "quantity", "available"),
+            "none": (),
+        },
+    ),
+    "change_cart": Action(
+        "Changes how many of a line the open cart holds: of product_id, else of what the words name. change: "
+        "set (count is the new quantity, also of what is not in it yet), more or fewer. `gone`: none is left "
+        "of it, `emptied`: of anything; `which`: no line or several are meant. product: {id, name}; lines: "
+        "as show_cart",
+        {
+            "product_id": Argument("whole"),
+            "words": OPTIONAL,
+            "change": OPTIONAL,
+            "count": Argument("whole", is_required=True),
+        },
+        {
+            "ok": ("product", "quantity", "total_text"),
+            "gone": ("product", "total_text"),
+            "emptied": ("product",),
+            "out_of_stock": ("product", "available"),
+            "which": ("lines", "total_text"),
+            "none": (),
+            "empty": (),
+        },
+        frozenset({"ok", "gone", "emptied"}),
+    ),
     "empty_cart": Action(
-        "Takes everything out of the open cart", {}, {"ok": (), "empty": ()}, frozenset({"ok"})
+        "Takes everything out of the open cart. held: what refill_cart needs to put it back",
+        {},
+        {"ok": ("held",), "empty": ()},
+        frozenset({"ok"}),
+    ),
+    "refill_cart": Action(
+        "Puts what empty_cart took out back into the cart. left_out: the names of what is sold no more",
+        {"held": OPTIONAL},
+        {"ok": ("lines", "total_text", "left_out"), "empty": ()},
+        frozenset({"ok"}),
     ),
     "checkout": Action(
         "Records the open cart as an order. `changed`: prices changed, ask again; `left_out`: sold in "
@@ -144,7 +184,7 @@ ACTIONS: Mapping[str, Action] = {
             "created": ("order",),
             "empty": (),
             "out_of_stock": ("product",),
-            "changed": ("total_text",),
+            "changed": ("total_text", "is_free"),
             "left_out": ("product",),
         },
         frozenset({"created"}),
@@ -163,10 +203,11 @@ ACTIONS: Mapping[str, Action] = {
     ),
     "start_payment": Action(
         "Opens the payment of the contact's newest unpaid order (or that of `number`), by `method` or the "
-        "only way there is. `choose`: several ways, methods: [{id, name}]; `pix`: code to copy and picture "
+        "only way there is; with `again: yes` by the way that was chosen before. `choose`: "
+        "several ways, methods: [{id, name}]; `pix`: code to copy and picture "
         "(a file's id for send_picture); `awaited`: a link follows by itself; `by_hand`: no way is set up, "
         "people are told; `free`: it costs nothing and is delivered. order: {number, total_text}",
-        {"method": OPTIONAL, "number": OPTIONAL},
+        {"method": OPTIONAL, "number": OPTIONAL, "again": OPTIONAL},
         {
             "choose": ("order", "methods"),
             "pix": ("order", "code", "picture"),

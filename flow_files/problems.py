@@ -36,9 +36,15 @@ ADD_TO_CART = "add_to_cart"
 _INTENTS = tuple(intent for intent in SERVICE_INTENTS if intent not in ("spam", "other"))
 RECEIPT = "receipt"
 REMOVAL = "remove_from_cart"
+CHANGE = "change_cart"
+CLEARING = "empty_cart"
+SUM = "sum"
+SUM_ASKED = "sum_asked"
+PAYING_AGAIN = "pay_again"
 # What the desk asks by itself, outside any turn.
 ASKED = ("complaint_solved",)
-ENTRY_NAMES = (*_INTENTS, SEARCH, ADD_TO_CART, RECEIPT, REMOVAL, *ASKED)
+CART_WISHES = (ADD_TO_CART, REMOVAL, CHANGE, CLEARING, SUM, SUM_ASKED)
+ENTRY_NAMES = (*_INTENTS, SEARCH, RECEIPT, PAYING_AGAIN, *CART_WISHES, *ASKED)
 
 Place = tuple[str | int, ...]
 

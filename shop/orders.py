@@ -292,6 +292,11 @@ def orders_of(contact_id: int, limit: int = 20) -> list[Order]:
     )
 
 
+def awaits_payment(contact_id: int) -> bool:
+    """Tell whether the newest order of a contact waits for its payment."""
+    return any(order.status == "placed" for order in orders_of(contact_id, 1))
+
+
 def order_of(contact_id: int, written: str) -> Order | None:
     """Find a contact's own order by the number in what they wrote, None when it holds no number of theirs."""
     number = read_number(written, ORDER)

@@ -13,6 +13,7 @@ import config as settings
 import demo
 import integrations
 import knowledge
+import texts
 from app import create_app
 from demo import history
 from learning import absorbing, figures
@@ -33,7 +34,7 @@ from models import (
     Turn,
     db,
 )
-from shop import orders
+from shop import orders, till
 from tests.records import NOW, make_conversation
 
 SECONDS_AT_MOST = 10
@@ -194,6 +195,19 @@ def _counts():
         table.name: db.session.scalar(select(func.count()).select_from(table))
         for table in Base.metadata.sorted_tables
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "article"),
+    [("pt", "shop/pt/pagamento"), ("es", "shop/es/pago"), ("en", "shop/en/payment"), ("es", "desk/es/pago")],
+)
+def test_what_is_said_of_paying_is_what_the_till_can_do(language, article):
+    told = (demo.ARTICLES_DIR / f"{article}.md").read_text(encoding="utf-8").casefold()
+    accepted, _, refused = told.partition("\n\n")[2].partition("\n\n")
+    for method in till.METHODS:
+        word = texts.text("payment_method_word", language, method=method).casefold()
+        assert word in accepted
+        assert word not in refused
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("show_cart", "found"): {
         "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
         "total_text": "R$ 194,00",
+        "is_free": False,
     },
     ("remove_from_cart", "ok"): {
         "product": PRODUCT,
@@ -90,9 +91,31 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
         "total_text": "R$ 194,00",
     },
+    ("price_of", "found"): {"product": PRODUCT, "quantity": 3, "total_text": "R$ 291,00"},
+    ("price_of", "out_of_stock"): {"product": PRODUCT, "quantity": 3, "available": 1},
+    **{
+        ("change_cart", outcome): {
+            "product": PRODUCT,
+            "quantity": 1,
+            "total_text": "R$ 97,00",
+        }
+        for outcome in ("ok", "gone")
+    },
+    ("change_cart", "which"): {
+        "lines": [{"name": "Curso de Violão", "quantity": 1, "total_text": "R$ 97,00"}],
+        "total_text": "R$ 97,00",
+    },
+    ("change_cart", "emptied"): {"product": PRODUCT},
+    ("change_cart", "out_of_stock"): {"product": PRODUCT, "available": 1},
+    ("empty_cart", "ok"): {"held": "11:2"},
+    ("refill_cart", "ok"): {
+        "lines": [{"name": "Curso de Violão", "quantity": 2, "total_text": "R$ 194,00"}],
+        "total_text": "R$ 194,00",
+        "left_out": "",
+    },
     ("checkout", "created"): {"order": ORDERS[0]},
     ("checkout", "out_of_stock"): {"product": PRODUCT},
-    ("checkout", "changed"): {"total_text": "R$ 250,00"},
+    ("checkout", "changed"): {"total_text": "R$ 250,00", "is_free": False},
     ("checkout", "left_out"): {"product": PRODUCT},
     **{("start_payment", outcome): {"order": ORDERS[0]} for outcome in ("awaited", "by_hand", "free")},
     ("start_payment", "choose"): {
@@ -148,7 +171,10 @@ USUAL_OUTCOMES = {
     "show_product": "found",
     "add_to_cart": "ok",
     "show_cart": "found",
+    "price_of": "found",
+    "change_cart": "ok",
     "empty_cart": "ok",
+    "refill_cart": "ok",
     "remove_from_cart": "ok",
     "checkout": "created",
     "start_payment": "by_hand",
