@@ -7,11 +7,15 @@ nothing.
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, cast, overload
 
 from sqlalchemy import CursorResult, Executable, Insert, Table
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from models import Base, db
 
@@ -76,3 +80,28 @@ def is_deadlock(error: DBAPIError) -> bool:
 def _run(statement: Executable, values: Mapping[str, Any] | None) -> CursorResult[Any]:
     options = {"synchronize_session": False}
     return cast(CursorResult[Any], db.session.execute(statement, values, execution_options=options))
+
+
+class Later(FunctionElement[datetime]):
+    """A moment of a row, so many seconds later: `Later(Message.created_at, 3600)`."""
+
+    inherit_cache = True
+    name = "later"
+
+
+@compiles(Later, "sqlite")
+def _later_in_sqlite(element: Later, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, seconds = (compiler.process(one, **kw) for one in element.clauses)
+    return f"strftime('%Y-%m-%d %H:%M:%f', {moment}, '+' || {seconds} || ' seconds')"
+
+
+@compiles(Later, "postgresql")
+def _later_in_postgresql(element: Later, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, seconds = (compiler.process(one, **kw) for one in element.clauses)
+    return f"({moment} + make_interval(secs => {seconds}))"
+
+
+@compiles(Later, "mysql", "mariadb")
+def _later_in_mariadb(element: Later, compiler: SQLCompiler, **kw: Any) -> str:
+    moment, seconds = (compiler.process(one, **kw) for one in element.clauses)
+    return f"DATE_ADD({moment}, INTERVAL {seconds} SECOND)"

@@ -27,7 +27,7 @@ from dashboard.arguments import page_number, row_id
 from integrations import Number
 from message_templates import TemplateRefused
 from models import Campaign, Label, MessageTemplate, Niche, Operator, db, utc_now
-from outreach import audience, campaigns, lists, results
+from outreach import audience, campaigns, limits, lists, results
 from outreach.audience import Segment, Value
 from outreach.campaigns import CampaignRefused, Plan
 from outreach.lists import ListRefused
@@ -292,6 +292,7 @@ def _draft_page(campaign: Campaign, counted: audience.Preview | None = None) -> 
         languages=LANGUAGES,
         lead_statuses=LEAD_STATUSES,
         zone=current_config().time_zone,
+        allowance=limits.allowance(campaign.integration_id, utc_now()),
         client_token=secrets.token_urlsafe(16),
         words=template_words,
     )

@@ -153,6 +153,7 @@ def refusal_words(code: str) -> str:
         "not_draft": _("it has begun already"),
         "not_running": _("it is not running"),
         "over": _("it is over"),
+        "daily_limit": _("Meta's number of people per day is used up"),
         "refused": _("the provider refused the template"),
         "failed": _("an error of the desk: tell whoever looks after it"),
         "no_address": _("the provider gave no address"),
@@ -174,6 +175,13 @@ def list_words(code: str, detail: str) -> str:
         "no_phone_column": _("No column with phones was found. Name it “phone” in the first row."),
     }
     return str(words.get(code) or _("The file cannot be read."))
+
+
+def outcome_hint(outcome: str) -> str:
+    """Say what a figure counts where its word leaves that open; nothing where it does not."""
+    if outcome == "replied":
+        return str(_("Wrote within 3 days after the message, quoted it, or pressed one of its buttons."))
+    return ""
 
 
 def outcome_word(outcome: str) -> str:

@@ -19,7 +19,7 @@ from config import Config
 from integrations import Number
 from message_templates import TemplateRefused
 from models import Campaign, CampaignRecipient, Contact, Conversation, Integration, Message, Operator, db
-from outreach import audience, threads
+from outreach import audience, limits, threads
 from outreach.audience import LEFT_OUT, WAITING, Reached, Segment, Value
 from shop import nudges
 from statements import changed_rows
@@ -34,6 +34,7 @@ QUEUED: Final = "queued"
 OVER: Final = (DONE, CANCELLED)
 PER_MINUTE_MAX: Final = 600
 PURPOSE: Final = "campaign"
+DAILY_LIMIT: Final = "daily_limit"  # why a running campaign waits
 # After a halt, so much is made up for at once; the pace counts from then on.
 CATCH_UP: Final = timedelta(seconds=10)
 # So many may wait in the outbox: a pause must not find a thousand on their way.
@@ -324,12 +325,18 @@ def _last_resumed(campaign: Campaign) -> datetime | None:
 
 
 def _may_go_on(campaign: Campaign, now: datetime) -> bool:
-    """Wait while the provider has paused the number, or while the outbox is full."""
+    """Wait while the provider has paused the number, for Meta's next day, or while the outbox is full."""
     paused = db.session.scalar(
         select(Integration.paused_until).where(Integration.id == campaign.integration_id)
     )
     if paused is not None and paused > now:
         campaign.next_at = paused
+        db.session.flush()
+        return False
+    free_at = limits.free_at(campaign.integration_id, now)
+    campaign.reason = DAILY_LIMIT if free_at is not None else ""
+    if free_at is not None:
+        campaign.next_at = free_at
         db.session.flush()
         return False
     waiting = select(func.count()).where(

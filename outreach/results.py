@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from models import Campaign, CampaignRecipient, Contact, Message, Sale, db
 from outreach.audience import LEFT_OUT, WAITING
+from statements import Later
 
+# An answer is what comes so soon after, or quotes the message (a pressed button does), whenever it comes.
+ANSWERED_WITHIN: Final = timedelta(days=3)
 # A sale within this time after the message is counted with it.
 COUNTS_FOR: Final = timedelta(days=7)
 ARRIVED: Final = ("delivered", "read", "played")
@@ -154,6 +157,7 @@ def _conditions(outcome: str) -> list[ColumnElement[bool]]:
 
 
 _ITS_MESSAGE: Final = (Message, Message.id == CampaignRecipient.message_id)
+_SENT = Message.__table__.alias("sent_out")
 _INBOUND = Message.__table__.alias("answers")
 _REPLIED: Final = and_(
     CampaignRecipient.queued_at.is_not(None),
@@ -162,6 +166,16 @@ _REPLIED: Final = and_(
         _INBOUND.c.direction == "in",
         _INBOUND.c.id > CampaignRecipient.message_id,
         _INBOUND.c.created_at >= CampaignRecipient.queued_at,
+        or_(
+            exists().where(
+                _SENT.c.id == CampaignRecipient.message_id,
+                _INBOUND.c.quotes_external_id == _SENT.c.external_id,
+            ),
+            exists().where(
+                _SENT.c.id == CampaignRecipient.message_id,
+                _INBOUND.c.created_at <= Later(_SENT.c.created_at, int(ANSWERED_WITHIN.total_seconds())),
+            ),
+        ),
     ),
 )
 _OPTED_OUT: Final = and_(

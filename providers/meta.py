@@ -325,6 +325,8 @@ def _read_health(body: dict[str, Any]) -> Health:
     status = loose.text(body.get("status")) or "UNKNOWN"
     is_ok = quality != "RED" and status in ("CONNECTED", "UNKNOWN")
     name = loose.text(body.get("verified_name"))
+    limit = loose.text(body.get("whatsapp_business_manager_messaging_limit"))
     facts = {"number": number, "name": name, "status": status.lower(), "quality": quality.lower()}
+    facts |= {"limit": limit} if limit else {}
     summary = f"{number} {name}: {status.lower()}, quality {quality.lower()}."
     return Health(is_ok, summary, body, "meta_number", facts)

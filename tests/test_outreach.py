@@ -30,7 +30,7 @@ from models import (
     ScheduledMessage,
     db,
 )
-from outreach import audience, campaigns, lists, results, scheduled
+from outreach import audience, campaigns, limits, lists, results, scheduled
 from outreach.audience import Segment, Value
 from outreach.campaigns import CampaignRefused, Plan
 from outreach.scheduled import NotSchedulable
@@ -562,3 +562,46 @@ def test_what_cannot_be_planned_is_refused(desk: WalkedDesk, about: dict[str, An
     with pytest.raises(NotSchedulable, match=code):
         plan(desk, **about)
     assert desk.messages(Message.sender == "operator") == []
+
+
+def test_an_answer_is_what_comes_soon_or_quotes_the_message(desk: WalkedDesk) -> None:
+    for wa_id, name in zip((CUSTOMER, *PEOPLE[:2]), ("Ana", "Bia", "Cora"), strict=True):
+        meet(desk, wa_id, name)
+    start(desk, make(desk))
+    run(desk, 60)
+    sent = {message.to: message.id for message in desk.graph.sent}
+    days = timedelta(days=4)
+    for message in desk.rows(Message, Message.direction == "out"):
+        desk.change(Message, Message.id == message.id, created_at=message.created_at - days)
+    for row in desk.rows(CampaignRecipient):
+        queued_at = row.queued_at - days
+        desk.change(CampaignRecipient, CampaignRecipient.id == row.id, queued_at=queued_at)
+    desk.says("oi, vocês abrem amanhã?", CUSTOMER)  # about something else
+    desk.says("quero!", PEOPLE[0], quotes=sent[PEOPLE[0]])
+    assert replied(desk) == ["Bia"]
+    desk.change(Message, Message.body.startswith("oi, vocês"), created_at=desk.clock() - timedelta(days=2))
+    assert replied(desk) == ["Ana", "Bia"]
+
+
+def replied(desk: WalkedDesk) -> list[str]:
+    with desk.app.app_context():
+        campaign = db.session.scalars(select(Campaign)).one()
+        rows = results.people(campaign, "replied", limit=10)
+        assert results.of(campaign).replied == len(rows)
+        return sorted(contact.name for _row, contact, _message in rows if contact)
+
+
+def test_metas_number_of_people_a_day_is_kept(desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(limits.TIERS, "TIER_50", 2)  # type: ignore[arg-type]
+    for wa_id, name in zip((CUSTOMER, *PEOPLE[:2]), ("Ana", "Bia", "Cora"), strict=True):
+        meet(desk, wa_id, name)
+    desk.change(Integration, health_summary='{"code": "meta_number", "limit": "TIER_50"}')
+    start(desk, make(desk))
+    run(desk, 60)
+    assert len(desk.graph.sent) == 2
+    (campaign,) = desk.rows(Campaign)
+    assert (campaign.state, campaign.reason) == ("running", "daily_limit")
+    assert campaign.next_at > desk.clock() + timedelta(hours=20)
+    run(desk, 26 * 60 * 60, step=60 * 60)
+    assert len(desk.graph.sent) == 3
+    assert [(row.state, row.reason) for row in desk.rows(Campaign)] == [("done", "")]
