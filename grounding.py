@@ -73,7 +73,7 @@ def ground(
     with reading():
         named = _named(words, product_id) if sells_products else []
         products = named or (_shown(words) if sells_products else [])
-        found = knowledge.search(words, language, SHOWN_PASSAGES, integration_id=number.id)
+        found = _search(words, language, number)
         sought = answers.search_words(words)
         is_shown = product_id is not None and not sought  # "what does it include?"
         is_product = sells_products and (is_shown or catalog.is_whole_name(sought))
@@ -112,6 +112,14 @@ def _shown(words: str) -> list[Product]:
     if answers.speaks_of("offer", words):
         listed.sort(key=lambda one: one.offer_ends_at is None)
     return listed[:SHOWN_PRODUCTS]
+
+
+def _search(words: str, language: str, number: Number) -> tuple[knowledge.Found, ...]:
+    """Find what answers the words, else the one question among them: "is it hard? I know no computers"."""
+    found = knowledge.search(words, language, SHOWN_PASSAGES, integration_id=number.id)
+    asked = "" if found and found[0].is_clear else questions.alone(words)
+    answering = knowledge.search(asked, language, SHOWN_PASSAGES, integration_id=number.id) if asked else ()
+    return answering if answering and answering[0].is_clear else found
 
 
 def _passages(found: Sequence[knowledge.Found], words: str, language: str, number: Number) -> list[Passage]:

@@ -18,7 +18,7 @@ from .wording import DATA
 MAX_CHARS: Final = 1_000  # what is longer tells a story, and its questions are no list
 MAX_QUESTIONS: Final = 4
 MIN_LETTERS: Final = 4
-_SENTENCE: Final = re.compile(r"[^?!.\n]+[?!.]*")
+_SENTENCE: Final = re.compile(r"[^?!.\n¿]+[?!.]*")
 _ACCENTED: Final = {"a": "[aáàã]", "e": "[eéê]", "i": "[ií]", "o": "[oóõ]", "u": "[uú]", "c": "[cç]"}
 _EDGES: Final = " \t\r\n¿¡,;:"
 
@@ -29,6 +29,12 @@ def several(text: str) -> tuple[str, ...]:
         return ()
     found = dict.fromkeys(question for sentence in _sentences(text) for question in _asked_in(sentence))
     return tuple(found)[:MAX_QUESTIONS] if len(found) > 1 else ()
+
+
+def alone(text: str) -> str:
+    """Give the one question of a text that says something else beside it; nothing where that is all."""
+    asked = [sentence for sentence in _sentences(text[:MAX_CHARS]) if sentence.endswith("?")]
+    return asked[0] if len(asked) == 1 and beside(text) else ""
 
 
 def beside(text: str) -> tuple[str, ...]:

@@ -437,6 +437,23 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("I want to open a support ticket", "what is it about", ""),
         ("I want to buy the english course", "*Travel English*", "tell me what is happening"),
     ],
+    ("shop", "pt", "asks one thing beside a word of her own"): [
+        ("vcs têm curso de fotografia?", "R$ 197,00", ""),
+        ("é difícil? não sou boa com tecnologia", "Os cursos são para iniciantes", "deu errado"),
+        ("te chamo mais tarde", "sem pressa", NOT_LOST),
+        ("preciso de ajuda pra escolher", "Depende do que você procura", NOT_LOST),
+    ],
+    ("shop", "es", "asks one thing beside a word of her own"): [
+        ("¿tienen curso de fotografía?", "R$ 197,00", ""),
+        ("no sé usar la compu, ¿es difícil?", "principiantes", "ticket"),
+        ("te escribo más tarde", "sin prisa", "entendí"),
+    ],
+    ("shop", "en", "asks one thing beside a word of her own"): [
+        ("do you have a photography course?", "R$197.00", ""),
+        ("how long do I have access?", "12 months of access", "shipping"),
+        ("is it hard? I'm not good with computers", "beginners", "understood"),
+        ("I'll write you later", "take your time", "understood"),
+    ],
     ("shop", "pt", "asks how long an offer holds"): [
         ("até quando vai a promoção?", "nenhuma oferta com data", "Boas-vindas"),
         ("quanto custa a mentoria?", "R$ 450,00", ""),
