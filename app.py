@@ -40,6 +40,7 @@ import routes
 import tasks
 from admin import (
     alert_settings,
+    api_keys,
     articles,
     campaigns,
     figures,
@@ -247,6 +248,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(alert_settings.bp, auth.at_least("admin")),
     Door(webhooks.bp, auth.at_least("admin")),
     Door(lead_forms.bp, auth.at_least("admin")),
+    Door(api_keys.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
 )
 # Files that extensions bring along; they are the same for everybody.

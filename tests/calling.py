@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 import operators
 from models import db
@@ -22,7 +21,7 @@ class Caller:
             db.session.commit()
             self.key, self.key_id = made.key, made.row.id
 
-    def call(self, method: str, path: str, **more: Any) -> TestResponse:
+    def call(self, method: str, path: str, **more: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.key}"} | more.pop("headers", {})
         return self.client.open(API + path, method=method, headers=headers, **more)
 
@@ -31,12 +30,12 @@ class Caller:
         assert answer.status_code == 200, answer.text
         return answer.json
 
-    def post(self, path: str, body: Any = None, *, once: str = "") -> TestResponse:
+    def post(self, path: str, body: Any = None, *, once: str = "") -> Any:
         more = {} if body is None else {"json": body}
         return self.call("POST", path, headers={"Idempotency-Key": once} if once else {}, **more)
 
 
-def code_of(answer: TestResponse) -> str:
+def code_of(answer: Any) -> str:
     assert answer.mimetype == "application/json"
     assert set(answer.json) == {"error"}
     assert set(answer.json["error"]) == {"code", "message"}

@@ -1,7 +1,6 @@
 """The API's door: keys and scopes, pages, ETags, one shape of refusals, and writes that happen once."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -34,7 +33,7 @@ def thread_id(app: Flask) -> int:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Whose outbox was woken."""
     calls: list[int] = []
     monkeypatch.setattr(tasks, "wake_outbox", calls.append)

@@ -1,6 +1,5 @@
 """What programs read and change beside conversations: records, shop, knowledge, campaigns, figures."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -43,7 +42,7 @@ def program(app: Flask) -> Caller:
 
 
 @pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     monkeypatch.setattr(tasks, "wake_outbox", calls.append)
     return calls
