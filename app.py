@@ -292,6 +292,7 @@ def _flask_settings(config: Config) -> dict[str, Any]:
     return {
         "BALCAO": config,
         "SECRET_KEY": config.secret_key,
+        "SECRET_KEY_FALLBACKS": list(config.secret_key_fallbacks),
         "TESTING": config.is_testing,
         "MAX_CONTENT_LENGTH": MAX_REQUEST_BYTES,
         "PERMANENT_SESSION_LIFETIME": SESSION_LIFETIME,

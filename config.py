@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 
+import vault
 from config_kinds import (
     BASE_DIR,
     EMPTY,
@@ -81,7 +82,8 @@ class Config:
     entry: Entry
 
     app_env: str
-    secret_key: str = field(repr=False)
+    secret_key: vault.Key = field(repr=False)
+    secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     port: int
     host: str
     public_base_url: str
@@ -247,6 +249,7 @@ def load(environ: Mapping[str, str] | None = None, *, entry: Entry = "cli") -> C
     if problems:
         raise ConfigError(*problems)
     _prepare_instance_dir(values)
+    values["secret_key"] = vault.Key(values["secret_key"], values["secret_key_fallbacks"])
     return Config(entry=entry, **values)
 
 

@@ -29,6 +29,10 @@ GROUPS: Final = (
                  "Signs sessions and encrypts stored credentials; 16 characters or more, required in "
                  "production. Empty in development: generated once and kept in the instance folder.",
                  is_secret=True),
+        Variable("SECRET_KEY_FALLBACKS", (), "names", "",
+                 "The keys before SECRET_KEY, the newest first, with commas: what they sealed and signed "
+                 "still holds. `python cli.py rotate-secret-key` seals everything with SECRET_KEY anew.",
+                 is_secret=True),
         Variable("PORT", (), "whole", "5000",
                  "The port that pages and webhooks are served on.", low=1, high=65535),
         Variable("HOST", (), "text", "",

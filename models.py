@@ -53,6 +53,7 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 SQLITE_BUSY_TIMEOUT_MS = 15_000
+SEALED = {"is_sealed": True}  # a column whose text is encrypted with SECRET_KEY
 # What migrations 0003 and 0021 make for the full-text searches, differently on each database; no metadata has
 # them. A migration that makes `messages` anew on SQLite (batch) must make the triggers of 0021 anew, too.
 SEARCH_INDEX = "passages_fts"
@@ -172,7 +173,7 @@ class Operator(Base):
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     # Part of every session; changing it ends them all (new password, deactivation).
     session_stamp: Mapped[str] = mapped_column(String(32), default="")
-    totp_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; empty: no second factor
+    totp_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)  # empty: no second factor
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code: none counts twice
     recovery_hashes: Mapped[Any | None] = mapped_column(Json)  # of the codes that are left
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -281,9 +282,9 @@ class Integration(Base):
     number_id: Mapped[str] = mapped_column(exact(100))
     display_phone: Mapped[str] = mapped_column(String(40), default="")
     business_id: Mapped[str] = mapped_column(exact(100), default="")
-    app_secret: Mapped[str] = mapped_column(Text, default="")  # encrypted
-    access_token: Mapped[str] = mapped_column(Text, default="")  # encrypted
-    verify_token: Mapped[str] = mapped_column(Text, default="")  # encrypted
+    app_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    access_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    verify_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     start_flow: Mapped[str] = mapped_column(String(60), default="nexora")
     language: Mapped[str] = mapped_column(String(5), default="pt")
     reply_mode: Mapped[str] = mapped_column(String(10), default="rest")
@@ -733,7 +734,7 @@ class AlertRecipient(Base):
     quiet_from_min: Mapped[int | None] = mapped_column(Integer)  # minutes of the local day
     quiet_until_min: Mapped[int | None] = mapped_column(Integer)
     is_woken: Mapped[bool] = mapped_column(Boolean, default=True)  # urgent ones come in quiet hours, too
-    secret: Mapped[str] = mapped_column(Text, default="")  # encrypted; signs a webhook
+    secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)  # signs a webhook
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     is_from_environment: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
@@ -1758,8 +1759,8 @@ class WebhookEndpoint(Base):
     name: Mapped[str] = mapped_column(String(120), default="")
     url: Mapped[str] = mapped_column(Text)
     kinds: Mapped[Any | None] = mapped_column(Json)  # None: all, also those that are to come
-    secret: Mapped[str] = mapped_column(Text)  # encrypted, and the one before it, which signs beside it
-    old_secret: Mapped[str] = mapped_column(Text, default="")
+    secret: Mapped[str] = mapped_column(Text, info=SEALED)  # and the one before it, which signs beside it
+    old_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_active: Mapped[bool] = mapped_column(Boolean, default=True)
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -169,7 +169,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     ),
     "ai_service": ("llm",),
     "wires": ("providers",),
-    "config": ("config_kinds", "config_variables", "working_hours"),
+    "config": ("config_kinds", "config_variables", "vault", "working_hours"),
     "config_variables": ("config_kinds",),
     "config_kinds": ("working_hours",),
     "menu_flows": ("answers", "flow_files", "texts", "vocabulary", "message_content"),
