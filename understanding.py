@@ -227,9 +227,8 @@ def cart_wish(thread: Thread, understood: Understanding, now: datetime) -> tuple
         return None
     session = understood.session
     own = session if session is not None and session.flow == SHOP else Session(SHOP, None, {}, now)
-    scene = menu_flows.shipped()[SHOP].scene(own.step) if own.step else None
-    awaits = scene.awaits if scene is not None else None
-    if awaits in (None, "choice") and cart_words.wants_again(understood.text):
+    awaits, entries = awaited(replace(understood, flow=SHOP, session=own)), menu_flows.shipped()[SHOP].entries
+    if awaits in (None, "choice") and PAYING_AGAIN in entries and cart_words.wants_again(understood.text):
         with as_reader():
             is_open = orders.awaits_payment(thread.contact_id)
             db.session.rollback()
@@ -241,21 +240,19 @@ def cart_wish(thread: Thread, understood: Understanding, now: datetime) -> tuple
         return None
     if spoken.is_bare and (own.step not in CART_SHOWN or understood.decision.reason == triage.CHOSEN):
         return None
-    shown = str(own.data.get("product", ""))
+    known = str(own.data.get("product", ""))
+    talked_of = int(known) if known.isdecimal() and len(known) <= MAX_ID_DIGITS else None
+    is_shown = own.step in (PRODUCT_SHOWN, SUM_SHOWN) or menu_flows.offered_choice(own.data, "1") == BUY
     with as_reader():
-        wish = cart_words.meant(
-            spoken,
-            thread.conversation_id,
-            int(shown) if shown.isdecimal() and len(shown) <= MAX_ID_DIGITS else None,
-            is_shown=own.step in (PRODUCT_SHOWN, SUM_SHOWN)
-            or menu_flows.offered_choice(own.data, "1") == BUY,
-        )
+        wish = cart_words.meant(spoken, thread.conversation_id, talked_of, is_shown=is_shown)
         db.session.rollback()
     if wish is None:
         return None
     entry, told = _entry_of(wish)
     if entry == SUM and awaits == "number":
         entry = SUM_ASKED
+    if entry not in entries:
+        return None
     session = Session(SHOP, own.step, {**own.data, **told}, now)
     return replace(understood, flow=SHOP, session=session), entry
 
