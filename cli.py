@@ -18,6 +18,7 @@ from sqlalchemy import select, text
 
 import analytics
 import commands.articles
+import commands.backup
 import commands.keys
 import commands.learning
 import commands.reading  # noqa: F401 - they bring their commands along
