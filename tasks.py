@@ -120,13 +120,7 @@ def close_decisions() -> None:
         if is_mine:
             now = datetime.now(UTC)
             learning.notice(now=now)
-            learning.expire(_config(), now=now)
-            db.session.commit()
-            with reading():
-                worked = learning.work_out(_config(), now=now)
-                db.session.rollback()
-            learning.keep_learnt(worked, now=now)
-            learning.pause_in_excess(now=now)
+            learning.close_decisions(_config(), now=now, between=db.session.commit)
             db.session.commit()
 
 

@@ -5,10 +5,9 @@ any time. `writing` draws and the pipeline keeps a decision, the shop credits sa
 matured, the learning page steers. Every verb flushes and none commits.
 """
 
-from learning.absorbing import Absorbed, expire, rebuild, work_out
-from learning.absorbing import keep as keep_learnt
+from learning.absorbing import Absorbed, rebuild
 from learning.arms import Standing, standings
-from learning.closing import close_decisions, pause_in_excess
+from learning.closing import close_decisions
 from learning.credit import credit_sale, note, reverse_sale
 from learning.episodes import Chosen, Drawn, choose_by_hand, current_episode, draw, keep, let_choose
 from learning.rules import (
@@ -36,16 +35,12 @@ __all__ = [
     "credit_sale",
     "current_episode",
     "draw",
-    "expire",
     "is_held_out",
     "keep",
-    "keep_learnt",
     "let_choose",
     "note",
     "notice",
-    "pause_in_excess",
     "rebuild",
     "reverse_sale",
     "standings",
-    "work_out",
 ]

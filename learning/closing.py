@@ -3,7 +3,7 @@
 `tasks` calls it every few minutes. Flushes, never commits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import exp, log, log1p
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ import alerts
 from config import Config
 from learning import absorbing, steering
 from learning.arms import standings
-from models import Arm, Decision, Outcome, db
+from models import Arm, Decision, Outcome, db, reading
 
 OPT_OUT: Final = "opt_out"
 ALERT: Final = "strategy_paused"
@@ -38,24 +38,22 @@ class Left(NamedTuple):
     at: datetime
 
 
-def close_decisions(config: Config, *, now: datetime) -> int:
+def close_decisions(config: Config, *, now: datetime, between: Callable[[], None] = lambda: None) -> int:
     """Learn from what matured, and pause an arm that surely drives people away. Gives how many expired.
 
-    All in one transaction; where others wait for it, call its parts with commits between. Flushes.
-    Idempotent.
+    `between` may commit, so that the long reading holds no lock that others wait for. Flushes. Idempotent.
     """
     expired = absorbing.expire(config, now=now)
-    absorbing.keep(absorbing.work_out(config, now=now), now=now)
-    pause_in_excess(now=now)
-    return expired
-
-
-def pause_in_excess(*, now: datetime) -> None:
-    """Pause every arm that surely drives people away. Flushes. Idempotent."""
+    between()
+    with reading():
+        worked = absorbing.work_out(config, now=now)
+    between()
+    absorbing.keep(worked, now=now)
     left = _who_left(now)
     for arm in standings():
         if not arm.is_paused:
             _pause_in_excess(arm.strategy, left, now)
+    return expired
 
 
 def excess(strategy: str, left: Sequence[Left]) -> float:

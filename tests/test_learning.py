@@ -504,10 +504,10 @@ def test_open_decisions_count_by_their_age(config):
 def test_a_state_that_another_worker_moved_is_left_alone(config):
     conversation = make_conversation()
     choose(conversation, config)
-    learning.expire(config, now=NOW)
-    worked = learning.work_out(config, now=NOW + MATURE)
+    absorbing.expire(config, now=NOW)
+    worked = absorbing.work_out(config, now=NOW + MATURE)
     changed_rows(update(PolicyState).values(version=7))
-    assert learning.keep_learnt(worked, now=NOW + MATURE) is False
+    assert absorbing.keep(worked, now=NOW + MATURE) is False
     assert db.session.execute(select(PolicyState.version, PolicyState.settled)).one() == (7, None)
 
 
