@@ -344,9 +344,8 @@ def _apply(
         answering.complete(desk.config, thread, understood, answer, now, message_ids[-1])
         _complete_turn(turn_id, lease, understood, answer, times)
     _note_harm(thread, understood, answer, now)
-    if understood.reading is not None and understood.decision.responder != "nobody":
-        told = (thread.contact_id, thread.conversation_id, message_ids[-1], understood.text, understood.flow)
-        heard.note(heard.Message(*told, understood.reading), now=now)
+    told = (thread.contact_id, thread.conversation_id, message_ids[-1], understood.text, understood.flow)
+    heard.note(heard.Message(*told, understood.reading), now=now)
     _tell_hours(desk, thread, understood, answer, now)
     whatsapp_service.queue(
         thread.conversation_id, understood.number, answer.contents, sender="bot", now=now, turn_id=turn_id

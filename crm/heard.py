@@ -16,6 +16,7 @@ from crm import appointments, invitations, lead_scores, leads, teams
 from models import Contact, Lead, db
 
 LEAD: Final = "lead_inquiry"
+SPAM: Final = "spam"
 CLEAR: Final = 0.6
 # The flow without anything to sell: whoever wants to buy is the sales team's.
 DESK: Final = "desk"
@@ -31,16 +32,21 @@ class Message:
     message_id: int
     text: str
     flow: str
-    reading: Reading
+    reading: Reading | None
 
 
 def note(message: Message, *, now: datetime) -> None:
     """Keep the address that she tells, send what waited for it, and open or complete her lead. Flushes."""
-    email, budget = _told(message.reading, "email"), _budget(message.reading)
-    is_lead = message.reading.intent == LEAD and message.reading.intent_confidence >= CLEAR
+    read = message.reading
+    if read is None or read.intent == SPAM:
+        return
+    email, budget = _told(read, "email"), _budget(read)
+    is_lead = read.intent == LEAD and read.intent_confidence >= CLEAR
     if not email and not is_lead:
         return
     contact = db.session.get_one(Contact, message.contact_id)
+    if contact.has_opted_out:
+        return
     if email and not contact.email:
         contact.email = email[: leads.EMAIL_MAX_CHARS]
         db.session.flush()

@@ -25,6 +25,7 @@ COUNTED_AT_MOST: Final = 1_000
 MODEL_LOOKED_BACK: Final = timedelta(hours=1)
 # From so many calls on, a share of failures says something.
 MODEL_FAILING_FROM: Final = 0.5
+SPAM: Final = "spam"
 DATABASE_SLOW_SECS: Final = 0.25
 DATABASES: Final = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB", "mariadb": "MariaDB"}
 
@@ -46,6 +47,7 @@ class Health:
     database: Part
     model: Part
     spend: Part
+    spam_today: int
     has_unsigned_door: bool
 
     @property
@@ -74,6 +76,7 @@ def health_of(now: datetime, *, has_model: bool) -> Health:
         ),
         model=_model(rows["model"], has_model),
         spend=_spend(rows["spend"].count or 0, has_model),
+        spam_today=_count(rows["spam"]),
         has_unsigned_door=integrations.has_unsigned_door(),
     )
 
@@ -107,10 +110,17 @@ def _questions(now: datetime) -> Any:
         select(literal("model"), func.count(), failed, never).where(
             ModelCall.created_at >= now - MODEL_LOOKED_BACK
         ),
+        select(literal("spam"), func.count(), literal(0), never).where(
+            Message.created_at >= midnight(now), Message.direction == "in", Message.intent == SPAM
+        ),
         select(literal("spend"), func.sum(ModelCall.cost_microusd), literal(0), never).where(
             ModelCall.created_at >= midnight(now)
         ),
     )
+
+
+def _count(row: Any) -> int:
+    return int(row.count or 0)
 
 
 def _queue(row: Any, now: datetime) -> Part:

@@ -139,11 +139,15 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 
 def _rows(text: str) -> list[list[str]]:
-    lines = text.lstrip("\ufeff\r\n").splitlines(keepends=True)
+    # Old Macs end lines with a carriage return alone.
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.lstrip("\ufeff\n").splitlines(keepends=True)
     # Excel's own way to name the delimiter.
     named = re.fullmatch(r"sep=(.)\s*", lines[0]) if lines else None
     delimiter = named[1] if named else _delimiter(lines[0] if lines else "")
-    reader = csv.reader(io.StringIO("".join(lines[1:] if named else lines)), delimiter=delimiter)
+    # Strict: a quotation mark that nothing closes would swallow the rest of the file as one cell.
+    body = "".join(lines[1:] if named else lines)
+    reader = csv.reader(io.StringIO(body), delimiter=delimiter, strict=True)
     rows = []
     try:
         for cells in reader:

@@ -59,12 +59,18 @@ def test_phones_are_read_as_people_write_them(written: str, wa_id: str | None) -
         (b"telefone\n" + b"81999990001\n" * (lists.MAX_ROWS + 1), "too_many_rows"),
         (b"telefone" + b",x" * lists.MAX_COLUMNS + b"\n1\n", "too_many_columns"),
         (b'telefone,nome\n81999990001,"' + b"x" * 200_000 + b'"\n', "broken"),
+        (b'telefone,nome\n"81999990001,Ana\n81999990002,Bia\n', "broken"),
     ],
 )
 def test_what_is_no_list_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(ListRefused) as refused:
         lists.read(content, "BR")
     assert refused.value.code == code
+
+
+def test_line_ends_of_old_macs_are_read() -> None:
+    found = read("telefone,nome\r81999990001,Ana\r81999990002,Bia\r")
+    assert [person.name for person in found.people] == ["Ana", "Bia"]
 
 
 def test_a_file_without_names_begins_with_its_first_person() -> None:

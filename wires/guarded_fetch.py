@@ -26,8 +26,11 @@ MAX_URL_CHARS: Final = 2000
 PORTS: Final = {"https": 443, "http": 80}
 USER_AGENT: Final = "balcao"
 _CHUNK_BYTES: Final = 16 * 1024
-# RFC 6052: the last 32 bits are an IPv4 address that a gateway goes on to.
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+# The last 32 bits are an IPv4 address that a gateway goes on to (RFC 6052), or that is meant (RFC 4291, given
+# up): what is behind them decides.
+_EMBEDDING: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
+# RFC 8215: a network's own gateways; RFC 3879: its own sites.
+_OF_A_NETWORK: Final = (IPv6Network("64:ff9b:1::/48"), IPv6Network("fec0::/10"))
 
 
 class PrivateAddress(HTTPError):
@@ -71,13 +74,14 @@ def is_public(address: str) -> bool:
     """Tell whether an IP address belongs to the open internet, also the one that is wrapped inside it."""
     ip = ip_address(address.partition("%")[0])
     inner = _wrapped(ip)
-    return ip.is_global and not ip.is_multicast and (inner is None or is_public(str(inner)))
+    is_open = ip.is_global and not ip.is_multicast and not any(ip in network for network in _OF_A_NETWORK)
+    return is_open and (inner is None or is_public(str(inner)))
 
 
 def _wrapped(ip: IPv4Address | IPv6Address) -> IPv4Address | None:
     if isinstance(ip, IPv4Address):
         return None
-    if ip in _NAT64:
+    if any(ip in network for network in _EMBEDDING):
         return IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
