@@ -13,6 +13,7 @@ from typing import Any, Final
 import ai_service
 import answers
 import flow_actions
+import flow_versions
 import menu_flows
 import order_actions
 import texts
@@ -204,7 +205,7 @@ def _wants_goods(understood: Understanding) -> bool:
     """Tell whether something for sale is wanted of a flow that shows what there is."""
     return (
         wishes.signal(understood) in wishes.WANTING
-        and SELLING in menu_flows.shipped()[understood.flow].entries
+        and SELLING in flow_versions.flows()[understood.flow].entries
     )
 
 
@@ -229,7 +230,7 @@ def _aside(means: Means, thread: Thread, understood: Understanding, now: datetim
 def _open_question(config: Config, thread: Thread, understood: Understanding, now: datetime) -> list[Text]:
     """Give the words of the question that stays open, to be asked again."""
     session = understood.session
-    flow = menu_flows.shipped()[understood.flow]
+    flow = flow_versions.flows()[understood.flow]
     step, data = (session.step, session.data) if session else (None, {})
     context = _context(config, thread, understood.number, understood.language)
     words = menu_flows.open_question(flow, step, data, language=understood.language, now=now, context=context)
@@ -271,7 +272,7 @@ def _comfort(
     with as_reader():
         has_ticket = tickets.is_recent(thread.conversation_id, now)
         db.session.rollback()
-    if not has_ticket or SUPPORT not in menu_flows.shipped()[understood.flow].entries:
+    if not has_ticket or SUPPORT not in flow_versions.flows()[understood.flow].entries:
         return _soothe(understood, written)
     answer = _enter(config, thread, understood, SUPPORT, now)
     answer.reply = written.reply
@@ -344,9 +345,9 @@ def _several(means: Means, thread: Thread, understood: Understanding, now: datet
 
 def _search(config: Config, thread: Thread, understood: Understanding, now: datetime) -> Answer | None:
     """Show what the words name among the shop's own things; None when they name nothing."""
-    if SEARCH not in menu_flows.shipped()[understood.flow].entries:
+    if SEARCH not in flow_versions.flows()[understood.flow].entries:
         understood = replace(understood, flow=understood.number.start_flow)
-    if SEARCH not in menu_flows.shipped()[understood.flow].entries or not (
+    if SEARCH not in flow_versions.flows()[understood.flow].entries or not (
         answers.search_words(understood.text) or answers.asks_price(understood.text)
     ):
         return None
@@ -362,7 +363,7 @@ def _enter(config: Config, thread: Thread, understood: Understanding, entry: str
     answer = Answer(flow=understood.flow, source=f"entry: {entry}")
     session, read = understood.session, understood.reading
     answer.flow_turn = menu_flows.enter(
-        menu_flows.shipped()[understood.flow],
+        flow_versions.flows()[understood.flow],
         entry,
         told_so_far(understood, entry),
         names_day=any(entity.type == "date" for entity in read.entities) if read else False,
@@ -390,6 +391,7 @@ def _spoken(reply: Reply, understood: Understanding, data: Mapping[str, Any] | N
     """
     flow = wishes.SHOP if data else understood.flow
     session = understood.session
+    is_open = session is not None and session.flow in flow_versions.flows()
     own = session if session and session.flow == flow else None
     menus = (content for content in reply.contents if isinstance(content, Menu))
     choices = [(choice.id, choice.title) for menu in menus for choice in menu.choices]
@@ -413,7 +415,7 @@ def _go_on(means: Means, thread: Thread, understood: Understanding, draft: Draft
     """Say what is drafted, and go on in the flow that it leads to."""
     if draft.step is None:
         return _drafted(draft, understood)
-    flow = menu_flows.shipped()[draft.step.flow]
+    flow = flow_versions.flows()[draft.step.flow]
     answer = Answer(list(draft.contents), flow=flow.name, source=draft.source)
     answer.reply, answer.reading, answer.drawn = draft.trace, draft.reading, draft.drawn
     context = _context(means.config, thread, understood.number, understood.language)
@@ -463,7 +465,7 @@ def _walk(config: Config, thread: Thread, understood: Understanding, now: dateti
         text = "menu"
     if understood.first.message.kind == "order":
         return answer  # the cart is filled inside the write transaction
-    flow = menu_flows.shipped()[understood.flow]
+    flow = flow_versions.flows()[understood.flow]
     session = understood.session
     is_open = session is not None and session.flow == flow.name and understood.decision.flow is None
     answer.flow_turn = menu_flows.advance(
@@ -489,7 +491,7 @@ def _answered(
 ) -> FlowTurn:
     """Take what was told already as the answer to what is asked; what cannot be read is asked for."""
     told = menu_flows.advance(
-        menu_flows.shipped()[understood.flow],
+        flow_versions.flows()[understood.flow],
         asked.step,
         asked.data,
         words,
@@ -522,7 +524,7 @@ def _run_actions(
         took_ms = round((perf_counter() - began) * 1000, 2)
         answer.actions.append({"action": call.name, "outcome": result.outcome, "ms": took_ms})
         answer.flow_turn = menu_flows.resume(
-            menu_flows.shipped()[answer.flow or understood.flow],
+            flow_versions.flows()[answer.flow or understood.flow],
             answer.flow_turn,
             result.outcome,
             result.facts,
@@ -542,7 +544,7 @@ def _take_order(
     if left_out := taken.facts.get("left_out"):
         names = ", ".join(left_out)
         answer.lead_in.append(Text(texts.text("order_left_out", understood.language, names=names)))
-    flow = menu_flows.shipped()[understood.flow]
+    flow = flow_versions.flows()[understood.flow]
     answer.flow_turn = menu_flows.advance(
         flow,
         None,

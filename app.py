@@ -44,6 +44,7 @@ from admin import (
     articles,
     campaigns,
     figures,
+    flows,
     lead_forms,
     learning,
     owner_phone,
@@ -250,6 +251,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(lead_forms.bp, auth.at_least("admin")),
     Door(api_keys.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
+    Door(flows.bp, auth.at_least("admin"), max_bytes=flows.FORM_MAX_BYTES),
 )
 # Files that extensions bring along; they are the same for everybody.
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})

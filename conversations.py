@@ -90,6 +90,7 @@ _THREAD = (
         _CONVERSATION.handover_ends_at,
         _CONVERSATION.last_inbound_at,
         _SESSION.flow,
+        _SESSION.flow_version,
         _SESSION.step,
         _SESSION.data,
         _SESSION.last_activity_at,
@@ -110,12 +111,8 @@ _ADDRESS = (
 _SAVE_SESSION = (
     update(table(MenuSession))
     .where(_SESSION.conversation_id == bindparam("conversation"))
-    .values(
-        flow=bindparam("flow"),
-        step=bindparam("step"),
-        data=bindparam("data"),
-        last_activity_at=bindparam("now"),
-    )
+    .values({name: bindparam(name) for name in ("flow", "flow_version", "step", "data")})
+    .values(last_activity_at=bindparam("now"))
 )
 
 
@@ -135,6 +132,7 @@ class Session:
     step: str | None
     data: Mapping[str, Any]
     last_activity_at: datetime
+    version: str = ""  # of the flow, as it began
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ def find_thread(number: Number, person: Person) -> Thread | None:
         last_inbound_at=row.last_inbound_at,
         session=None
         if row.flow is None
-        else Session(row.flow, row.step, row.data or {}, row.last_activity_at),
+        else Session(row.flow, row.step, row.data or {}, row.last_activity_at, row.flow_version),
     )
 
 
@@ -418,11 +416,12 @@ def save_session(
     step: str | None,
     data: Mapping[str, Any],
     now: datetime,
+    version: str = "",
 ) -> None:
     """Keep where the conversation stands; `is_known` says that a row exists."""
-    values = {"flow": flow, "step": step, "data": dict(data)}
+    values = {"flow": flow, "flow_version": version, "step": step, "data": dict(data)}
     if not is_known:
-        row = {**values, "conversation_id": conversation_id, "flow_version": "", "last_activity_at": now}
+        row = {**values, "conversation_id": conversation_id, "last_activity_at": now}
         db.session.execute(insert_or_ignore(MenuSession).values(row))
     db.session.execute(_SAVE_SESSION, {**values, "conversation": conversation_id, "now": now})
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 import alerts
 import answering
 import conversations
+import flow_versions
 import hearing
 import integrations
 import lanes
@@ -235,6 +236,8 @@ def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, bool]) 
         _serve_owner(lease, desk, thread, first, wish, touched)
         return None
     arrivals = (hearing.made_out(means, thread, first, now), *look.arrivals[1:])
+    timeout = timedelta(minutes=desk.config.session_timeout_mins)
+    flow_versions.hold(thread.open_session(now, timeout), thread.integration_id)
     understood, quiet_at = understanding.understand(desk.config, thread, arrivals, now)
     if quiet_at is not None:
         _wait(lease, look.arrivals, quiet_at)
@@ -358,6 +361,7 @@ def _apply(
             step=answer.flow_turn.step,
             data=answer.flow_turn.data,
             now=now,
+            version=flow_versions.version_of(answer.flow),
         )
     _end_events([arrival.event_id for arrival in understood.burst], "done")
     lanes.let_go(lease)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 import ai_service
 import answers
+import flow_versions
 import menu_flows
 import triage
 from analysis import Models, Reading
@@ -174,7 +175,7 @@ def understand(
 def awaited(understood: Understanding) -> str | None:
     """Name the kind of answer that the open step awaits."""
     session = understood.session
-    scene = menu_flows.shipped()[understood.flow].scene(session.step) if session else None
+    scene = flow_versions.flows()[understood.flow].scene(session.step) if session else None
     return scene.awaits if scene is not None else None
 
 
@@ -227,7 +228,8 @@ def cart_wish(thread: Thread, understood: Understanding, now: datetime) -> tuple
         return None
     session = understood.session
     own = session if session is not None and session.flow == SHOP else Session(SHOP, None, {}, now)
-    awaits, entries = awaited(replace(understood, flow=SHOP, session=own)), menu_flows.shipped()[SHOP].entries
+    awaits = awaited(replace(understood, flow=SHOP, session=own))
+    entries = flow_versions.flows()[SHOP].entries
     if awaits in (None, "choice") and PAYING_AGAIN in entries and cart_words.wants_again(understood.text):
         with as_reader():
             is_open = orders.awaits_payment(thread.contact_id)
@@ -320,7 +322,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     choice_id = message.choice_id or (menu_flows.offered_choice(session.data, text) if session else None)
     choice_id = choice_id or _about_order(thread, session, number, text) or _bought(session, number, text)
     choice_id = choice_id or _of_nexora(thread, session, number, text)
-    flow = menu_flows.shipped()[_flow_of(choice_id, session, number)]
+    flow = flow_versions.flows()[_flow_of(choice_id, session, number)]
     step, data = (session.step, session.data) if session and session.flow == flow.name else (None, {})
     scene = flow.scene(step) if step else None
     awaits = scene.awaits if scene else None
@@ -401,7 +403,7 @@ def _about_order(thread: Thread, session: Session | None, number: Number, text: 
     is_shop = session is not None and session.flow == SHOP
     if not is_shop and number.start_flow not in (SHOP, DESK):
         return None
-    scene = menu_flows.shipped()[session.flow].scene(session.step) if session and session.step else None
+    scene = flow_versions.flows()[session.flow].scene(session.step) if session and session.step else None
     if scene is not None and scene.awaits not in (None, "choice"):
         return None
     if session is not None and is_shop and session.step in CART_SHOWN:
@@ -432,7 +434,7 @@ def _of_nexora(thread: Thread, session: Session | None, number: Number, text: st
     """Give the button that a wish for a consultant, or a sum to invest, presses wherever the menu stands."""
     if number.start_flow != NEXORA or (session is not None and session.flow not in (None, NEXORA)):
         return None
-    scene = menu_flows.shipped()[NEXORA].scene(session.step) if session and session.step else None
+    scene = flow_versions.flows()[NEXORA].scene(session.step) if session and session.step else None
     if scene is not None and scene.awaits not in (None, "choice"):
         return None
     words = answers.plain(text)
@@ -462,7 +464,7 @@ def _bought(session: Session | None, number: Number, text: str) -> str | None:
     is_shopping = session is not None and session.flow == SHOP
     if wish is None or session is None or not is_shopping:
         return CART if wish == "close" and number.start_flow == SHOP else None
-    scene = menu_flows.shipped()[SHOP].scene(session.step) if session.step else None
+    scene = flow_versions.flows()[SHOP].scene(session.step) if session.step else None
     if scene is not None and scene.awaits not in (None, "choice"):
         return None
     if session.step in CART_SHOWN:
@@ -486,7 +488,7 @@ def tells_on(understood: Understanding) -> str | None:
 def told_so_far(understood: Understanding, entry: str) -> str:
     """Give what was told, with what was told before it while the offer to write it down is open."""
     session = understood.session
-    into = menu_flows.shipped()[understood.flow].entries[entry].into
+    into = flow_versions.flows()[understood.flow].entries[entry].into
     if session is None or session.flow != understood.flow or session.step not in OFFERS or into is None:
         return understood.text
     before = str(session.data.get(into) or "")
@@ -506,7 +508,7 @@ def _entry_flow(intent: str, own: str, number: Number) -> str | None:
 
     What a business sells is asked of the flow that is open, else of the one that it begins with.
     """
-    flows = menu_flows.shipped()
+    flows = flow_versions.flows()
     names = (own, number.start_flow if intent == "lead_inquiry" else DESK)
     return next((name for name in names if name in flows and intent in flows[name].entries), None)
 
@@ -514,7 +516,7 @@ def _entry_flow(intent: str, own: str, number: Number) -> str | None:
 def _flow_of(choice_id: str | None, session: Session | None, number: Number) -> str:
     """Name the flow that a message belongs to: of the button pressed, else the open one, else the number's
     start."""
-    flows = menu_flows.shipped()
+    flows = flow_versions.flows()
     pressed = (choice_id or "").partition("/")[0]
     for name in (pressed, session.flow if session and session.step else "", number.start_flow):
         if name in flows:

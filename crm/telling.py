@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import select
 
 import conversations
+import flow_versions
 import integrations
 import menu_flows
 import message_templates
@@ -82,7 +83,7 @@ def ask(conversation_id: int, entry: str, *, now: datetime, data: Mapping[str, A
         return refusal or "number_off"
     language = language_of(contact, number)
     turn = menu_flows.enter(
-        menu_flows.shipped()[DESK],
+        flow_versions.flows()[DESK],
         entry,
         "",
         data=dict(data or {}),
@@ -168,7 +169,7 @@ def _stands_elsewhere(conversation_id: int, now: datetime) -> bool:
             MenuSession.conversation_id == conversation_id
         )
     ).first()
-    flow = menu_flows.shipped().get(row.flow) if row is not None else None
+    flow = flow_versions.flows().get(row.flow) if row is not None else None
     if row is None or flow is None or now - row.last_activity_at >= OPEN_FOR:
         return False
     scene = flow.scene(row.step)

@@ -18,6 +18,7 @@ import ai_service
 import alerts
 import conversations
 import flow_actions
+import flow_versions
 import menu_flows
 import received
 import simulated_phone
@@ -181,7 +182,7 @@ def _customer_says(stage: _Stage, line: Line) -> None:
         raise LookupError(stage.script.name)
     session = thread.open_session(stage.at, SESSION_TIMEOUT)
     flow_name = session.flow if session and session.step else stage.number.start_flow
-    flow = menu_flows.shipped()[flow_name]
+    flow = flow_versions.flows()[flow_name]
     step, data = (session.step, session.data) if session and session.flow == flow_name else (None, {})
     language = stage.script.language
     names_choice = menu_flows.chooses(flow, step, data, line.customer, None, language)
@@ -201,7 +202,7 @@ def _customer_says(stage: _Stage, line: Line) -> None:
         contents = list(ai_service.reply(reading, language=language, start_flow=flow_name).contents)
     elif decision.responder in ("menu", "shop"):
         is_fresh = decision.flow is not None and decision.flow != flow_name
-        flow = menu_flows.shipped()[decision.flow or flow_name]
+        flow = flow_versions.flows()[decision.flow or flow_name]
         contents = _walk(
             stage, flow, None if is_fresh else step, {} if is_fresh else data, line, turn_id, message_id
         )

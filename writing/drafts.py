@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import flow_versions
 import menu_flows
 import texts
 from analysis import Reading
@@ -81,7 +82,7 @@ def choice_id_of(name: str, understood: Understanding) -> str | None:
     if name in OWN_CHOICES:
         return f"{understood.number.start_flow}/{OWN_CHOICES[name]}"
     choice_id = PRESSES.get(name, "")
-    flow = menu_flows.shipped().get(choice_id.partition("/")[0])
+    flow = flow_versions.flows().get(choice_id.partition("/")[0])
     is_known = flow is not None and menu_flows.chooses(flow, None, {}, "", choice_id, understood.language)
     return choice_id if is_known else None
 

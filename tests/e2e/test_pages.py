@@ -51,6 +51,8 @@ PAGES = (
     "/campaigns",
     "/campaigns/new",
     "/analytics",
+    "/flows",
+    "/flows/desk",
 )
 
 
