@@ -122,7 +122,7 @@ def work_out(config: Config, *, now: datetime) -> Worked | None:
         return replace(_worked(row, anew, config, then), was_unreadable=True)
     if not row.is_frozen:
         return _worked(row, _settle(row, known, config, now), config, now)
-    if row.settled is None:
+    if row.settled is None or not known.recipe.startswith(f"{LAYOUT} "):
         return _worked(row, settled_anew(config, row.forgets_until_id, then), config, then)
     return None
 

@@ -1,5 +1,6 @@
 """Versions follow from what a strategy says and what its niche costs; strategies of the shop's own."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 
@@ -127,6 +128,23 @@ def test_a_long_log_is_worked_out_while_others_write(config, desk, monkeypatch):
     tasks.close_decisions.call_local()
     assert written
     assert db.session.get_one(PolicyState, 1).settled is not None
+
+
+def test_what_was_frozen_before_an_upgrade_is_known_after_it(config):
+    for one in many(60):
+        if choose(one, config, seed=one.id).strategy == "racional":
+            buy(one)
+    learning.close_decisions(config, now=NOW + MATURE)
+    before = policies.current(config).believe(CONTEXT)["racional"]
+    steering.steer("freeze", reason="x", now=NOW + MATURE)
+    row = db.session.get_one(PolicyState, 1)
+    old = json.loads(json.dumps([row.settled, row.live]).replace('"racional"', '"racional.1"'))
+    known = {**row.absorbed, "recipe": row.absorbed["recipe"].removeprefix(f"{absorbing.LAYOUT} ")}
+    row.settled, row.live, row.absorbed = *old, known
+    db.session.flush()
+    learning.close_decisions(config, now=NOW + MATURE + DAY)
+    assert policies.current(config).believe(CONTEXT)["racional"] == before
+    assert db.session.get_one(PolicyState, 1).is_frozen
 
 
 # --- what a niche costs -------------------------------------------------------------------------------------
