@@ -389,9 +389,9 @@ def _spoken(reply: Reply, understood: Understanding, data: Mapping[str, Any] | N
 
     `data` is what its buttons are about; they belong to the shop's flow then.
     """
-    flow = wishes.SHOP if data else understood.flow
     session = understood.session
     is_open = session is not None and session.flow in flow_versions.flows()
+    flow = wishes.SHOP if data else session.flow if session and is_open else understood.flow
     own = session if session and session.flow == flow else None
     menus = (content for content in reply.contents if isinstance(content, Menu))
     choices = [(choice.id, choice.title) for menu in menus for choice in menu.choices]

@@ -312,7 +312,8 @@ def _is_other_wish(s: Situation) -> bool:
         return True
     is_sure = s.intent in WISHES and s.intent_confidence >= CLEAR_WISH and s.entry_flow is not None
     is_calm = s.sentiment in CALM or s.sentiment_confidence < CLEAR_INTENT
-    return is_sure and is_calm and not s.is_trouble and len(s.text.split()) >= MIN_DEPARTURE_WORDS
+    is_wish = "?" not in s.text and len(s.text.split()) >= MIN_DEPARTURE_WORDS  # a question is answered aside
+    return is_sure and is_calm and is_wish and not s.is_trouble
 
 
 def _is_departure(s: Situation) -> bool:

@@ -454,6 +454,12 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("is it hard? I'm not good with computers", "beginners", "understood"),
         ("I'll write you later", "take your time", "understood"),
     ],
+    ("shop", "pt", "asks how to pay before buying what was shown"): [
+        ("vcs têm curso de fotografia?", "R$ 197,00", ""),
+        ("aceita pix?", "*Pix*", ""),
+        ("emite nota fiscal?", "nota fiscal de todas", ""),
+        ("quero", "Quantas unidades de *Fotografia com celular*", NOT_LOST),
+    ],
     ("shop", "pt", "asks how long an offer holds"): [
         ("até quando vai a promoção?", "nenhuma oferta com data", "Boas-vindas"),
         ("quanto custa a mentoria?", "R$ 450,00", ""),
