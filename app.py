@@ -47,6 +47,7 @@ from admin import (
     flows,
     lead_forms,
     learning,
+    numbers,
     owner_phone,
     product_form,
     products,
@@ -250,6 +251,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(webhooks.bp, auth.at_least("admin")),
     Door(lead_forms.bp, auth.at_least("admin")),
     Door(api_keys.bp, auth.at_least("admin")),
+    Door(numbers.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
     Door(flows.bp, auth.at_least("admin"), max_bytes=flows.FORM_MAX_BYTES),
 )

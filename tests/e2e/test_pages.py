@@ -53,6 +53,8 @@ PAGES = (
     "/analytics",
     "/flows",
     "/flows/desk",
+    "/integrations",
+    "/integrations/new",
 )
 
 
