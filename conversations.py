@@ -39,6 +39,7 @@ from models import (
     Order,
     OutgoingEvent,
     OwnerNotice,
+    ReadMark,
     Sale,
     ScheduledMessage,
     Ticket,
@@ -551,16 +552,16 @@ def _conversations_of(contact: Contact) -> Iterable[Conversation]:
 
 
 def _join_conversations(kept: Conversation, other: Conversation) -> None:
-    for row in (Message, Turn, Alert, Note, OwnerNotice, *_REACHED, *_RECORDS[:-1]):
-        changed_rows(update(row).where(row.conversation_id == other.id).values(conversation_id=kept.id))
-    has_cart = db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first()
+    for moved in (Message, Turn, Alert, Note, OwnerNotice, *_REACHED, *_RECORDS[:-1]):
+        changed_rows(update(moved).where(moved.conversation_id == other.id).values(conversation_id=kept.id))
     cart = update(Order).where(Order.cart_of_conversation_id == other.id)
-    if has_cart:
+    if db.session.execute(select(Order.id).where(Order.cart_of_conversation_id == kept.id)).first():
         changed_rows(cart.values(cart_of_conversation_id=None, status="cancelled"))
     else:
         changed_rows(cart.values(cart_of_conversation_id=kept.id))
     changed_rows(update(Order).where(Order.conversation_id == other.id).values(conversation_id=kept.id))
-    changed_rows(delete(MenuSession).where(MenuSession.conversation_id == other.id))
+    for row in (MenuSession, ReadMark):
+        changed_rows(delete(row).where(row.conversation_id == other.id))
     _join_labels(kept.id, other.id)
     kept.last_inbound_at = _latest(kept.last_inbound_at, other.last_inbound_at)
     kept.last_message_at = _latest(kept.last_message_at, other.last_message_at)
@@ -591,7 +592,7 @@ def _inherit(survivor: Contact, other: Contact) -> None:
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
-    return max((moment for moment in (one, other) if moment is not None), default=None)
+    return max(filter(None, (one, other)), default=None)
 
 
 def _clean_name(name: str) -> str:

@@ -21,7 +21,7 @@ def components() -> ResponseReturnValue:
     """Everything here is made up and kept nowhere."""
     label = Label(id=1, name="atacado")
     lines = tuple(_made_up(n) for n in range(inbox_lists.COUNTED_AT_MOST // 25))
-    room = Room(Filters(), InboxPage(lines, None), {1: [label]}, Shelf((), (), ()))
+    room = Room(Filters(), InboxPage(lines, None), {1: [label]}, Shelf((), (), ()), {1: 2})
     return render_template(
         "dashboard/components.html", room=room, statuses=STATUSES, urgencies=URGENCIES, moods=SENTIMENTS
     )

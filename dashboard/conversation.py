@@ -36,7 +36,7 @@ from dashboard.languages import page_language
 from message_content import Text
 from models import Conversation, Message, Operator, StoredFile, StoredMedia, db, utc_now
 from providers import loose
-from teamwork import caseload, keeping
+from teamwork import caseload, keeping, unread
 from teamwork.keeping import NotKept
 from training import corrections
 from training.refusals import TASKS, TeachingRefused
@@ -64,7 +64,7 @@ def conversation(conversation_id: int) -> ResponseReturnValue:
 def thread(conversation_id: int) -> ResponseReturnValue:
     """The parts of the page that change, or 304 when the client has them already."""
     found = _find(conversation_id)
-    version = threads.version(found)
+    version = threads.version(found, current_user.id)
     if version in request.if_none_match:
         return _with_version(Response(status=304), version)
     page = render_template("dashboard/_live.html", **shown(found, None, with_list=False))
@@ -74,13 +74,14 @@ def thread(conversation_id: int) -> ResponseReturnValue:
 def shown(found: Conversation, before: int | None, *, with_list: bool = True) -> dict[str, object]:
     """Give what the page's template wants; `assist` shows the same page with what it has to add."""
     now = utc_now()
+    here = room.read_room(now, found) if with_list else None
     filters = Filters.read(request.args)
     is_person_asked = "person" in request.args
     return {
-        "room": room.read_room(now) if with_list else None,
+        "room": here,
         "filters": filters,
         "shelf": room.shelf(),
-        "person": room.read_person(found),
+        "person": room.read_person(found, here),
         "contact_names": room.contact_names(found.contact),
         "is_person_asked": is_person_asked,
         "here": url_for(
@@ -92,6 +93,7 @@ def shown(found: Conversation, before: int | None, *, with_list: bool = True) ->
         "snoozes": tuple(caseload.SNOOZES),
         "undo": undo_offer(),
         "conversation": found,
+        "unread": here.unread.get(found.id, 0) if here else _unread(found),
         "thread": threads.read_thread(found, before),
         "version": "",
         "is_window_open": conversations.is_window_open(found.last_inbound_at, now),
@@ -99,6 +101,10 @@ def shown(found: Conversation, before: int | None, *, with_list: bool = True) ->
         "client_token": secrets.token_urlsafe(TOKEN_BYTES),
         "has_model": tasks.means().assistant is not None,
     }
+
+
+def _unread(found: Conversation) -> int:
+    return unread.unread_of([found], current_user.id).get(found.id, 0)
 
 
 def _handler_name(found: Conversation) -> str:
@@ -213,8 +219,9 @@ def remove_note(conversation_id: int, note_id: int) -> ResponseReturnValue:
 
 @bp.post("/inbox/<int:conversation_id>/read")
 def mark_read(conversation_id: int) -> ResponseReturnValue:
-    """Say that a person saw the thread. Idempotent."""
-    _find(conversation_id).unread_count = 0
+    """Say that this operator saw the thread. Idempotent."""
+    _find(conversation_id)
+    unread.mark_read(conversation_id, current_user.id)
     db.session.commit()
     return _back_to(conversation_id) if request.form.get("from_page") else ("", 204)
 

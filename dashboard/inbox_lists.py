@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from flask import g
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import joinedload
 
@@ -143,9 +144,11 @@ def waiting_conversations(limit: int) -> tuple[Conversation, ...]:
 
 
 def waiting_count() -> int:
-    """Count who waits for a person, up to COUNTED_AT_MOST."""
-    some = select(Conversation.id).where(*_waiting(utc_now())).limit(COUNTED_AT_MOST).subquery()
-    return db.session.scalar(select(func.count()).select_from(some)) or 0
+    """Count who waits for a person, up to COUNTED_AT_MOST; once a request."""
+    if "waiting_count" not in g:
+        some = select(Conversation.id).where(*_waiting(utc_now())).limit(COUNTED_AT_MOST).subquery()
+        g.waiting_count = db.session.scalar(select(func.count()).select_from(some)) or 0
+    return int(g.waiting_count)
 
 
 # --- which ones ---------------------------------------------------------------------------------------------

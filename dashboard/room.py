@@ -42,7 +42,7 @@ from models import (
     Ticket,
     db,
 )
-from teamwork import keeping
+from teamwork import keeping, unread
 
 RECORDS_OF_EACH: Final = 5
 
@@ -74,6 +74,7 @@ class Room:
     page: InboxPage
     labels: Mapping[int, list[Label]]
     shelf: Shelf
+    unread: Mapping[int, int]  # of this operator, by conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,13 @@ class PersonColumn:
     reasons: tuple[Reason, ...] = field(default=())
 
 
-def read_room(now: datetime) -> Room:
-    """Give the list that this request's address asks for."""
+def read_room(now: datetime, opened: Conversation | None = None) -> Room:
+    """Give the list that this request's address asks for; labels and unread of the `opened` one as well."""
     filters = Filters.read(request.args)
     page = inbox_lists.inbox_page(filters, current_user.id, now=now)
-    labels = keeping.labels_of([conversation.id for conversation in page.conversations])
-    return Room(filters, page, labels, shelf())
+    read = page.conversations if opened is None else (*page.conversations, opened)
+    labels = keeping.labels_of({conversation.id for conversation in read})
+    return Room(filters, page, labels, shelf(), unread.unread_of(read, current_user.id))
 
 
 def shelf() -> Shelf:
@@ -138,11 +140,14 @@ def _read_shelf(operator_id: int) -> Shelf:
 # --- one person ---------------------------------------------------------------------------------------------
 
 
-def read_person(conversation: Conversation) -> PersonColumn:
-    """Give what stands beside the thread: the newest records of each kind, labels, a lead's score."""
+def read_person(conversation: Conversation, here: Room | None = None) -> PersonColumn:
+    """Give what stands beside the thread: the newest records of each kind, labels, a lead's score.
+
+    `here` is the room when it was read with this conversation opened.
+    """
     rows = db.session.execute(_records_of(conversation.contact_id)).all()
     scored = next((row for row in rows if row.kind == "leads" and row.score >= 0), None)
-    labels = keeping.labels_of([conversation.id]).get(conversation.id, [])
+    labels = (here.labels if here else keeping.labels_of([conversation.id])).get(conversation.id, [])
     return PersonColumn(
         records=tuple(
             RecordLine(

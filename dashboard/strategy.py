@@ -3,7 +3,7 @@
 The conversation page includes the form (`_strategy.html`). What a person chose teaches the desk nothing.
 """
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -62,8 +62,10 @@ def episode_of(conversation_id: int) -> Decision | None:
 @bp.app_template_global()
 def strategy_words(*, are_usable: bool = False) -> dict[str, str]:
     """Name the strategies in the order in which they are offered; `are_usable`: without retired ones."""
+    if "arms" not in g:
+        g.arms = policies.current(current_config()).arms
     return {
         arm.strategy: arm.title or wording.strategy_word(arm.strategy)
-        for arm in policies.current(current_config()).arms
+        for arm in g.arms
         if not (are_usable and arm.is_retired)
     }

@@ -24,6 +24,7 @@ from models import (
     LabelCorrection,
     Message,
     Note,
+    ReadMark,
     StoredMedia,
     Turn,
     db,
@@ -136,8 +137,9 @@ def page_with(conversation: Conversation, message_id: int) -> int | None:
     return later[PAGE_SIZE // 2] if len(later) == PAGE_SIZE else None
 
 
-def version(conversation: Conversation) -> str:
-    """Give a word that changes whenever the newest page of the thread or its frame would look different."""
+def version(conversation: Conversation, operator_id: int) -> str:
+    """Give a word that changes whenever the newest page of the thread or its frame would look different to an
+    operator."""
     newest = db.session.execute(
         select(
             Message.id,
@@ -162,6 +164,9 @@ def version(conversation: Conversation) -> str:
             select(func.max(Note.id), func.count()).where(Note.conversation_id == conversation.id),
             select(func.max(ConversationLabel.id), func.count()).where(
                 ConversationLabel.conversation_id == conversation.id
+            ),
+            select(func.max(ReadMark.message_id), func.count()).where(
+                ReadMark.conversation_id == conversation.id, ReadMark.operator_id == operator_id
             ),
         )
     )

@@ -433,11 +433,26 @@ def test_taking_over_and_handing_back(app: Flask, admin: FlaskClient, desk: Desk
         assert (found.handler, found.operator_id) == ("bot", None)
 
 
-def test_reading_empties_the_count(app: Flask, admin: FlaskClient, desk: Desk) -> None:
-    page = f"/inbox/{desk.waiting_id}"
-    assert post(admin, f"{page}/read", page).status_code == 204
+def test_each_operator_has_her_own_unread_and_who_waits_still_waits(
+    app: Flask, admin: FlaskClient, desk: Desk
+) -> None:
+    page, other = f"/inbox/{desk.waiting_id}", app.test_client()
+    sign_in(other, page_rows.AGENT_EMAIL)
+    assert 'data-unread="2"' in get(admin, page).text
+    for _ in range(2):
+        assert post(admin, f"{page}/read", page).status_code == 204
+    assert 'data-unread="0"' in get(admin, page).text
+    assert "is-unread" not in get(admin, "/inbox?show=waiting").text
+    assert 'data-unread="2"' in get(other, page).text
+    assert "is-unread" in get(other, "/inbox?show=waiting").text
+    assert "Mariana Alves" in get(admin, "/inbox?show=waiting").text, "nobody has answered her"
     with app.app_context():
-        assert db.session.get_one(Conversation, desk.waiting_id).unread_count == 0
+        of = db.session.get_one(Conversation, desk.waiting_id)
+        of.unread_count += 1
+        page_rows.message(of, "e agora?")
+        db.session.commit()
+    assert 'data-unread="1"' in get(admin, page).text
+    assert 'data-unread="3"' in get(other, page).text
 
 
 def test_a_stored_file_is_a_download_and_cannot_leave_its_folder(

@@ -55,7 +55,9 @@
     const head = document.getElementById("chat-head");
     if (!Number(head.dataset.unread) || document.hidden || !document.hasFocus()) return;
     const answer = await fetch(chat.dataset.readUrl, { method: "POST", headers: { "X-CSRFToken": chat.dataset.token } });
-    if (answer.ok) document.getElementById("chat-head").dataset.unread = "0";
+    if (!answer.ok) return;
+    document.getElementById("chat-head").dataset.unread = "0";
+    window.balcaoLive.tell([Number(chat.dataset.conversation)]);
   }
 
   function lookWhetherRead() {

@@ -56,6 +56,8 @@
   window.balcaoLive = {
     // Call `listener` with the ids of conversations that changed; EVERYTHING stands for all.
     listen(listener) { listeners.push(listener); },
+    // What this page itself changed for its reader alone, which the stream does not say.
+    tell,
     EVERYTHING,
   };
   reopen();
