@@ -243,18 +243,16 @@ def _upcoming_appointment(_args: Args, ctx: ActionContext) -> ActionResult:
 
 
 def _free_slots(args: Args, ctx: ActionContext) -> ActionResult:
-    wish = _moment_in(text_arg(args, "wish"), ctx)
-    free = slots.free_slots(ctx.config, slots.place(), now=ctx.now, wish=wish)
-    return found(
-        "slots",
-        [
-            {
-                "id": slots.slot_id(at),
-                "name": texts.slot_text(at.astimezone(ctx.config.zone), ctx.language),
-            }
-            for at in free
-        ],
-    )
+    words = text_arg(args, "wish")
+    wish, between = _moment_in(words, ctx), slots.part_of_day(words)
+    free = slots.free_slots(ctx.config, slots.place(), now=ctx.now, wish=wish, between=between)
+    offered = [
+        {"id": slots.slot_id(at), "name": texts.slot_text(at.astimezone(ctx.config.zone), ctx.language)}
+        for at in free
+    ]
+    if not offered:
+        return ActionResult(NONE)
+    return ActionResult("found", {"slots": offered, "is_full": slots.is_full(ctx.config, free, wish)})
 
 
 def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:

@@ -26,6 +26,9 @@ REMEMBERED_SECS = 5.0
 TOKEN_ENDS_SOON = timedelta(days=7)
 TOLD_AGAIN_AFTER = timedelta(hours=12)
 MAX_HEALTH_CHARS = 255  # the column
+NAME_MAX_CHARS = 120
+# What a number of the environment is called until somebody, or its provider, says better.
+UNNAMED = "WhatsApp"
 _SEALED = ("app_secret", "access_token", "verify_token")
 
 
@@ -194,6 +197,9 @@ def record_health(integration_id: int, health: Health, *, now: datetime) -> None
         is_named = health.code and len(told) <= MAX_HEALTH_CHARS
         integration.health_summary = told if is_named else health.summary[:MAX_HEALTH_CHARS]
         integration.health_ok, integration.health_at = health.is_ok, now
+        if integration.name == UNNAMED and health.facts.get("name"):
+            # The one that customers know; theirs read "this is WhatsApp" otherwise.
+            change(integration, name=str(health.facts["name"])[:NAME_MAX_CHARS])
         db.session.flush()
         _tell_of_credentials(integration, health, now)
 
@@ -254,7 +260,7 @@ def _adopt(*, provider: str, number_id: str, **fields: Any) -> Integration:
     return create(
         provider=provider,
         number_id=number_id,
-        name=config.product_name or "WhatsApp",
+        name=config.product_name or UNNAMED,
         start_flow=config.start_flow,
         language=config.default_language,
         is_from_environment=True,

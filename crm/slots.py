@@ -3,6 +3,7 @@
 Flow actions offer them, `appointments.book` takes one. Reads only.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,12 @@ OFFERED: Final = 8
 OFFERED_PER_DAY: Final = 4
 LONGEST: Final = timedelta(hours=8)
 ID_FORMAT: Final = "%Y%m%dT%H%MZ"
+# Local hours. "Mañana" alone is tomorrow.
+PARTS_OF_DAY: Final = (
+    (re.compile(r"\bmanhã\b(?!\s+(?:à|de|da)\b)|\b(?:por|de|en|a) la mañana\b|\bmorning\b"), (0, 12)),
+    (re.compile(r"\btarde\b(?!\s+demais)|\bafternoon\b"), (12, 18)),
+    (re.compile(r"\bnoite\b|\bnoche\b|\bevening\b"), (18, 24)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +57,36 @@ def read_slot_id(written: str) -> datetime | None:
         return None
 
 
-def free_slots(config: Config, where: Place, *, now: datetime, wish: str = "") -> Sequence[datetime]:
+def part_of_day(words: str) -> tuple[int, int] | None:
+    """Give the local hours of the part of a day that words name, from and to; None for none, or several."""
+    found = [hours for pattern, hours in PARTS_OF_DAY if pattern.search(words.casefold())]
+    return found[0] if len(found) == 1 else None
+
+
+def is_full(config: Config, offered: Sequence[datetime], wish: str) -> bool:
+    """Tell whether a day was wished of which nothing could be offered."""
+    wished = _local(wish)
+    return wished is not None and all(at.astimezone(config.zone).date() != wished.date() for at in offered)
+
+
+def free_slots(
+    config: Config,
+    where: Place,
+    *,
+    now: datetime,
+    wish: str = "",
+    between: tuple[int, int] | None = None,
+) -> Sequence[datetime]:
     """Give when appointments may begin, at most OFFERED, in order.
 
-    `wish` is an ISO date or local date-time: its day comes first, and on it what is nearest to the time.
-    Without anything free on that day the next days are offered.
+    `wish` is an ISO date or local date-time: its day comes first, and on it what is nearest to the time;
+    `between` are the local hours that are wished. Without anything free then the next best is offered.
     """
     free = list(_free(config, where, now))
+    if between is not None:
+        first, last = between
+        fitting = [at for at in free if first <= at.astimezone(config.zone).hour < last]
+        free = fitting or free
     wished = _local(wish)
     if wished is None:
         return _spread(config, free)

@@ -332,10 +332,11 @@ ACTIONS: Mapping[str, Action] = {
         {"found": ("appointment",), "none": ()},
     ),
     "free_slots": Action(
-        "Free times of the scheduling team, at most eight, those of the wished day first. `wish` is the "
-        "customer's own words. slots: [{id, name}]",
+        "Free times of the scheduling team, at most eight, those of the wished day and part of the day "
+        "first. `wish` is the customer's own words. slots: [{id, name}]; is_full: nothing is free on the "
+        "wished day",
         {"wish": OPTIONAL},
-        {"found": ("slots",), "none": ()},
+        {"found": ("slots", "is_full"), "none": ()},
     ),
     "book_appointment": Action(
         "Books a free time; with `moving` the contact's next appointment is moved there. `no_address`: "

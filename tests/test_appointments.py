@@ -309,3 +309,35 @@ def test_a_reminder_outside_of_the_window_goes_by_the_template_that_is_kept_for_
     assert desk.outgoing()[-1].body.startswith("Temos uma notícia sobre o seu atendimento: ⏰ Lembrete")
     assert remind(desk, booked, timedelta(hours=22)) == []
     assert [(r.kind, r.state) for r in desk.rows(AppointmentReminder)] == [("day", "sent")]
+
+
+@pytest.mark.parametrize(
+    ("words", "hours_of_day"),
+    [
+        ("segunda à tarde", (12, 18)),
+        ("amanhã", None),
+        ("amanhã de manhã", (0, 12)),
+        ("el lunes por la mañana", (0, 12)),
+        ("mañana", None),
+        ("mañana a la tarde", (12, 18)),
+        ("Monday morning", (0, 12)),
+        ("tomorrow evening", (18, 24)),
+        ("de manhã ou à tarde", None),
+    ],
+)
+def test_a_part_of_the_day_is_read(words: str, hours_of_day: tuple[int, int] | None) -> None:
+    assert slots.part_of_day(words) == hours_of_day
+
+
+def test_who_wants_the_afternoon_is_offered_the_afternoon_and_a_full_day_is_said(desk: WalkedDesk) -> None:
+    with desk.app.app_context():
+        hours.write_hours(None, read_hours("mon-sat 09:00-18:00"))
+        db.session.commit()
+    desk.says("oi")
+    (offer,) = desk.says("quero agendar uma consulta na terça à tarde")
+    times = [name.rpartition(" ")[2] for name in offer.choices.values() if ":" in name]
+    assert times
+    assert all("12:00" <= time < "18:00" for time in times)
+    desk.says("menu")
+    (offer,) = desk.says("quero agendar uma consulta para domingo")
+    assert "Nesse dia não há" in offer.text

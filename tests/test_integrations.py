@@ -9,7 +9,10 @@ from flask import Flask
 from sqlalchemy import event, update
 
 import integrations
-from models import Integration, db
+from config import Config
+from models import Integration, db, utc_now
+from providers.base import Health
+from tests.real_door import META
 from training import current
 
 WAIT_SECS = 60
@@ -48,3 +51,19 @@ def test_a_writer_asks_for_the_models_while_another_thread_waits_to(app: Flask) 
         current.forget()
     own, others = asked_for_meanwhile(app, current.current_models)
     assert own == others
+
+
+def test_a_number_of_the_environment_takes_the_name_that_customers_know(
+    load_config: Callable[..., Config], app: Flask
+) -> None:
+    good = Health(True, "", {}, "meta_number", {"name": "Casa Lumbre"})
+    with app.app_context():
+        (row,) = integrations.adopt_environment(load_config(**META))
+        assert row.name == integrations.UNNAMED
+        integrations.record_health(row.id, good, now=utc_now())
+        assert [number.name for number in integrations.numbers()] == ["Casa Lumbre"]
+        integrations.change(row, name="Loja da Ana")
+        integrations.record_health(row.id, good, now=utc_now())
+        assert [number.name for number in integrations.numbers()] == ["Loja da Ana"]
+        db.session.rollback()
+        integrations.forget()

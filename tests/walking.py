@@ -148,10 +148,11 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
         "appointment": {"number": "A-9", "when_text": "segunda-feira", "topic": "Consultoria"}
     },
     ("free_slots", "found"): {
+        "is_full": False,
         "slots": [
             {"id": "20261123T1200Z", "name": "seg. 23/11, 09:00"},
             {"id": "x", "name": "seg. 23/11, 10:00"},
-        ]
+        ],
     },
     ("book_appointment", "booked"): {"appointment": {"number": "A-9", "when_text": "segunda-feira, 23"}},
     ("cancel_appointment", "cancelled"): {"appointment": {"number": "A-9"}},
