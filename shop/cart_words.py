@@ -174,9 +174,9 @@ def _cut(folded: str, numbers: list[Number]) -> str:
 
 
 def _clears(words: str) -> bool:
-    """Tell whether nothing is to stay in the cart: "limpa o carrinho", "quita todo", "cancel my cart"."""
-    is_all = _has(words, "cart") or _has(words, "everything")
-    if _has(words, "no_clearing") or not (_has(words, "clear") or (is_all and _has(words, "take_out"))):
+    """Tell whether nothing is to stay in the cart: "limpa o carrinho", "quita todo"."""
+    takes_all = _has(words, "everything") and _has(words, "take_out")
+    if _has(words, "no_clearing") or not (_has(words, "clear") or takes_all):
         return False
     for kind in ("clear", "take_out", "cart", "everything", "around"):
         words = _without(words, kind)
