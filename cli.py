@@ -5,11 +5,9 @@ prints. Errors are one line and an exit code (1: it could not be done, 2: it was
 traceback.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -21,6 +19,7 @@ import commands.articles
 import commands.backup
 import commands.keys
 import commands.learning
+import commands.people
 import commands.reading  # noqa: F401 - they bring their commands along
 import conversations
 import counting
@@ -29,7 +28,6 @@ import integrations
 import opening
 import operators
 import phone
-import privacy
 import tasks
 import texts
 import whatsapp_service
@@ -44,6 +42,7 @@ from commands.making import (
     table,
     without_asking,
 )
+from commands.people import people_of, remove_files
 from crm import leads
 from message_content import Text
 from models import Base, Contact, Conversation, Lead, Message, db, reading
@@ -64,13 +63,6 @@ TEST_MESSAGES: Final[Mapping[str, str]] = {
     "es": "✅ Balcão: mensaje de prueba. Si puedes leer esto, el envío funciona.",
     "en": "✅ Balcão: test message. If you can read this, sending works.",
 }
-
-
-def _people(written: str) -> list[Contact]:
-    people = privacy.find_people(written)
-    if not people:
-        refuse(f"nobody is known by {written[:60]!r}")
-    return people
 
 
 # --- the database -------------------------------------------------------------------------------------------
@@ -139,7 +131,7 @@ def remove_demo(yes: bool) -> None:
         click.confirm("Delete the demo's numbers, people, conversations and products?", abort=True)
     removed = demo.remove_demo()
     db.session.commit()
-    _remove_files(removed.media_paths)
+    remove_files(removed.media_paths)
     click.echo(
         f"{removed.contacts} contacts, {removed.messages} messages, {removed.products} products deleted."
     )
@@ -208,7 +200,7 @@ def _lead(lead: Lead) -> dict[str, Any]:
 def user_info(written: str, wants_json: bool) -> None:
     """Show one person: counts, where they stand, and the last messages."""
     with reading():
-        people = _people(written)
+        people = people_of(written)
         counts = analytics.person_counts(written) or {}
         messages = _last_messages(people)
     if wants_json:
@@ -258,52 +250,7 @@ def _last_messages(people: Sequence[Contact]) -> list[dict[str, Any]]:
     ]
 
 
-# --- one person's data --------------------------------------------------------------------------------------
-
-
-@command("export-user")
-@click.argument("written", metavar="PHONE")
-@click.option("--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), help="A file.")
-def export_user(written: str, output: Path | None) -> None:
-    """Print everything that is kept of one person, as JSON."""
-    with reading():
-        export = privacy.export_person(_people(written), now=clock())
-    if output is None:
-        print_json(export)
-        return
-    try:
-        output.write_text(json.dumps(export, ensure_ascii=False, indent=2), encoding="utf-8")
-    except OSError as error:
-        refuse(f"{output} cannot be written ({error.strerror})")
-    click.echo(f"Written to {output}.")
-
-
-@command("delete-user")
-@click.argument("written", metavar="PHONE")
-@without_asking
-def delete_user(written: str, yes: bool) -> None:
-    """Delete one person's data for good: messages, records, files and raw webhooks."""
-    people = _people(written)
-    if not yes:
-        names = ", ".join(person.name or f"contact {person.id}" for person in people)
-        db.session.rollback()  # nobody waits for our answer with a lock
-        click.confirm(f"Delete {names} and everything of theirs?", abort=True)
-        people = _people(written)
-    deleted = privacy.delete_person(people)
-    db.session.commit()
-    _remove_files(deleted.media_paths)
-    click.echo(
-        f"Deleted: {deleted.contacts} contact(s), {deleted.messages} messages, {deleted.records} records, "
-        f"{deleted.webhook_events} raw webhooks, {len(deleted.media_paths)} files."
-    )
-
-
-def _remove_files(paths: Iterable[str]) -> None:
-    for path in paths:
-        try:
-            (settings().media_dir / path).unlink(missing_ok=True)
-        except OSError as error:
-            click.echo(f"Warning: {path} could not be removed ({error.strerror})", err=True)
+# --- writing to somebody ------------------------------------------------------------------------------------
 
 
 @command("test-message")
@@ -311,7 +258,7 @@ def _remove_files(paths: Iterable[str]) -> None:
 @click.option("--text", "words", help="What to say; else a short test in the person's language.")
 def test_message(written: str, words: str | None) -> None:
     """Queue a text to somebody who has written in the last 24 hours."""
-    people, now = _people(written), clock()
+    people, now = people_of(written), clock()
     if any(person.has_opted_out for person in people):
         refuse("this person has opted out; nothing may be sent")
     if words is None:

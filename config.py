@@ -144,6 +144,12 @@ class Config:
     session_timeout_mins: int
     answer_max_age_secs: int
     unanswered_alert_mins: int
+    retention_events_days: int
+    retention_outgoing_days: int
+    retention_alerts_days: int
+    retention_model_calls_days: int
+    retention_media_days: int
+    retention_people_days: int
     uncertain_resend_secs: int
     rate_limit_per_second: int
     send_timeout_secs: float

@@ -266,6 +266,22 @@ GROUPS: Final = (
         Variable("MERCADOPAGO_API_BASE_URL", (), "url", "https://api.mercadopago.com",
                  "Where Mercado Pago's API answers."),
     )),
+    Group("How long data is kept, in days (0: for ever)", (
+        Variable("RETENTION_EVENTS_DAYS", (), "whole", "90",
+                 "Raw webhooks of providers and payment services that are done, and entries of lead forms.",
+                 low=0, high=36500),
+        Variable("RETENTION_OUTGOING_DAYS", (), "whole", "30",
+                 "What other programs were told by webhook, and the log of it.", low=0, high=36500),
+        Variable("RETENTION_ALERTS_DAYS", (), "whole", "180",
+                 "Alerts that were acknowledged.", low=0, high=36500),
+        Variable("RETENTION_MODEL_CALLS_DAYS", (), "whole", "400",
+                 "What calls to language models cost; they hold no words.", low=0, high=36500),
+        Variable("RETENTION_MEDIA_DAYS", (), "whole", "0",
+                 "Files that came with messages; the message stays.", low=0, high=36500),
+        Variable("RETENTION_PEOPLE_DAYS", (), "whole", "0",
+                 "Customers who have been silent for so long are deleted with everything of theirs, and a "
+                 "receipt is kept; not while an order of theirs is younger.", low=0, high=36500),
+    )),
     Group("Other services", (
         Variable("SMTP_URL", (), "smtp", "",
                  "smtp://user:password@host:587 or smtps://...; without it e-mails are kept and shown only.",

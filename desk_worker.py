@@ -21,6 +21,7 @@ import metrics
 import tasks
 from config import Config
 from models import Worker, db
+from privacy import retention
 from statements import changed_rows
 from telling import alerting, invitations, webhooks
 
@@ -94,6 +95,7 @@ class DeskWorker:
                     tell()
                     if waited >= next_tidying:
                         alerting.forget_old(_clock())
+                        forget_by_age()
                         next_tidying = waited + TIDY_EVERY_SECS
             except Exception as error:
                 log.warning("tell_failed", error=type(error).__name__)
@@ -114,6 +116,20 @@ def tell_programs() -> None:
     for endpoint_id in webhooks.wanted(_clock):
         with _one_of_many("webhook", endpoint_id):
             webhooks.tell(endpoint_id, config, tasks.HOLDER, _clock)
+
+
+def forget_by_age() -> None:
+    """Delete what is older than the settings allow, and its files; one worker at a time. Commits."""
+    config: Config = current_app.config["BALCAO"]
+    with tasks.once("retention", every_secs=TIDY_EVERY_SECS / 2) as is_mine:
+        if not is_mine:
+            return
+        forgotten = retention.forget(config, now=_clock())
+        db.session.commit()
+        if forgotten.counts:
+            log.info("forgotten", **forgotten.counts)
+        for path in forgotten.media_paths:
+            (config.media_dir / path).unlink(missing_ok=True)
 
 
 def tell() -> None:

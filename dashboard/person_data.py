@@ -10,11 +10,15 @@ import structlog
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 import privacy
 from auth import current_config
+from dashboard.languages import page_language
+from dashboard.person_archive import archive_of
 from dashboard.threads import find_conversation
 from models import Conversation, db, utc_now
+from privacy import erasures
 
 bp = Blueprint("person_data", __name__)
 log = structlog.get_logger()
@@ -26,6 +30,17 @@ def export(conversation_id: int) -> ResponseReturnValue:
     data = privacy.export_person([found.contact], now=utc_now())
     answer = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
     answer.headers["Content-Disposition"] = f'attachment; filename="person-{found.contact_id}.json"'
+    return answer
+
+
+@bp.get("/inbox/<int:conversation_id>/export.zip")
+def export_archive(conversation_id: int) -> ResponseReturnValue:
+    """Give the same to read, with her files, in the language of the page."""
+    found = _find(conversation_id)
+    data = privacy.export_person([found.contact], now=utc_now())
+    content = archive_of(data, current_config().media_dir, page_language())
+    answer = Response(content, mimetype="application/zip")
+    answer.headers["Content-Disposition"] = f'attachment; filename="person-{found.contact_id}.zip"'
     return answer
 
 
@@ -41,12 +56,21 @@ def delete(conversation_id: int) -> ResponseReturnValue:
     if not request.form.get("sure"):
         flash(_("Tick the box first: nothing was deleted."), "danger")
         return redirect(url_for("person_data.ask", conversation_id=conversation_id), 303)
-    deleted = privacy.delete_person([found.contact])
+    config = current_config()
+    deleted, receipt = erasures.erase(
+        [found.contact],
+        asked_by="operator",
+        secret_key=config.secret_key,
+        now=utc_now(),
+        operator_id=current_user.id,
+    )
+    code = receipt.receipt
     db.session.commit()
-    _remove_files(deleted.media_paths, current_config().media_dir)
+    _remove_files(deleted.media_paths, config.media_dir)
     flash(
         _(
-            "Deleted: %(messages)d messages, %(records)d records, %(files)d files.",
+            "Deleted: %(messages)d messages, %(records)d records, %(files)d files. Receipt: %(receipt)s",
+            receipt=code,
             messages=deleted.messages,
             records=deleted.records,
             files=len(deleted.media_paths),

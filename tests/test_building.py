@@ -118,6 +118,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "admin": ("auth", "dashboard"),
     "api": ("auth",),
     "cli": ("auth", "commands", "setup_check"),
+    "commands": ("dashboard",),
     "desk_worker": ("tasks", "telling"),
     "tasks": (
         "rehearsal",

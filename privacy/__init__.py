@@ -34,6 +34,7 @@ from models import (
     Feedback,
     FeedbackRequest,
     FollowUp,
+    FormEntry,
     Integration,
     LabelCorrection,
     Lane,
@@ -100,15 +101,15 @@ def find_people(written: str) -> list[Contact]:
     One person may be a contact of several of our numbers. Identities in use win over those that were
     replaced.
     """
-    for values in _spellings(written.strip()):
+    for values in spellings(written.strip()):
         found = _contacts_with(values, in_use=True) or _contacts_with(values, in_use=False)
         if found:
             return found
     return []
 
 
-def _spellings(written: str) -> Iterable[tuple[str, ...]]:
-    """Give what to look for, the surest reading first."""
+def spellings(written: str) -> Iterable[tuple[str, ...]]:
+    """Give the spellings of a phone or an id to look for, the surest reading first."""
     written = written.removeprefix("whatsapp:").strip()
     if phone.is_bsuid(written):
         yield (written,)
@@ -235,6 +236,8 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     changed_rows(delete(CampaignRecipient).where(_reached(contact_ids)))
     changed_rows(delete(ScheduledMessage).where(ScheduledMessage.contact_id.in_(contact_ids)))
     deliveries.forget_people(contact_ids)
+    own_leads = select(Lead.id).where(Lead.contact_id.in_(contact_ids))
+    changed_rows(delete(FormEntry).where(FormEntry.lead_id.in_(own_leads)))
     records = sum(
         changed_rows(delete(record).where(record.contact_id.in_(contact_ids))) for record in _RECORDS
     )
