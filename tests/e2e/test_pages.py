@@ -55,6 +55,7 @@ PAGES = (
     "/flows/desk",
     "/integrations",
     "/integrations/new",
+    "/contacts",
 )
 
 

@@ -1,0 +1,202 @@
+"""The address book: looking people up, fields of the shop's own, files in and out, two that are one person.
+For managers.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Final
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+
+import history
+import integrations
+import phone
+from admin.cells import safe_cell
+from conversations import JoinedMeanwhile
+from dashboard import template_words
+from dashboard.arguments import row_id, words
+from models import Contact, Conversation, db, utc_now
+from outreach import address_book, lists
+from outreach.address_book import FieldTaken
+from outreach.lists import ListRefused
+from vocabulary import LANGUAGES
+
+FORM_MAX_BYTES: Final = lists.MAX_BYTES + 64 * 1024
+PREFIX: Final = "field_"
+
+bp = Blueprint("contacts", __name__)
+
+
+@bp.get("/contacts")
+def list_page() -> str:
+    found = address_book.search(words(), request.args.get("before", type=row_id), address_book.PAGE_SIZE + 1)
+    rows = found[: address_book.PAGE_SIZE]
+    return render_template(
+        "admin/contacts.html",
+        rows=rows,
+        search=words(),
+        before=rows[-1].id if len(found) > len(rows) else None,
+        fields=address_book.fields(),
+        pairs=address_book.pairs() if not words() else [],
+        numbers=integrations.numbers(),
+    )
+
+
+@bp.get("/contacts.csv")
+def download() -> Response:
+    """Give everybody, with the fields of our own."""
+
+    def lines() -> Iterator[str]:
+        for row in address_book.rows():
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in row])
+            yield line.getvalue()
+
+    headers = {"Content-Disposition": 'attachment; filename="contacts.csv"'}
+    return Response(stream_with_context(lines()), mimetype="text/csv", headers=headers)
+
+
+@bp.post("/contacts/import")
+def take_in() -> ResponseReturnValue:
+    """Make or complete the people of a file."""
+    number = integrations.number(request.form.get("number", 0, type=int))
+    upload = request.files.get("file")
+    if number is None or upload is None or not upload.filename:
+        flash(_("Choose a number and a file."), "danger")
+        return redirect(url_for("contacts.list_page"), 303)
+    region = phone.country(number.display_phone) if number.display_phone else None
+    try:
+        listed = lists.read(upload.stream.read(lists.MAX_BYTES + 1), region or "BR")
+    except ListRefused as refused:
+        flash(template_words.list_words(refused.code, refused.detail), "danger")
+        return redirect(url_for("contacts.list_page"), 303)
+    done = address_book.take_in(number, listed, now=utc_now())
+    db.session.commit()
+    flash(_("New: %(new)d. Completed: %(changed)d.", new=done.new, changed=done.changed), "success")
+    if done.refused:
+        flash(
+            _("No telephone number in the lines %(lines)s.", lines=", ".join(map(str, done.refused))), "warn"
+        )
+    return redirect(url_for("contacts.list_page"), 303)
+
+
+@bp.post("/contacts/fields")
+def add_field() -> ResponseReturnValue:
+    try:
+        address_book.add_field(request.form.get("name", ""), now=utc_now())
+    except FieldTaken:
+        db.session.rollback()
+        flash(_("A field needs a name that no other has."), "danger")
+    else:
+        db.session.commit()
+        flash(_("The field is there."), "success")
+    return redirect(url_for("contacts.list_page"), 303)
+
+
+@bp.route("/contacts/<int:contact_id>", methods=["GET", "POST"])
+def edit(contact_id: int) -> ResponseReturnValue:
+    contact = _contact(contact_id)
+    if contact.merged_into_id is not None:
+        return redirect(url_for("contacts.edit", contact_id=contact.merged_into_id))
+    fields = address_book.fields()
+    if request.method == "GET":
+        return _page(contact)
+    language = request.form.get("language", "")
+    address_book.save(
+        contact,
+        name=request.form.get("name", ""),
+        email=request.form.get("email", ""),
+        language=language if language in LANGUAGES else "",
+        custom={one.id: request.form.get(f"{PREFIX}{one.id}", "") for one in fields},
+    )
+    db.session.commit()
+    flash(_("The contact is saved."), "success")
+    return redirect(url_for("contacts.edit", contact_id=contact_id), 303)
+
+
+@bp.get("/contacts/<int:contact_id>/join")
+def ask_to_join(contact_id: int) -> ResponseReturnValue:
+    """Show both before they become one."""
+    other = _contact(request.args.get("other", 0, type=int))
+    kept = _contact(contact_id)
+    if not _may_join(kept, other):
+        flash(_("Choose another contact."), "danger")
+        return redirect(url_for("contacts.edit", contact_id=contact_id))
+    both = [(one, _conversations(one)) for one in (kept, other)]
+    return render_template("admin/contact_join.html", kept=kept, other=other, both=both)
+
+
+@bp.post("/contacts/<int:contact_id>/join")
+def join(contact_id: int) -> ResponseReturnValue:
+    kept, other = _contact(contact_id), _contact(request.form.get("other", 0, type=int))
+    if request.form.get("sure") != "1" or not _may_join(kept, other):
+        flash(_("Confirm that they are one person; it cannot be undone."), "danger")
+        return redirect(url_for("contacts.ask_to_join", contact_id=contact_id, other=other.id), 303)
+    other_id = other.id
+    try:
+        address_book.join(kept, other, now=utc_now())
+    except JoinedMeanwhile:
+        db.session.rollback()
+        flash(_("Somebody joined them a moment ago."), "warn")
+        return redirect(url_for("contacts.list_page"), 303)
+    history.note_change(
+        "contact",
+        contact_id,
+        before=str(other_id),
+        after="joined",
+        actor="operator",
+        operator_id=current_user.id,
+        now=utc_now(),
+    )
+    db.session.commit()
+    flash(_("The two are one contact now."), "success")
+    return redirect(url_for("contacts.edit", contact_id=contact_id), 303)
+
+
+def _page(contact: Contact) -> str:
+    return render_template(
+        "admin/contact.html",
+        contact=contact,
+        fields=address_book.fields(),
+        prefix=PREFIX,
+        conversations=_conversations(contact),
+        found=address_book.search(words(), None, 11) if words() else [],
+        search=words(),
+    )
+
+
+def _conversations(contact: Contact) -> list[Conversation]:
+    query = (
+        select(Conversation)
+        .where(Conversation.contact_id == contact.id)
+        .options(
+            joinedload(Conversation.contact).selectinload(Contact.identities),
+            joinedload(Conversation.integration),
+        )
+    )
+    return list(db.session.scalars(query.order_by(Conversation.last_message_at.desc()).limit(20)))
+
+
+def _may_join(kept: Contact, other: Contact) -> bool:
+    return kept.id != other.id and kept.merged_into_id is None and other.merged_into_id is None
+
+
+def _contact(contact_id: int) -> Contact:
+    query = select(Contact).where(Contact.id == contact_id).options(selectinload(Contact.identities))
+    return db.session.scalar(query) or abort(404)

@@ -1,0 +1,208 @@
+"""The shop's address book: contacts with fields of its own, looked up, taken in from a file, joined.
+
+Admins' pages call it. Verbs flush and never commit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
+
+import conversations
+from integrations import Number
+from models import Contact, ContactField, ContactIdentity, db
+from outreach.lists import PeopleList
+from outreach.threads import known_contact, open_with
+
+PAGE_SIZE: Final = 50
+FIELDS_MOST: Final = 30
+VALUE_MAX_CHARS: Final = 500
+EXPORT_CHUNK: Final = 1_000
+PHONE_DIGITS_MIN: Final = 3
+PAIRS_SHOWN: Final = 20
+LINES_SHOWN: Final = 20
+
+
+class FieldTaken(ValueError):
+    """There is a field with this name, none was given, or there are too many."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What a file brought: new contacts, changed ones, and lines without a telephone number."""
+
+    new: int
+    changed: int
+    refused: tuple[int, ...]
+
+
+# --- fields -------------------------------------------------------------------------------------------------
+
+
+def fields() -> Sequence[ContactField]:
+    return db.session.scalars(select(ContactField).order_by(ContactField.position, ContactField.id)).all()
+
+
+def add_field(name: str, *, now: datetime) -> ContactField:
+    """Add a field to every contact. Raises FieldTaken. Flushes."""
+    name = " ".join(name.replace("\0", "").split())[:60]
+    known = fields()
+    if not name or len(known) >= FIELDS_MOST or name.lower() in {one.name.lower() for one in known}:
+        raise FieldTaken(name)
+    row = ContactField(name=name, position=len(known), created_at=now)
+    db.session.add(row)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise FieldTaken(name) from error
+    return row
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def search(words: str, before: int | None, limit: int = PAGE_SIZE) -> Sequence[Contact]:
+    """List contacts by name, e-mail or telephone number, the newest first, from before one id on."""
+    query = select(Contact).where(Contact.merged_into_id.is_(None))
+    if before is not None:
+        query = query.where(Contact.id < before)
+    if words:
+        like = f"%{words.lower().replace('|', '||').replace('%', '|%').replace('_', '|_')}%"
+        digits = "".join(sign for sign in words if sign.isdecimal() and sign.isascii())
+        wanted = [
+            func.lower(Contact.name).like(like, escape="|"),
+            func.lower(Contact.email).like(like, escape="|"),
+        ]
+        if len(digits) >= PHONE_DIGITS_MIN:
+            owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.like(f"%{digits}%"))
+            wanted.append(Contact.id.in_(owners))
+        query = query.where(or_(*wanted))
+    query = query.options(selectinload(Contact.identities))
+    return db.session.scalars(query.order_by(Contact.id.desc()).limit(limit)).all()
+
+
+def save(contact: Contact, *, name: str, email: str, language: str, custom: Mapping[int, str]) -> None:
+    """Keep what somebody wrote of a contact; an empty value empties its field. Flushes."""
+    contact.name, contact.email = _clean(name, 255), _clean(email, 255)
+    contact.language = language or None
+    contact.custom = _with(contact.custom, custom)
+    db.session.flush()
+
+
+def pairs() -> list[tuple[str, list[Contact]]]:
+    """Give telephone numbers under which there is more than one contact, with them."""
+    twice = db.session.scalars(
+        select(ContactIdentity.value)
+        .where(ContactIdentity.kind == "wa_id", ContactIdentity.replaced_at.is_(None))
+        .group_by(ContactIdentity.value)
+        .having(func.count(ContactIdentity.contact_id.distinct()) > 1)
+        .limit(PAIRS_SHOWN)
+    ).all()
+    rows = db.session.execute(
+        select(ContactIdentity.value, Contact)
+        .join(Contact, Contact.id == ContactIdentity.contact_id)
+        .where(ContactIdentity.value.in_(twice), Contact.merged_into_id.is_(None))
+        .order_by(Contact.id)
+    ).all()
+    found: dict[str, list[Contact]] = {}
+    for value, contact in rows:
+        if contact not in found.setdefault(value, []):
+            found[value].append(contact)
+    return [(value, contacts) for value, contacts in found.items() if len(contacts) > 1]
+
+
+def join(survivor: Contact, other: Contact, *, now: datetime) -> None:
+    """Make two contacts one: everything of the other goes to the survivor, whose own words stay where it has
+    any. It cannot be undone. Raises JoinedMeanwhile. Flushes."""
+    custom = {**(other.custom or {}), **(survivor.custom or {})}
+    conversations.merge(survivor, other, now=now)
+    survivor.name = survivor.name or other.name
+    survivor.email = survivor.email or other.email
+    survivor.custom, other.custom = custom or None, None
+    db.session.flush()
+
+
+# --- files --------------------------------------------------------------------------------------------------
+
+
+def take_in(number: Number, listed: PeopleList, *, now: datetime) -> TakenIn:
+    """Make or complete the contacts of a file under one of our numbers. A name that is known stays; a column
+    that is named as a field of ours fills it. Flushes. Idempotent."""
+    by_name = {one.name.lower(): one.id for one in fields()}
+    new = changed = 0
+    refused = []
+    seen: set[str] = set()
+    for person in listed.people:
+        if person.wa_id is None:
+            refused.append(person.line)
+            continue
+        if person.wa_id in seen:
+            continue
+        seen.add(person.wa_id)
+        values = {
+            by_name[key.lower()]: text for key, text in person.columns.items() if key.lower() in by_name
+        }
+        email = next((text for key, text in person.columns.items() if key.lower() in ("email", "e-mail")), "")
+        contact_id = known_contact(number, person.wa_id)
+        if contact_id is None:
+            contact_id = open_with(number, person.wa_id, person.name, now=now).contact_id
+            new += 1
+        else:
+            changed += 1
+        contact = db.session.get_one(Contact, contact_id)
+        save(
+            contact,
+            name=contact.name or person.name,
+            email=contact.email or email,
+            language=contact.language or person.language,
+            custom={key: text for key, text in values.items() if text},
+        )
+    return TakenIn(new, changed, tuple(refused[:LINES_SHOWN]))
+
+
+def rows() -> Iterator[list[str]]:
+    """Give the address book as rows of text, the names of the columns first."""
+    known = fields()
+    yield [
+        *("id", "name", "phone", "email", "language", "country", "opted_out", "created_at"),
+        *(one.name for one in known),
+    ]
+    after = 0
+    while True:
+        query = (
+            select(Contact)
+            .where(Contact.id > after, Contact.merged_into_id.is_(None))
+            .options(selectinload(Contact.identities))
+            .order_by(Contact.id)
+            .limit(EXPORT_CHUNK)
+        )
+        found = db.session.scalars(query).all()
+        if not found:
+            return
+        for contact in found:
+            yield [
+                str(contact.id),
+                contact.name,
+                contact.identity("wa_id") or "",
+                contact.email,
+                contact.language or "",
+                contact.country or "",
+                "yes" if contact.has_opted_out else "",
+                contact.created_at.isoformat(timespec="seconds"),
+                *(str((contact.custom or {}).get(str(one.id), "")) for one in known),
+            ]
+        after = found[-1].id
+        db.session.expunge_all()
+
+
+def _with(kept: Mapping[str, str] | None, custom: Mapping[int, str]) -> dict[str, str] | None:
+    merged = {**(kept or {}), **{str(key): _clean(text, VALUE_MAX_CHARS) for key, text in custom.items()}}
+    return {key: text for key, text in merged.items() if text} or None
+
+
+def _clean(text: str, most: int) -> str:
+    return " ".join(text.replace("\0", "").split())[:most]
