@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyotp
@@ -58,6 +58,8 @@ RECOVERY_CODES = 8
 RECOVERY_CODE_BYTES = 5
 TOTP_ISSUER = "Balcão"
 WRITE_PATH_CHARS = 255
+# Which program changed what is known for so long; an Idempotency-Key is, too.
+WRITES_KEPT = timedelta(days=90)
 DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
 
 _hasher = PasswordHasher()

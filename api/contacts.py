@@ -14,7 +14,7 @@ import conversations
 import privacy
 from api import shapes
 from api.doors import Body, Refused, Written, endpoint, found
-from api.kinds import Flag, OneOf, Plain
+from api.kinds import Clean, Flag, OneOf
 from api.paging import DatedQuery, Page, narrowed, page
 from auth import current_config
 from models import Contact, db, utc_now
@@ -26,10 +26,10 @@ Language = Annotated[str, OneOf(LANGUAGES)]
 
 
 class ContactQuery(DatedQuery):
-    phone: Annotated[str, Field(min_length=3, max_length=40)] | None = Field(
+    phone: Annotated[str, Field(min_length=3, max_length=40), Clean] | None = Field(
         default=None, description="In any spelling; also a business-scoped id or an @username."
     )
-    email: Annotated[str, Field(max_length=255)] | None = None
+    email: Annotated[str, Field(max_length=255), Clean] | None = None
     language: Language | None = None
     opted_out: Flag | None = None
 
@@ -37,8 +37,8 @@ class ContactQuery(DatedQuery):
 class ContactChange(Body):
     """Only what is named changes."""
 
-    name: Annotated[Plain, Field(max_length=255)] | None = None
-    email: Annotated[Plain, Field(max_length=255)] | None = None
+    name: Annotated[str, Field(max_length=255), Clean] | None = None
+    email: Annotated[str, Field(max_length=255), Clean] | None = None
     language: Language | None = None
     opted_out: Literal[True] | None = Field(
         default=None,
@@ -64,7 +64,7 @@ def list_contacts(asked: ContactQuery) -> Page[shapes.Contact]:
     query = select(Contact).where(Contact.merged_into_id.is_(None)).options(selectinload(Contact.identities))
     query = narrowed(query, asked, Contact.created_at, email=Contact.email, language=Contact.language)
     if asked.phone is not None:
-        people = privacy.find_people(asked.phone.replace("\0", ""))
+        people = privacy.find_people(asked.phone)
         query = query.where(Contact.id.in_([person.id for person in people]))
     if asked.opted_out is not None:
         is_out = Contact.opted_out_at.is_not(None)

@@ -20,7 +20,7 @@ import tasks
 import whatsapp_service
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import BodyId, Flag, Moment, OneOf, Plain, RowId
+from api.kinds import BodyId, Clean, Flag, Moment, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from conversations import OutsideServiceWindow
 from crm import feedback
@@ -67,7 +67,7 @@ class MessageQuery(ThreadQuery):
 
 class TemplateChoice(Body):
     id: BodyId
-    values: dict[str, Annotated[Plain, Field(max_length=VALUE_MAX_CHARS)]] = Field(
+    values: dict[str, Annotated[str, Field(max_length=VALUE_MAX_CHARS), Clean]] = Field(
         default={}, description="What fills the template's placeholders, by their keys."
     )
 
@@ -75,7 +75,7 @@ class TemplateChoice(Body):
 class TextMessage(Body):
     """Free text, while the service window is open."""
 
-    text: Annotated[Plain, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=r"[^\s\x00-\x1f]")]
+    text: Annotated[str, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=r"[^\s\x00-\x1f]"), Clean]
     take_over: bool = Field(
         default=True,
         description="As in the inbox, whoever writes has the conversation and the bot is silent. false: the "
@@ -97,8 +97,8 @@ class NewConversation(Body):
     """Whom to write to first, and from which number of ours."""
 
     integration_id: BodyId
-    phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164.")]
-    name: Annotated[Plain, Field(max_length=255)] = ""
+    phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164."), Clean]
+    name: Annotated[str, Field(max_length=255), Clean] = ""
 
 
 # --- reading ------------------------------------------------------------------------------------------------

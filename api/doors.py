@@ -7,13 +7,16 @@ queries and bodies are read, answers get their ETag, and a change is committed b
 
 import hashlib
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from flask import Blueprint, Response, g, request
+from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.datastructures import WWWAuthenticate
@@ -25,6 +28,8 @@ from models import ApiWrite, db, utc_now
 
 PREFIX: Final = "/api/v1"
 MAX_BYTES: Final = 256 * 1024
+LIMITERS_OWN: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
+RATE_SECS: Final = 60
 KEY_MAX_CHARS: Final = 128
 KEY_PATTERN: Final = f"[!-~]{{1,{KEY_MAX_CHARS}}}"
 PROBLEMS_TOLD: Final = 5
@@ -180,19 +185,27 @@ def _payer() -> str:
 _LIMITED = auth.limiter.shared_limit(_rate, scope="api", key_func=_payer)
 
 
-@bp.after_request
+@bp.record_once
+def _tell_rate_last(state: BlueprintSetupState) -> None:
+    """Run `tell_rate` after the limiter, which writes headers of its own behind those of blueprints."""
+    state.app.after_request_funcs.setdefault(None, []).insert(0, tell_rate)
+
+
 def tell_rate(response: Response) -> Response:
-    """Say how many requests are left, as draft-ietf-httpapi-ratelimit-headers does."""
+    """Say how many requests are left, as draft-ietf-httpapi-ratelimit-headers-07 does."""
     limit = auth.limiter.current_limit
-    if limit is not None:
-        per_minute = auth.current_config().api_requests_per_minute
-        wait = max(0, int(limit.reset_at - utc_now().timestamp()) + 1)
-        response.headers["RateLimit-Policy"] = f"{per_minute};w=60"
-        response.headers["RateLimit-Limit"] = str(per_minute)
-        response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
-        response.headers["RateLimit-Reset"] = str(wait)
-    for name in [name for name in response.headers.keys() if name.startswith("X-RateLimit")]:  # noqa: SIM118
-        del response.headers[name]
+    if request.blueprint != bp.name or limit is None:
+        return response
+    per_minute = auth.current_config().api_requests_per_minute
+    wait = min(max(math.ceil(limit.reset_at - time.time()), 1), RATE_SECS)
+    for name in LIMITERS_OWN:
+        response.headers.pop(name, None)
+    response.headers["RateLimit-Policy"] = f"{per_minute};w={RATE_SECS}"
+    response.headers["RateLimit-Limit"] = str(per_minute)
+    response.headers["RateLimit-Remaining"] = str(max(0, limit.remaining))
+    response.headers["RateLimit-Reset"] = str(wait)
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = str(wait)
     return response
 
 
@@ -243,7 +256,8 @@ def _show(answer: BaseModel) -> ResponseReturnValue:
 
 
 def _json(answer: Mapping[str, Any], status: int) -> Response:
-    return Response(json.dumps(answer, ensure_ascii=False), status, mimetype="application/json")
+    written = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return Response(written, status, mimetype="application/json")
 
 
 @bp.errorhandler(Refused)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 import auth
 from api import shapes
 from api.doors import Query, Refused, endpoint, found
-from api.kinds import Flag, RowId
+from api.kinds import Clean, Flag, RowId
 from api.paging import DatedQuery, Page, PageQuery, narrowed, page
 from learning.figures import outcomes_of
 from models import DailyFigure, Decision, LearningChange, Outcome, db, utc_now
@@ -32,12 +32,14 @@ Day = Annotated[date, PlainValidator(_day), Described({"type": "string", "format
 class DaysQuery(Query):
     first: Day | None = Field(default=None, description="Of the shop's time zone; six days ago.")
     last: Day | None = Field(default=None, description=f"Today; {MOST_DAYS} days in all at most.")
-    name: Annotated[str, Field(max_length=30)] | None = Field(default=None, description="One figure alone.")
+    name: Annotated[str, Field(max_length=30), Clean] | None = Field(
+        default=None, description="One figure alone."
+    )
 
 
 class DecisionQuery(DatedQuery):
     conversation_id: RowId | None = None
-    strategy: Annotated[str, Field(max_length=20)] | None = None
+    strategy: Annotated[str, Field(max_length=20), Clean] | None = None
     is_demo: Flag | None = None
     is_holdout: Flag | None = None
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 import message_templates
 from api import shapes
 from api.doors import endpoint, found
-from api.kinds import Flag, RowId
+from api.kinds import Clean, Flag, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from models import Integration, MessageTemplate, db
 from providers import templates
@@ -21,11 +21,11 @@ class IntegrationQuery(DatedQuery):
 
 class TemplateQuery(DatedQuery):
     integration_id: RowId | None = None
-    name: Annotated[str, Field(max_length=512)] | None = None
-    language: Annotated[str, Field(max_length=15)] | None = Field(
+    name: Annotated[str, Field(max_length=512), Clean] | None = None
+    language: Annotated[str, Field(max_length=15), Clean] | None = Field(
         default=None, description="The provider's code: pt_BR, en."
     )
-    status: Annotated[str, Field(max_length=20)] | None = Field(
+    status: Annotated[str, Field(max_length=20), Clean] | None = Field(
         default=None, description="draft, pending, approved, rejected, paused, disabled, archived or deleted."
     )
 

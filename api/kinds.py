@@ -102,4 +102,5 @@ Place = Annotated[
         }
     ),
 ]
-Plain = Annotated[str, AfterValidator(_without_nul)]
+# Stands last: what is written before it is what the document tells.
+Clean = AfterValidator(_without_nul)

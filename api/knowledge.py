@@ -9,7 +9,7 @@ from sqlalchemy import select
 import knowledge
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import BodyId, Flag, OneOf, Plain, RowId
+from api.kinds import BodyId, Clean, Flag, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from knowledge import ArticleRefused
 from knowledge.files import BODY_MAX_CHARS, TITLE_MAX_CHARS, Sheet
@@ -29,8 +29,8 @@ class ArticleQuery(DatedQuery):
 class ArticleText(Body):
     """An article as a whole."""
 
-    title: Annotated[Plain, Field(min_length=1, max_length=TITLE_MAX_CHARS, pattern=VISIBLE)]
-    body: Annotated[Plain, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=VISIBLE)]
+    title: Annotated[str, Field(min_length=1, max_length=TITLE_MAX_CHARS, pattern=VISIBLE), Clean]
+    body: Annotated[str, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=VISIBLE), Clean]
     language: Language
     integration_id: BodyId | None = Field(
         default=None, description="The number that knows it; null: every one."

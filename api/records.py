@@ -14,7 +14,7 @@ import tasks
 import working_hours
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import Amount, BodyId, Moment, OneOf, Plain, RowId
+from api.kinds import Amount, BodyId, Clean, Moment, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from crm import appointments, complaints, hours, lead_scores, leads, moves, teams, tickets
 from crm.numbered import Actor, Tracked
@@ -53,7 +53,7 @@ class RecordQuery(DatedQuery):
 
 class LeadQuery(RecordQuery):
     status: LeadStatus | None = None
-    interest: Annotated[str, Field(max_length=120)] | None = None
+    interest: Annotated[str, Field(max_length=120), Clean] | None = None
 
 
 class TicketQuery(RecordQuery):
@@ -74,7 +74,7 @@ class AppointmentQuery(RecordQuery):
 class RecordChange(Body):
     """Only what is named changes; the customer is told of a new status where the desk's pages tell her."""
 
-    reason: Annotated[Plain, Field(max_length=REASON_MAX_CHARS)] = ""
+    reason: Annotated[str, Field(max_length=REASON_MAX_CHARS), Clean] = ""
     team_id: BodyId | None = None
     operator_id: BodyId | None = None
 
@@ -109,24 +109,24 @@ class NewRecord(Body):
 
 
 class NewLead(NewRecord):
-    name: Annotated[Plain, Field(max_length=leads.NAME_MAX_CHARS)] = ""
-    phone: Annotated[Plain, Field(max_length=leads.PHONE_MAX_CHARS)] = ""
-    email: Annotated[Plain, Field(max_length=leads.EMAIL_MAX_CHARS)] = ""
-    interest: Annotated[Plain, Field(max_length=leads.INTEREST_MAX_CHARS)] = ""
+    name: Annotated[str, Field(max_length=leads.NAME_MAX_CHARS), Clean] = ""
+    phone: Annotated[str, Field(max_length=leads.PHONE_MAX_CHARS), Clean] = ""
+    email: Annotated[str, Field(max_length=leads.EMAIL_MAX_CHARS), Clean] = ""
+    interest: Annotated[str, Field(max_length=leads.INTEREST_MAX_CHARS), Clean] = ""
     budget: Budget | None = None
-    country: Annotated[Plain, Field(max_length=leads.COUNTRY_MAX_CHARS)] = ""
-    source: Annotated[Plain, Field(max_length=leads.SOURCE_MAX_CHARS)] = "api"
-    notes: Annotated[Plain, Field(max_length=leads.NOTES_MAX_CHARS)] = ""
+    country: Annotated[str, Field(max_length=leads.COUNTRY_MAX_CHARS), Clean] = ""
+    source: Annotated[str, Field(max_length=leads.SOURCE_MAX_CHARS), Clean] = "api"
+    notes: Annotated[str, Field(max_length=leads.NOTES_MAX_CHARS), Clean] = ""
 
 
 class NewTicket(NewRecord):
-    subject: Annotated[Plain, Field(max_length=tickets.SUBJECT_MAX_CHARS)] = ""
-    description: Annotated[Plain, Field(min_length=1, max_length=tickets.DESCRIPTION_MAX_CHARS)]
+    subject: Annotated[str, Field(max_length=tickets.SUBJECT_MAX_CHARS), Clean] = ""
+    description: Annotated[str, Field(min_length=1, max_length=tickets.DESCRIPTION_MAX_CHARS), Clean]
     priority: Urgency = tickets.DEFAULT_PRIORITY
 
 
 class NewComplaint(NewRecord):
-    description: Annotated[Plain, Field(min_length=1, max_length=complaints.DESCRIPTION_MAX_CHARS)]
+    description: Annotated[str, Field(min_length=1, max_length=complaints.DESCRIPTION_MAX_CHARS), Clean]
 
 
 # --- leads --------------------------------------------------------------------------------------------------

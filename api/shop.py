@@ -11,7 +11,7 @@ from sqlalchemy.orm import selectinload
 import auth
 from api import shapes
 from api.doors import Body, Refused, Written, endpoint, found
-from api.kinds import Amount, Flag, Integral, Moment, RowId
+from api.kinds import Amount, Clean, Flag, Integral, Moment, RowId
 from api.paging import DatedQuery, Page, PageQuery, narrowed, page
 from models import Order, Product, Sale, db, utc_now
 from shop import assortment
@@ -20,14 +20,14 @@ STOCK_MAX = 1_000_000
 
 
 class ProductQuery(DatedQuery):
-    sku: Annotated[str, Field(max_length=60)] | None = None
+    sku: Annotated[str, Field(max_length=60), Clean] | None = None
     category_id: RowId | None = None
     niche_id: RowId | None = None
     is_active: Flag | None = None
 
 
 class OrderQuery(DatedQuery):
-    number: Annotated[str, Field(max_length=20)] | None = None
+    number: Annotated[str, Field(max_length=20), Clean] | None = None
     contact_id: RowId | None = None
     conversation_id: RowId | None = None
     status: Literal["cart", "placed", "paid", "cancelled", "refunded"] | None = Field(
@@ -38,7 +38,7 @@ class OrderQuery(DatedQuery):
 
 class SaleQuery(PageQuery):
     contact_id: RowId | None = None
-    strategy: Annotated[str, Field(max_length=20)] | None = None
+    strategy: Annotated[str, Field(max_length=20), Clean] | None = None
     is_demo: Flag | None = None
     after: Moment | None = None
     before: Moment | None = None

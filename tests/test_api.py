@@ -1,6 +1,9 @@
 """The API's door: keys and scopes, pages, ETags, one shape of refusals, and writes that happen once."""
 
+import io
 import json
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +13,9 @@ from flask.testing import FlaskClient
 
 import operators
 import tasks
+import whatsapp_service
+from app import create_app
+from config import Config
 from models import ApiKey, ApiWrite, Contact, Conversation, Message, StateChange, db, utc_now
 from tests import page_rows
 from tests.browsing import counted
@@ -84,12 +90,22 @@ def test_a_session_of_an_operator_is_no_key(admin: FlaskClient) -> None:
     assert admin.get(f"{API}/contacts").status_code == 401
 
 
-def test_what_is_left_of_the_rate_is_told_and_ends(app: Flask, program: Caller) -> None:
-    limit = app.config["BALCAO"].api_requests_per_minute
-    first = program.call("GET", "/contacts")
-    assert first.headers["RateLimit-Limit"] == str(limit)
-    assert int(first.headers["RateLimit-Remaining"]) == limit - 1
-    assert 0 < int(first.headers["RateLimit-Reset"]) <= 61
+def test_what_is_left_of_the_rate_is_told_and_ends(
+    load_config: Callable[..., Config], sqlite_url: str
+) -> None:
+    app = create_app(load_config(DATABASE_URL=sqlite_url, API_REQUESTS_PER_MINUTE="2"))
+    with app.app_context():
+        db.create_all()
+    program, other = Caller(app), Caller(app)
+    answers = [program.call("GET", "/contacts") for _ in range(2)]
+    assert [one.headers["RateLimit-Remaining"] for one in answers] == ["1", "0"]
+    assert {one.headers["RateLimit-Limit"] for one in answers} == {"2"}
+    assert all(0 < int(one.headers["RateLimit-Reset"]) <= 60 for one in answers)
+    assert not any("Retry-After" in one.headers for one in answers)
+    refused = program.call("GET", "/contacts")
+    assert (refused.status_code, code_of(refused)) == (429, "too_many_requests")
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert other.call("GET", "/contacts").status_code == 200, "each key has a rate of its own"
 
 
 # --- refusals -----------------------------------------------------------------------------------------------
@@ -127,6 +143,23 @@ def test_every_refusal_has_one_shape(
     answer = program.call(method, path, **more)
     assert answer.status_code == status
     assert code_of(answer) not in ("", "error")
+
+
+def test_a_failure_is_told_in_the_same_shape_and_logged_without_words(
+    program: Caller, thread_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_named: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(whatsapp_service, "queue_own", fail)
+    written = io.StringIO()
+    (ours,) = (one for one in logging.getLogger().handlers if getattr(one, "is_balcao", False))
+    assert isinstance(ours, logging.StreamHandler)
+    monkeypatch.setattr(ours, "stream", written)
+    answer = program.post(f"/conversations/{thread_id}/messages", {"text": "geheim"}, once="a-1")
+    assert (answer.status_code, code_of(answer)) == (500, "internal_error")
+    assert "request_failed" in written.getvalue()
+    assert "geheim" not in written.getvalue()
 
 
 def test_a_refusal_does_not_repeat_what_was_sent(program: Caller) -> None:
