@@ -7,6 +7,7 @@ read back.
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
+from zxcvbn import zxcvbn
 
 import vault
 from config import Config
@@ -28,6 +30,13 @@ from vocabulary import ROLES
 PASSWORD_MIN_CHARS = 10
 # Argon2 reads the whole password; a megabyte of it would be a cheap way to keep us busy.
 PASSWORD_MAX_CHARS = 200
+# What a new password is refused for besides its length (NIST SP 800-63B, 3.1.1.2): that it is among those
+# which are tried first. So many guesses are out of reach of whoever has to pass our throttle.
+PASSWORD_GUESSES_MIN = 1_000_000
+PASSWORD_JUDGED_CHARS = 72  # more takes zxcvbn long, and says nothing new
+PASSWORD_OWN_WORD_MIN = 3
+PASSWORD_BESIDE_OWN_MIN = 6
+SERVICE_WORDS = ("balcao", "balcão", "whatsapp", "senha", "mudar", "trocar", "brasil", "contraseña", "clave")
 GENERATED_PASSWORD_BYTES = 12
 KEY_START = "balcao_"
 KEY_BYTES = 32
@@ -62,6 +71,12 @@ WRITE_PATH_CHARS = 255
 WRITES_KEPT = timedelta(days=90)
 DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
 
+_PASSWORD_WORDS = {
+    "length": f"a password has {PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters",
+    "own": "a password is more than one's name or e-mail address",
+    "guessable": "this password is among the first that are tried; take words that do not belong together",
+}
+
 _hasher = PasswordHasher()
 # Verified when the e-mail is unknown, so that the answer takes as long as for a known one.
 _nobodys_hash = _hasher.hash(secrets.token_urlsafe(GENERATED_PASSWORD_BYTES))
@@ -89,7 +104,7 @@ def create_operator(email: str, name: str, password: str, role: str = "agent") -
     operator = Operator(
         email=address,
         name=" ".join(name.split())[:120] or address.partition("@")[0],
-        password_hash=_hash_password(password),
+        password_hash=_hash_password(password, address, name),
         role=role,
         session_stamp=_new_stamp(),
     )
@@ -130,7 +145,7 @@ def authenticate(email: str, password: str, *, now: datetime) -> Operator | None
 
 def change_password(operator: Operator, password: str) -> None:
     """Set a new password and end every session of the operator. Raises OperatorRefused; flushes."""
-    operator.password_hash = _hash_password(password)
+    operator.password_hash = _hash_password(password, operator.email, operator.name)
     end_sessions(operator)
 
 
@@ -334,9 +349,34 @@ def forget_writes(*, older_than: datetime) -> int:
     return changed_rows(delete(ApiWrite).where(ApiWrite.created_at < older_than))
 
 
-def _hash_password(password: str) -> str:
+def password_problem(password: str, email: str, name: str) -> str:
+    """Say why a person may not have this password: length, own, guessable; empty when she may.
+
+    Length and what is tried first count; kinds of characters do not (NIST SP 800-63B, 3.1.1.2).
+    """
     if not PASSWORD_MIN_CHARS <= len(password) <= PASSWORD_MAX_CHARS:
-        raise OperatorRefused(f"a password has {PASSWORD_MIN_CHARS} to {PASSWORD_MAX_CHARS} characters")
+        return "length"
+    own = _own_words(email, name)
+    beside = password.casefold()
+    for word in own:
+        beside = beside.replace(word, "")
+    if len(beside) < min(len(password), PASSWORD_BESIDE_OWN_MIN):
+        return "own"
+    judged = zxcvbn(password[:PASSWORD_JUDGED_CHARS], user_inputs=[*own, *SERVICE_WORDS])
+    return "" if judged["guesses"] >= PASSWORD_GUESSES_MIN else "guessable"
+
+
+def _own_words(email: str, name: str) -> list[str]:
+    """Give what everybody knows of a person, the longest first: a word may be part of another."""
+    words = {email, *re.split(r"[^\w]+", f"{email} {name}")}
+    known = {word.casefold() for word in words if len(word) >= PASSWORD_OWN_WORD_MIN}
+    return sorted(known, key=lambda word: (-len(word), word))
+
+
+def _hash_password(password: str, email: str, name: str) -> str:
+    problem = password_problem(password, email, name)
+    if problem:
+        raise OperatorRefused(_PASSWORD_WORDS[problem])
     return _hasher.hash(password)
 
 

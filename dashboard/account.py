@@ -63,15 +63,25 @@ def _change_password(form: dict[str, str]) -> str | None:
         return str(_("The current password is not right."))
     if form.get("new", "") != form.get("again", ""):
         return str(_("The new passwords differ."))
-    if not operators.PASSWORD_MIN_CHARS <= len(form.get("new", "")) <= operators.PASSWORD_MAX_CHARS:
-        return str(
-            _(
-                "A password has %(low)d to %(high)d characters.",
-                low=operators.PASSWORD_MIN_CHARS,
-                high=operators.PASSWORD_MAX_CHARS,
-            )
-        )
+    problem = operators.password_problem(form.get("new", ""), operator.email, operator.name)
+    if problem:
+        return _problem_words(problem)
     operators.change_password(operator, form["new"])
     db.session.commit()
     auth.sign_in(operator)
     return None
+
+
+def _problem_words(code: str) -> str:
+    words = {
+        "length": _(
+            "A password has %(low)d to %(high)d characters.",
+            low=operators.PASSWORD_MIN_CHARS,
+            high=operators.PASSWORD_MAX_CHARS,
+        ),
+        "own": _("Choose a password that is more than your name or e-mail address."),
+        "guessable": _(
+            "This password is among the first that are tried. Take some words that do not belong together."
+        ),
+    }
+    return str(words[code])

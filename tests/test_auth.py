@@ -132,6 +132,11 @@ def test_a_new_password_ends_every_other_session(app: Flask, client: FlaskClient
         ({"current": "wrong", "new": "x" * 12, "again": "x" * 12}, "A senha atual não confere."),
         ({"current": PASSWORD, "new": "x" * 12, "again": "y" * 12}, "As novas senhas são diferentes."),
         ({"current": PASSWORD, "new": "curta", "again": "curta"}, "A senha tem de 10 a 200 caracteres."),
+        (
+            {"current": PASSWORD, "new": "senha12345", "again": "senha12345"},
+            "está entre as primeiras",
+        ),
+        ({"current": PASSWORD, "new": ADMIN_EMAIL, "again": ADMIN_EMAIL}, "mais do que o seu nome ou e-mail"),
     ],
 )
 def test_a_bad_new_password_is_refused_in_words(
@@ -280,6 +285,30 @@ def _try(app: Flask, email: str, address: str) -> int:
 def test_a_bad_operator_is_refused(app: Flask, email: str, password: str, role: str) -> None:
     with app.app_context(), pytest.raises(OperatorRefused):
         operators.create_operator(email, "Someone", password, role)
+
+
+@pytest.mark.parametrize(
+    ("password", "problem"),
+    [
+        ("Password123!", "guessable"),
+        ("qwertyuiop", "guessable"),
+        ("aaaaaaaaaaaaaaaa", "guessable"),
+        ("12345678901234", "guessable"),
+        ("balcao2026", "guessable"),
+        ("mudar12345", "guessable"),
+        ("anaribeiro2026", "own"),
+        ("Ana@Loja.com.br", "own"),
+        ("ANA.RIBEIRO!1", "own"),
+        ("x" * 201, "length"),
+        ("k3J9sLw0pQ", ""),
+        ("cavalo grampo bateria", ""),
+        ("отличный пароль", ""),
+        ("🐴🔋📎 certo cavalo", ""),
+        ("a" + "longa frase que ninguém adivinha " * 6, ""),
+    ],
+)
+def test_what_is_tried_first_is_no_password(password: str, problem: str) -> None:
+    assert operators.password_problem(password, "ana@loja.com.br", "Ana Ribeiro") == problem
 
 
 def test_passwords_are_not_kept(app: Flask) -> None:
