@@ -109,7 +109,8 @@ class _Week:
         return cls(began, now, then_began, midnight(now, days_ago=DAYS_BACK - 1), then_now)
 
     def holds(self, moment: Any) -> ColumnElement[bool]:
-        return or_(moment >= self.began, and_(moment >= self.then_began, moment < self.then_ended))
+        # The first alone is what an index can be asked for.
+        return and_(moment >= self.then_began, or_(moment < self.then_ended, moment >= self.began))
 
     def place_of(self, hour: str) -> tuple[bool, int]:
         """Tell whether a UTC hour is today's, and how many hours of its day had begun before it."""
@@ -148,16 +149,18 @@ def _by_hour(
     name: str, moment: Any, week: _Week, *conditions: ColumnElement[bool], is_worth: bool = False
 ) -> Select[Any]:
     """Write the query that counts moments by hour, and their orders' worth by currency as well."""
-    hour = hour_of(moment)
+    hour: Any = hour_of(moment)
+    worth: Any = func.sum(Order.total_minor) if is_worth else literal(0)
+    currency: Any = Order.currency if is_worth else literal("")
     is_so_far = or_(moment >= week.began, moment < week.then_now)
     return (
         select(
             literal(name).label("name"),
             hour.label("hour"),
-            func.count().label("count"),
+            func.count().label("many"),
             func.sum(case((is_so_far, 1), else_=0)).label("so_far"),
-            (func.sum(Order.total_minor) if is_worth else literal(0)).label("total"),
-            (Order.currency if is_worth else literal("")).label("currency"),
+            worth.label("total"),
+            currency.label("currency"),
         )
         .where(week.holds(moment), *conditions)
         .group_by(*((hour, Order.currency) if is_worth else (hour,)))
@@ -170,7 +173,7 @@ def _figure(name: str, rows: Sequence[Any], week: _Week) -> Figure:
     sums: dict[str, int] = {}
     for row in rows:
         is_today, place = week.place_of(row.hour)
-        hours[is_today][place] += row.count
+        hours[is_today][place] += row.many
         so_far[is_today] += int(row.so_far)
         if is_today and row.currency:
             sums[row.currency] = sums.get(row.currency, 0) + int(row.total)
@@ -212,10 +215,10 @@ def needs_of(now: datetime) -> tuple[Need, ...]:
         "failed": select(Conversation.id).where(Conversation.id.in_(failed)),
     }
     counts = [
-        select(literal(name).label("name"), func.count().label("count")).select_from(
+        select(literal(name).label("name"), func.count().label("many")).select_from(
             rows.limit(COUNTED_AT_MOST).subquery()
         )
         for name, rows in lists.items()
     ]
-    found = {row.name: row.count for row in db.session.execute(union_all(*counts))}
+    found = {row.name: int(row.many) for row in db.session.execute(union_all(*counts))}
     return tuple(Need(name, found[name]) for name in lists if found[name])

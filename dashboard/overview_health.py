@@ -75,7 +75,7 @@ def health_of(now: datetime, *, has_model: bool) -> Health:
             {"name": DATABASES.get(db.engine.dialect.name, db.engine.dialect.name), "took_ms": took * 1000},
         ),
         model=_model(rows["model"], has_model),
-        spend=_spend(rows["spend"].count or 0, has_model),
+        spend=_spend(int(rows["spend"].many or 0), has_model),
         spam_today=_count(rows["spam"]),
         has_unsigned_door=integrations.has_unsigned_door(),
     )
@@ -101,7 +101,7 @@ def _questions(now: datetime) -> Any:
     return union_all(
         select(
             literal("worker").label("name"),
-            literal(0).label("count"),
+            literal(0).label("many"),
             literal(0).label("other"),
             func.max(Worker.seen_at, type_=UtcDateTime()).label("at"),
         ),
@@ -120,18 +120,18 @@ def _questions(now: datetime) -> Any:
 
 
 def _count(row: Any) -> int:
-    return int(row.count or 0)
+    return int(row.many or 0)
 
 
 def _queue(row: Any, now: datetime) -> Part:
     late = row.at is not None and now - row.at > QUEUE_LATE_AFTER
-    return Part(not late, {"count": int(row.count), "oldest": row.at})
+    return Part(not late, {"count": int(row.many), "oldest": row.at})
 
 
 def _model(row: Any, has_model: bool) -> Part:
     if not has_model:
         return Part(None, {"calls": 0})
-    calls, failures = int(row.count), int(row.other or 0)
+    calls, failures = int(row.many), int(row.other or 0)
     is_good = None if not calls else failures / calls < MODEL_FAILING_FROM
     return Part(is_good, {"calls": calls, "failures": failures, "name": current_config().ai_model})
 

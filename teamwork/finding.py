@@ -13,12 +13,10 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Integer,
-    Select,
     and_,
     column,
     func,
     literal_column,
-    or_,
     select,
     table,
     text,
@@ -58,20 +56,19 @@ _POSTGRESQL_WORDS: Final = (
 _FOLDING: Final = str.maketrans(_ACCENTED, _PLAIN)
 
 
-def people_called(search: str) -> Select[int]:
-    """Write the query for the contacts whose name, phone or username this is a part of."""
-    named = Contact.name.icontains(search, autoescape=True)
+def people_called(search: str) -> list[int]:
+    """Give the contacts whose name, phone or username this is a part of: the newest FOUND_AT_MOST."""
+    wanted: Any = select(Contact.id).where(Contact.name.icontains(search, autoescape=True))
     digits = "".join(character for character in search if character.isdecimal() and character.isascii())
+    owners = select(ContactIdentity.contact_id)
     if len(digits) >= PHONE_DIGITS_MIN:
-        owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.contains(digits))
-        return select(Contact.id).where(or_(named, Contact.id.in_(owners)))
-    if search.startswith("@"):
-        owners = select(ContactIdentity.contact_id).where(
-            ContactIdentity.kind == "username",
-            ContactIdentity.value.icontains(search.lstrip("@"), autoescape=True),
-        )
-        return select(Contact.id).where(Contact.id.in_(owners))
-    return select(Contact.id).where(named)
+        wanted = wanted.union(owners.where(ContactIdentity.value.contains(digits)))
+    elif search.startswith("@"):
+        username = ContactIdentity.value.icontains(search.lstrip("@"), autoescape=True)
+        wanted = owners.where(ContactIdentity.kind == "username", username)
+    found = wanted.subquery()
+    newest = select(found.c[0]).order_by(found.c[0].desc()).limit(FOUND_AT_MOST)
+    return list(db.session.scalars(newest))
 
 
 def messages_saying(search: str) -> dict[int, int]:
