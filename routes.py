@@ -24,6 +24,7 @@ import integrations
 import metrics
 import tasks
 import whatsapp_service
+from alerts import deliveries
 from auth import api_key_required, current_config
 from inbox import InboxRow, InboxUnavailable
 from integrations import Number
@@ -38,9 +39,12 @@ log = structlog.get_logger()
 bp = Blueprint("door", __name__)
 
 MAX_BODY_BYTES: Final = 3 * 1024 * 1024 + 64 * 1024  # Meta's batches reach 3 MB
-POST_PATHS: Final = frozenset({"/webhook", "/whatsapp", "/whatsapp/status"})
+POST_PATHS: Final = frozenset({"/webhook", "/whatsapp", "/whatsapp/status", "/whatsapp/sms"})
 EMPTY_TWIML: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 OK: Final = "EVENT_RECEIVED"
+UNDELIVERED: Final = ("failed", "undelivered")
+ERROR_CODE_CHARS: Final = 10
+ROW_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,22 @@ def twilio_webhook() -> Response:
 @bp.post("/whatsapp/status")
 def twilio_status() -> Response:
     return _receive("twilio", Response(EMPTY_TWIML, mimetype="text/xml"))
+
+
+@bp.post("/whatsapp/sms")
+def text_message_status() -> Response:
+    """Hear from Twilio that the text message of an alert did not arrive after all."""
+    signed, secret = _signed_request("twilio"), current_config().twilio_auth_token
+    if not secret or not provider("twilio").verify(signed, secret):
+        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+    batch = request.args.get("batch", "")
+    is_number = batch.isascii() and batch.isdigit() and len(batch) <= ROW_DIGITS
+    if request.form.get("MessageStatus") in UNDELIVERED and is_number:
+        begin_writing()
+        code = request.form.get("ErrorCode", "")[:ERROR_CODE_CHARS]
+        deliveries.note_undelivered(int(batch), code, now=datetime.now(UTC))
+        db.session.commit()
+    return Response(EMPTY_TWIML, mimetype="text/xml")
 
 
 @bp.get("/webhook/health")

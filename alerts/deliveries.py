@@ -309,6 +309,27 @@ def settle(parcel: Parcel, error: SendError | None, *, now: datetime) -> bool:
     return values["state"] == "failed"
 
 
+def note_undelivered(batch_id: int, code: str, *, now: datetime) -> None:
+    """Keep that a text message which was taken has not arrived; everybody else hears of it. Flushes.
+
+    Idempotent. A batch that is none of a text message's, or is not sent, stays as it is.
+    """
+    mine = (
+        AlertDelivery.batch_id == batch_id,
+        AlertDelivery.state.in_(("sent", "uncertain")),
+        AlertDelivery.recipient_id.in_(
+            select(AlertRecipient.id).where(AlertRecipient.channel == recipients.SMS)
+        ),
+    )
+    recipient_id = db.session.scalar(select(AlertDelivery.recipient_id).where(*mine).limit(1))
+    if recipient_id is None:
+        return
+    reason = f"undelivered {code}".strip()[:REASON_MAX_CHARS]
+    changed_rows(update(AlertDelivery).where(*mine).values(state="failed", reason=reason))
+    error = SendError(reason, "final", f"The text message did not arrive ({code or 'no reason given'}).")
+    tell_of_failure(recipient_id, error, now=now)
+
+
 def tell_of_failure(recipient_id: int, error: SendError, *, now: datetime) -> None:
     """Raise the alert that a recipient cannot be told; everybody else hears of it. Flushes."""
     words = f"Alerts do not reach recipient {recipient_id}: {error.operator_message}"

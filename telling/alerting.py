@@ -28,6 +28,7 @@ from wires.web_push import Subscription
 
 log = structlog.get_logger()
 
+SMS_STATUS_PATH: Final = "/whatsapp/sms"
 TIMEOUT_SECS: Final = 15.0
 # Of each browser, and an operator may have some.
 PUSH_TIMEOUT_SECS: Final = 5.0
@@ -239,12 +240,19 @@ def _deliver(to: To, words: Words, name: str, config: Config, now: datetime) -> 
                 base_url=config.twilio_api_base_url,
                 now=now,
                 timeout_secs=TIMEOUT_SECS,
+                status_url=_status_url(name, config),
             )
         case recipients.WEBHOOK:
             return _post(to, words, message_id, config, now)
         case recipients.PUSH:
             return _push(to, words, message_id, config, now)
     return SendError("no_channel", "final", "This channel sends by itself.")
+
+
+def _status_url(name: str, config: Config) -> str:
+    """Give where Twilio tells what became of a text message; a test has nothing to be told of."""
+    is_followed = config.public_base_url and name.isdigit()
+    return f"{config.public_base_url}{SMS_STATUS_PATH}?batch={name}" if is_followed else ""
 
 
 def _mail(to: To, words: Words, message_id: str, config: Config, now: datetime) -> SendError | None:

@@ -31,7 +31,7 @@ from tests.fakes.push import FakePush
 from tests.fakes.server import HttpServer, Request
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.twilio import FakeTwilio
-from tests.fakes.webhooks import ACCOUNT_SID, AUTH_TOKEN
+from tests.fakes.webhooks import ACCOUNT_SID, AUTH_TOKEN, TwilioWebhooks
 from tests.records import make_conversation
 from wires import signed_webhook, web_push
 
@@ -528,6 +528,38 @@ def test_a_text_message_is_short_and_never_sent_twice(open_desk):
         assert desk.tell() == 0
         assert len(twilio.sent) == 1
     assert desk.deliveries() == [("uncertain", "cut")]
+
+
+def test_a_text_message_that_did_not_arrive_is_shown_and_the_others_are_told(open_desk):
+    with FakeTwilio(text_numbers=["+14155550100"]) as twilio:
+        desk = open_desk(
+            TWILIO_ACCOUNT_SID=ACCOUNT_SID,
+            TWILIO_AUTH_TOKEN=AUTH_TOKEN,
+            TWILIO_SMS_FROM="+14155550100",
+            TWILIO_API_BASE_URL=twilio.url,
+        )
+        desk.add(SMS, "+5511987654321")
+        desk.raises("no_worker")
+        assert desk.tell() == 1
+        (sent,) = twilio.sent
+    url = sent.form["StatusCallback"]
+    assert url.startswith("https://desk.example.com/whatsapp/sms?batch=")
+    client = desk.app.test_client()
+
+    def told(status: str, token: str = AUTH_TOKEN, where: str = url) -> int:
+        webhook = TwilioWebhooks(auth_token=token).status("SM1", status, url=where, error_code=30003)
+        return client.post(webhook.path, data=webhook.body, headers=webhook.headers).status_code
+
+    assert told("undelivered", token="somebody else's") == 403
+    assert told("delivered") == 200
+    assert told("undelivered", where=url + "9" * 40) == 200
+    assert told("undelivered", where=url + "x") == 200
+    assert desk.deliveries() == [("sent", "")]
+    assert told("undelivered") == 200
+    assert told("undelivered") == 200
+    assert desk.deliveries() == [("failed", "undelivered 30003")]
+    with desk.app.app_context():
+        assert "alert_untold" in [row.kind for row in alerts.open_alerts()]
 
 
 def test_a_push_reaches_the_browsers_that_still_listen(desk):

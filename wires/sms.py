@@ -26,8 +26,9 @@ def send(
     base_url: str,
     now: datetime,
     timeout_secs: float,
+    status_url: str = "",
 ) -> SendError | None:
-    """Send one text; None when Twilio took it."""
+    """Send one text; None when Twilio took it. Whether it arrived is told to `status_url` later."""
     if not (sender and account_sid and auth_token):
         words = "TWILIO_SMS_FROM, TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN are not all set."
         return SendError("not_configured", "final", words)
@@ -37,7 +38,8 @@ def send(
         url,
         Basic(account_sid, auth_token),
         timeout_secs=timeout_secs,
-        data={"From": sender, "To": to, "Body": text[:TEXT_MAX_CHARS]},
+        data={"From": sender, "To": to, "Body": text[:TEXT_MAX_CHARS]}
+        | ({"StatusCallback": status_url} if status_url else {}),
     )
     if isinstance(answer, Failure):
         return transport.send_error(answer)
