@@ -53,6 +53,7 @@ class Check:
     is_done: bool
     words: str
     advice: str = ""
+    href: str = ""  # where it is done
 
 
 @bp.get("/integrations")

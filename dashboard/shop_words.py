@@ -48,6 +48,14 @@ def record_word(record: str) -> str:
         "lead": _("Lead"),
         "follow_up": _("Follow-up"),
         "conversation": _("Conversation"),
+        "campaign": _("Campaign"),
+        "template": _("Template"),
+        "product": _("Product"),
+        "contact": _("Contact"),
+        "flow": _("Flow"),
+        "integration": _("Number"),
+        "operator": _("Operator"),
+        "demo": _("Demo data"),
     }
     return words.get(record, record)
 

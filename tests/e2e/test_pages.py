@@ -56,6 +56,9 @@ PAGES = (
     "/integrations",
     "/integrations/new",
     "/contacts",
+    "/operators",
+    "/audit",
+    "/getting-started",
 )
 
 

@@ -1,0 +1,207 @@
+"""The first steps: a list that turns green as things are really verified, and the demo, which goes with one
+click. For admins.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import func, select
+
+import counting
+import demo
+import history
+from admin.numbers import Check
+from auth import current_config
+from models import (
+    AlertRecipient,
+    Article,
+    Contact,
+    Conversation,
+    Integration,
+    Message,
+    Operator,
+    PaymentSettings,
+    Product,
+    Sale,
+    WebhookEvent,
+    Worker,
+    WorkingHours,
+    db,
+    utc_now,
+)
+from tasks import means
+
+SIMULATED: Final = "simulator"
+WORKER_SILENT_SECS: Final = 60
+
+bp = Blueprint("getting_started", __name__)
+
+
+@bp.get("/getting-started")
+def page() -> str:
+    return render_template("admin/getting_started.html", parts=_parts(), demo=_demo_counts())
+
+
+@bp.post("/getting-started/remove-demo")
+def remove_demo() -> ResponseReturnValue:
+    """Take the demo away with everybody in it; what real customers did stays."""
+    if request.form.get("sure") != "1":
+        flash(_("Confirm that the demo goes."), "danger")
+        return redirect(url_for("getting_started.page"), 303)
+    removed = demo.remove_demo()
+    history.note_change(
+        "demo",
+        0,
+        before="there",
+        after="removed",
+        actor="operator",
+        operator_id=current_user.id,
+        now=utc_now(),
+    )
+    db.session.commit()
+    for path in removed.media_paths:
+        (Path(current_config().media_dir) / path).unlink(missing_ok=True)
+    counting.count_missing(current_config(), utc_now())
+    flash(
+        _(
+            "The demo is gone: %(contacts)d people, %(messages)d messages, %(products)d products.",
+            contacts=removed.contacts,
+            messages=removed.messages,
+            products=removed.products,
+        ),
+        "success",
+    )
+    return redirect(url_for("getting_started.page"), 303)
+
+
+def _parts() -> list[tuple[str, list[Check]]]:
+    return [
+        (_("Try it"), _tries()),
+        (_("A number of your own"), _numbers()),
+        (_("What you sell and know"), _goods()),
+        (_("People and safety"), _people()),
+    ]
+
+
+def _tries() -> list[Check]:
+    seen = db.session.scalar(select(func.max(Worker.seen_at)))
+    is_alive = seen is not None and (utc_now() - seen).total_seconds() < WORKER_SILENT_SECS
+    wrote = _exists(
+        select(Message.id)
+        .join(Integration, Integration.id == Message.integration_id)
+        .where(Integration.provider == SIMULATED, Message.direction == "in")
+    )
+    return [
+        Check(is_alive, _("A worker is running"), _("Start one: python main.py worker.")),
+        Check(
+            wrote,
+            _("Somebody wrote in the simulator"),
+            _("Write “oi” as a customer."),
+            url_for("simulator.simulator"),
+        ),
+    ]
+
+
+def _numbers() -> list[Check]:
+    real = Integration.provider != SIMULATED
+    to_numbers = url_for("numbers.list_page")
+    has_event = _exists(
+        select(WebhookEvent.id).join(Integration, Integration.id == WebhookEvent.integration_id).where(real)
+    )
+    has_sent = _exists(
+        select(Message.id)
+        .join(Integration, Integration.id == Message.integration_id)
+        .where(real, Message.direction == "out", Message.status.in_(("sent", "delivered", "read", "played")))
+    )
+    return [
+        Check(
+            _exists(select(Integration.id).where(real, Integration.is_active)),
+            _("A number is connected"),
+            _("Add one of Meta or Twilio."),
+            to_numbers,
+        ),
+        Check(
+            _exists(select(Integration.id).where(real, Integration.health_ok)),
+            _("The provider knows it"),
+            _("Open the number and press “Test now”."),
+            to_numbers,
+        ),
+        Check(has_event, _("A signed webhook has come"), _("Write to the number from a phone."), to_numbers),
+        Check(has_sent, _("An answer has left"), _("It follows the first message by itself."), to_numbers),
+    ]
+
+
+def _goods() -> list[Check]:
+    own = _exists(select(Product.id).where(Product.is_active, Product.is_demo.is_(False)))
+    config = current_config()
+    has_way = _exists(select(PaymentSettings.id).where(PaymentSettings.pix_key != "")) or bool(
+        config.stripe_secret_key or config.mercadopago_access_token
+    )
+    return [
+        Check(own, _("A product of your own is on sale"), _("Write one."), url_for("products.products")),
+        Check(has_way, _("Customers can pay"), _("Set up Pix or another way."), url_for("ways_to_pay.ways")),
+        Check(
+            _exists(select(Sale.id).where(Sale.is_demo.is_(False))),
+            _("A first order was paid"),
+            _("Buy something yourself and confirm the payment."),
+            url_for("records.orders"),
+        ),
+        Check(
+            _exists(select(Article.id).where(Article.is_active, Article.is_demo.is_(False))),
+            _("The desk knows something of yours"),
+            _("Write an article with questions and answers."),
+            url_for("articles.articles"),
+        ),
+        Check(
+            means().assistant is not None,
+            _("A language model is connected"),
+            _("Not needed; set one key in the environment, and it writes replies."),
+        ),
+    ]
+
+
+def _people() -> list[Check]:
+    me = db.session.get_one(Operator, current_user.id)
+    others = db.session.scalar(select(func.count(Operator.id)).where(Operator.is_active)) or 0
+    told = _exists(
+        select(AlertRecipient.id).where(AlertRecipient.is_active, AlertRecipient.removed_at.is_(None))
+    )
+    return [
+        Check(others > 1, _("A colleague can sign in"), _("Add one."), url_for("people.list_page")),
+        Check(
+            bool(me.totp_secret),
+            _("Your sign-in asks for a second factor"),
+            _("Turn it on."),
+            url_for("second_factor.second_factor"),
+        ),
+        Check(
+            _exists(select(WorkingHours.id)),
+            _("The working hours are written"),
+            _("Then customers hear when a person will be there."),
+            url_for("teams.list_page"),
+        ),
+        Check(told, _("Somebody is told of alerts"), _("Add a recipient."), url_for("alert_settings.alerts")),
+    ]
+
+
+def _demo_counts() -> dict[str, Any]:
+    """Count what is marked as demo."""
+    people = db.session.scalar(select(func.count(Contact.id)).where(Contact.is_demo)) or 0
+    products = db.session.scalar(select(func.count(Product.id)).where(Product.is_demo)) or 0
+    threads = (
+        db.session.scalar(
+            select(func.count(Conversation.id))
+            .join(Contact, Contact.id == Conversation.contact_id)
+            .where(Contact.is_demo)
+        )
+        or 0
+    )
+    return {"people": people, "products": products, "conversations": threads}
+
+
+def _exists(query: Any) -> bool:
+    return db.session.execute(query.limit(1)).first() is not None
