@@ -40,6 +40,7 @@ from commands.making import (
     refuse,
     settings,
     table,
+    tell,
     without_asking,
 )
 from commands.people import people_of, remove_files
@@ -72,9 +73,9 @@ TEST_MESSAGES: Final[Mapping[str, str]] = {
 def init_db() -> None:
     """Bring the schema to the newest version, adopt the environment's numbers, make the first admin."""
     opened = opening.prepare(settings(), with_demo=False)
-    click.echo("The database is ready.")
+    tell("The database is ready.", admin_email=opened.admin_email, new_password=opened.new_password)
     if opened.new_password:
-        click.echo(f"Sign in as {opened.admin_email} with {opened.new_password}  (shown only now)")
+        tell(f"Sign in as {opened.admin_email} with {opened.new_password}  (shown only now)")
 
 
 @command("reset-db")
@@ -88,7 +89,8 @@ def reset_db(yes: bool) -> None:
     with db.engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     opening.migrate()
-    click.echo(f"Empty. Stored files in {settings().media_dir} were left; next: python cli.py init-db")
+    words = f"Empty. Stored files in {settings().media_dir} were left; next: python cli.py init-db"
+    tell(words, emptied=_database_name())
 
 
 def _database_name() -> str:
@@ -101,9 +103,9 @@ def seed_programs() -> None:
     count = programs.seed_programs(now=clock())
     product = catalog.save_environment_product(settings())
     db.session.commit()
-    click.echo(f"{count} programmes added.")
+    tell(f"{count} programmes added.", programs=count)
     if product is not None:
-        click.echo(f"Product from the environment: {product.name}.")
+        tell(f"Product from the environment: {product.name}.", product=product.name)
 
 
 @command("seed-demo")
@@ -114,12 +116,13 @@ def seed_demo(seed: int, history: bool) -> None:
     seeded = demo.seed_demo(now=clock(), seed=seed, with_history=history)
     db.session.commit()
     if not seeded.is_new:
-        click.echo("The demo is there already; `remove-demo` takes it away.")
+        tell("The demo is there already; `remove-demo` takes it away.", is_new=False)
         return
     counting.count_missing(settings(), clock())
-    click.echo(
+    tell(
         f"{seeded.contacts} contacts, {seeded.messages} messages, {seeded.products} products, "
-        f"{seeded.numbers} simulated numbers; {seeded.simulated} simulated customers of the last weeks."
+        f"{seeded.numbers} simulated numbers; {seeded.simulated} simulated customers of the last weeks.",
+        **asdict(seeded),
     )
 
 
@@ -132,8 +135,11 @@ def remove_demo(yes: bool) -> None:
     removed = demo.remove_demo()
     db.session.commit()
     remove_files(removed.media_paths)
-    click.echo(
-        f"{removed.contacts} contacts, {removed.messages} messages, {removed.products} products deleted."
+    tell(
+        f"{removed.contacts} contacts, {removed.messages} messages, {removed.products} products deleted.",
+        contacts=removed.contacts,
+        messages=removed.messages,
+        products=removed.products,
     )
 
 
@@ -275,7 +281,7 @@ def test_message(written: str, words: str | None) -> None:
     ids = whatsapp_service.queue(conversation_id, number, [Text(words)], sender="bot", now=now)
     db.session.commit()
     tasks.wake_outbox(conversation_id)
-    click.echo(f"Queued as message {ids[0]}; a worker sends it.")
+    tell(f"Queued as message {ids[0]}; a worker sends it.", message_id=ids[0])
 
 
 def _language(people: Sequence[Contact]) -> str:
@@ -306,7 +312,7 @@ def cleanup_sessions() -> None:
     timeout = timedelta(minutes=settings().session_timeout_mins)
     count = conversations.end_silent_sessions(older_than=clock() - timeout)
     db.session.commit()
-    click.echo(f"{count} sessions closed.")
+    tell(f"{count} sessions closed.", closed=count)
 
 
 @command("replay-events")
@@ -315,9 +321,12 @@ def replay() -> None:
     replayed = replay_events()
     db.session.commit()
     tasks.wake(replayed.lanes)
-    click.echo(
+    tell(
         f"{replayed.failed} failed and {replayed.adopted} unknown events wait again; "
-        f"{replayed.still_unknown} belong to no number of ours."
+        f"{replayed.still_unknown} belong to no number of ours.",
+        failed=replayed.failed,
+        adopted=replayed.adopted,
+        still_unknown=replayed.still_unknown,
     )
 
 
@@ -331,7 +340,7 @@ def reset_second_factor(email: str) -> None:
     operators.turn_off_totp(operator)
     operators.end_sessions(operator)
     db.session.commit()
-    click.echo(f"{operator.email} signs in with the password alone now.")
+    tell(f"{operator.email} signs in with the password alone now.", email=operator.email)
 
 
 @command("create-operator")
@@ -343,7 +352,7 @@ def create_operator(email: str, name: str, role: str, password: str) -> None:
     """Add a person who may sign in."""
     operator = operators.create_operator(email, name, password, role)
     db.session.commit()
-    click.echo(f"{operator.email} may sign in as {operator.role}.")
+    tell(f"{operator.email} may sign in as {operator.role}.", email=operator.email, role=operator.role)
 
 
 @command("create-api-key")
@@ -353,7 +362,7 @@ def create_api_key(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key for a program. It is shown once."""
     made = operators.create_api_key(name, tuple(dict.fromkeys(scopes)))
     db.session.commit()
-    click.echo(made.key)
+    tell(made.key, key=made.key, scopes=made.row.scopes.split())
 
 
 @command("check-setup")

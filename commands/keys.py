@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-import click
 from sqlalchemy import Column, Table, select, update
 
 import vault
-from commands.making import command, refuse, settings
+from commands.making import command, refuse, settings, tell
 from models import Base, begin_writing, db
 
 
@@ -32,7 +31,7 @@ def rotate_secret_key() -> None:
             db.session.execute(update(table).where(table.c.id == row_id).values({column: anew}))
             renewed += 1
     db.session.commit()
-    click.echo(f"Sealed anew: {renewed}.")
+    tell(f"Sealed anew: {renewed}.", renewed=renewed, broken=broken)
     if broken:
         refuse(f"{broken} can be opened by none of the keys; enter these credentials again")
 

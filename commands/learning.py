@@ -12,7 +12,7 @@ import click
 import learning
 import logs
 import rehearsal
-from commands.making import COMMANDS, as_json, clock, command, print_json, refuse, settings, table
+from commands.making import COMMANDS, as_json, clock, command, print_json, refuse, settings, table, tell
 from demo import history
 from learning import figures, log, policies, vowpal
 from learning.outlook import Outlook, outlook
@@ -43,7 +43,7 @@ def rebuild_learning() -> None:
     except SteeringRefused:
         refuse("the learning is frozen and stays as it is; let it learn on first")
     db.session.commit()
-    click.echo("Rebuilt.")
+    tell("Rebuilt.", rebuilt=True)
 
 
 # `learning export` and `learning rebuild` are the same, for who looks for them there.
@@ -63,7 +63,7 @@ def export_history(output: Path) -> None:
     with reading():
         size = history.write(rehearsal.own_number(), output, until=clock())
         db.session.rollback()
-    click.echo(f"{output}: {size:,} bytes.")
+    tell(f"{output}: {size:,} bytes.", file=str(output), bytes=size)
 
 
 @command("simulate")

@@ -19,6 +19,8 @@ from training.refusals import TeachingRefused
 Command = Callable[..., Any]
 
 COMMANDS: Final[list[click.Command]] = []
+FACTS: Final = "balcao.facts"
+WANTS_FACTS: Final = "balcao.wants_facts"
 as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON.")
 without_asking = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -30,17 +32,42 @@ def command(name: str) -> Callable[[Command], click.Command]:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
-                return function(*args, **kwargs)
+                done = function(*args, **kwargs)
             except SQLAlchemyError as error:
                 refuse(database_words(error))
             except (OperatorRefused, OutsideServiceWindow, TeachingRefused) as error:
                 refuse(str(error))
+            if wants_facts():
+                print_json(click.get_current_context().meta.get(FACTS, {}))
+            return done
 
         made = click.command(name)(with_appcontext(run))
+        if not any("--json" in option.opts for option in made.params):
+            made.params.append(_facts_option())
         COMMANDS.append(made)
         return made
 
     return wrap
+
+
+def tell(words: str, **facts: Any) -> None:
+    """Say what was done: words to people, `facts` to programs that asked with --json (all in one object)."""
+    if wants_facts():
+        click.get_current_context().meta.setdefault(FACTS, {}).update(facts)
+    else:
+        click.echo(words)
+
+
+def wants_facts() -> bool:
+    """Tell whether this run of a command that says what it did is to say it as JSON."""
+    return bool(click.get_current_context().meta.get(WANTS_FACTS))
+
+
+def _facts_option() -> click.Option:
+    def note(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+        context.meta[WANTS_FACTS] = wanted
+
+    return click.Option(["--json"], is_flag=True, expose_value=False, callback=note, help="Print JSON.")
 
 
 def refuse(words: str) -> NoReturn:

@@ -58,7 +58,9 @@ def erasures(limit: int) -> Sequence[Erasure]:
 
 def erasures_of(written: str, secret_key: str) -> Sequence[Erasure]:
     """Find the receipts of whoever had this phone, in any spelling, or this business-scoped id."""
-    hashes = {_hash(_same(value), secret_key) for values in privacy.spellings(written) for value in values}
+    previous = secret_key.previous if isinstance(secret_key, vault.Key) else ()
+    names = {_same(value) for values in privacy.spellings(written) for value in values}
+    hashes = {_hash(name, key) for name in names for key in (secret_key, *previous)}
     return db.session.scalars(
         select(Erasure).where(Erasure.subject_hash.in_(sorted(hashes))).order_by(Erasure.id)
     ).all()

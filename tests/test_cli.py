@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 from sqlalchemy import func, select
 
@@ -141,6 +142,24 @@ def test_the_demo_is_seeded_once_and_can_be_removed(desk):
 
 
 # --- looking ------------------------------------------------------------------------------------------------
+
+
+def test_every_command_prints_json_when_asked():
+    """`analyze` writes JSON anyway, a line for each line that it reads."""
+    silent = [
+        made.name
+        for made in cli.COMMANDS
+        if not isinstance(made, click.Group) and not any("--json" in one.opts for one in made.params)
+    ]
+    assert set(silent) <= {"analyze"}
+
+
+def test_what_a_command_did_is_json_for_programs(desk, conversation):
+    assert json.loads(said(run(desk, "cleanup-sessions", "--json"))) == {"closed": 0}
+    assert json.loads(said(run(desk, "test-message", PHONE, "--json")))["message_id"] > 0
+    key = json.loads(said(run(desk, "create-api-key", "crm", "--json")))
+    assert key["scopes"] == ["read"]
+    assert json.loads(said(run(desk, "replay-events", "--json")))["failed"] == 0
 
 
 def test_stats_are_a_table_or_json(desk, conversation):

@@ -17,6 +17,7 @@ from sqlalchemy import select
 import alerts
 import desk_worker
 import privacy
+import vault
 from app import create_app
 from config import Config
 from models import (
@@ -104,6 +105,8 @@ def test_a_deletion_leaves_a_receipt_that_only_the_number_finds(any_app: Flask) 
     assert [one.receipt for one in erasures.erasures_of("558198765432", KEY)] == [code], "without the 9"
     assert erasures.erasures_of("+55 11 98765-4321", KEY) == []
     assert erasures.erasures_of(PHONE, "another secret of the desk") == []
+    rotated = vault.Key("another secret of the desk", (KEY,))
+    assert [one.receipt for one in erasures.erasures_of(PHONE, rotated)] == [code]
 
 
 def test_a_deletion_takes_what_a_form_left_along(any_app: Flask) -> None:
