@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
@@ -23,9 +23,10 @@ import vault
 from config import Config
 from flow_files import FlowError
 from menu_flows import shipped
-from models import Integration, Operator, WebhookEvent, Worker, db
+from models import Integration, MessageTemplate, Operator, WebhookEvent, Worker, db
 from providers import provider
 from shop import pix
+from webhooks_out import endpoints
 from wires import smtp
 from wires.payment import PaymentError
 from wires.payment_services import payment_services
@@ -38,6 +39,10 @@ MODEL_CHECK_TOKENS: Final = 16
 # A model that thinks first has used up so few tokens before its first word, and is there all the same.
 MODEL_IS_THERE: Final = frozenset({"too_long", "content_filtered"})
 MODEL_MAY_PASS: Final = frozenset({"timeout", "rate_limited", "overloaded", "bad_answer"})
+# A number to which nobody writes for so long is one whose webhooks may have stopped.
+WEBHOOK_SILENT_AFTER: Final = timedelta(days=7)
+TEMPLATES_OLD_AFTER: Final = timedelta(days=30)
+STOPPED_TEMPLATES: Final = ("rejected", "paused", "disabled")
 INIT_DB: Final = "run: python cli.py init-db"
 SECRET_OF_SERVICE: Final = {
     "stripe": "STRIPE_WEBHOOK_SECRET",
@@ -62,7 +67,8 @@ def check_setup(config: Config, *, now: datetime) -> list[Finding]:
     if findings[-1].level != "fail":
         findings.append(_schema())
     if all(finding.level != "fail" for finding in findings[-2:]):
-        findings += [*_people(), *_worker(now), *_numbers(config), *_set_aside()]
+        findings += [*_people(), *_worker(now), *_numbers(config), *_arrivals(now), *_templates(now)]
+        findings += [*_set_aside(), *_programs()]
     findings += [_queue(config), _flows(), _media_folder(config), *_pix(config), *payment_findings(config)]
     return [*findings, *_mail(config), *_model(config)]
 
@@ -227,6 +233,71 @@ def _meta_webhook(config: Config) -> Iterator[Finding]:
     elif config.public_base_url:
         words = f"tell Meta: {config.public_base_url}/webhook with your verify token, field `messages`"
         yield Finding("webhook", "ok", words)
+
+
+def _arrivals(now: datetime) -> Iterator[Finding]:
+    """Say for each real number when a webhook of its last came: the proof that its address is right."""
+    last: Any = func.max(WebhookEvent.received_at)
+    rows = db.session.execute(
+        select(Integration.name, Integration.provider, last)
+        .outerjoin(WebhookEvent, WebhookEvent.integration_id == Integration.id)
+        .where(Integration.is_active, Integration.provider != "simulator")
+        .group_by(Integration.id, Integration.name, Integration.provider)
+        .order_by(Integration.id)
+    )
+    for name, shape, came_at in rows:
+        if came_at is None:
+            path = "/webhook" if shape == "meta" else "/whatsapp"
+            words = f"{name}: none has ever come; tell the provider our address with {path}, then write to it"
+            yield Finding("webhook", "warn", words)
+        elif now - came_at > WEBHOOK_SILENT_AFTER:
+            words = f"{name}: the last came at {came_at:%Y-%m-%d %H:%M} UTC; write to it and look again"
+            yield Finding("webhook", "warn", words)
+        else:
+            yield Finding("webhook", "ok", f"{name}: the last came at {came_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _templates(now: datetime) -> Iterator[Finding]:
+    """Say for each Meta number how fresh its templates are, and which may not be sent any more."""
+    numbers = select(Integration).where(Integration.is_active, Integration.provider == "meta")
+    for number in db.session.scalars(numbers.order_by(Integration.id)).all():
+        subject = f"templates {number.name}"
+        rows = db.session.execute(
+            select(MessageTemplate.status, func.count(), func.max(MessageTemplate.synced_at))
+            .where(MessageTemplate.integration_id == number.id)
+            .group_by(MessageTemplate.status)
+        ).all()
+        synced_at = max((row[2] for row in rows if row[2] is not None), default=None)
+        stopped = sum(row[1] for row in rows if row[0] in STOPPED_TEMPLATES)
+        if not number.business_id:
+            words = "cannot be fetched: set WHATSAPP_BUSINESS_ACCOUNT_ID"
+            yield Finding(subject, "warn", words)
+        elif synced_at is None:
+            words = "were never fetched, so nobody can be written to after 24 hours; fetch them on Templates"
+            yield Finding(subject, "warn", words)
+        elif now - synced_at > TEMPLATES_OLD_AFTER:
+            yield Finding(
+                subject, "warn", f"were fetched {synced_at:%Y-%m-%d}; fetch them on Templates again"
+            )
+        elif stopped:
+            words = f"{stopped} may not be sent any more (rejected, paused or disabled); look at Templates"
+            yield Finding(subject, "warn", words)
+        else:
+            approved = sum(row[1] for row in rows if row[0] == "approved")
+            yield Finding(subject, "ok", f"{approved} approved, fetched {synced_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _programs() -> Iterator[Finding]:
+    """Say which programs do not take our webhooks."""
+    for endpoint in endpoints.listed():
+        subject = f"program {endpoint.name or endpoint.id}"
+        if endpoint.failing_since is not None:
+            words = f"takes no webhooks since {endpoint.failing_since:%Y-%m-%d %H:%M} UTC; look at Webhooks"
+            yield Finding(subject, "warn", words)
+        elif not endpoint.is_active:
+            yield Finding(subject, "warn", "is switched off and told nothing; look at Webhooks")
+        else:
+            yield Finding(subject, "ok", "is told by webhook")
 
 
 # --- the rest -----------------------------------------------------------------------------------------------

@@ -29,8 +29,10 @@ from models import (
     InvestmentProgram,
     MenuSession,
     Message,
+    MessageTemplate,
     Operator,
     StoredMedia,
+    WebhookEndpoint,
     WebhookEvent,
     Worker,
     db,
@@ -39,6 +41,7 @@ from models import (
 from tests.fakes.chat_models import KEY, MODEL, RudeChatModels
 from tests.fakes.smtp import FakeSmtp
 from training import examples
+from webhooks_out import endpoints
 
 PHONE = "5581998765432"
 ROOT = Path(cli.__file__).parent
@@ -410,6 +413,60 @@ def test_the_mail_server_is_asked_whether_it_takes_our_login(load_config):
             levels = {finding["subject"]: finding["level"] for finding in json.loads(result.output)}
             assert levels["mail"] == level
             assert "hunter2" not in result.output
+
+
+def test_check_setup_says_of_webhooks_templates_and_programs_what_to_do(load_config):
+    environ = {
+        "WHATSAPP_ACCESS_TOKEN": "t",
+        "WHATSAPP_PHONE_NUMBER_ID": "100",
+        "WHATSAPP_APP_SECRET": "s" * 16,
+    }
+    application = create_app(load_config(GRAPH_API_BASE_URL="http://127.0.0.1:9", **environ))
+    run(application, "init-db")
+
+    def found(subject):
+        output = run(application, "check-setup", "--json").output
+        return [
+            (one["level"], one["words"]) for one in json.loads(output) if one["subject"].startswith(subject)
+        ]
+
+    def has(subject, level, words):
+        return any(one[0] == level and words in one[1] for one in found(subject))
+
+    assert has("webhook", "warn", "none has ever come")
+    assert has("templates", "warn", "WHATSAPP_BUSINESS_ACCOUNT_ID")
+    with application.app_context():
+        number = db.session.query(Integration).one()
+        number.business_id = "200"
+        old = utc_now() - timedelta(days=40)
+        event = {"provider": "meta", "kind": "message", "state": "done", "payload": b"{}"}
+        db.session.add(WebhookEvent(event_key="k", integration_id=number.id, received_at=utc_now(), **event))
+        template = MessageTemplate(
+            integration_id=number.id,
+            name="news",
+            language="pt_BR",
+            status="approved",
+            wording={},
+            synced_at=old,
+        )
+        db.session.add(template)
+        endpoints.add(
+            "https://crm.example.com/", endpoints.Wish("CRM"), secret="whsec_x", secret_key="k" * 16, now=old
+        ).failing_since = old
+        db.session.commit()
+    assert has("webhook", "ok", "the last came at")
+    assert has("templates", "warn", "again")
+    assert has("program CRM", "warn", "takes no webhooks since")
+    with application.app_context():
+        db.session.query(MessageTemplate).one().synced_at = utc_now()
+        db.session.query(WebhookEndpoint).one().failing_since = None
+        db.session.commit()
+    assert has("templates", "ok", "1 approved")
+    assert has("program CRM", "ok", "is told")
+    with application.app_context():
+        db.session.query(MessageTemplate).one().status = "paused"
+        db.session.commit()
+    assert has("templates", "warn", "may not be sent")
 
 
 def test_a_number_whose_credentials_cannot_be_opened_fails(desk, conversation):
