@@ -320,7 +320,9 @@ def _meant(means: Means, thread: Thread, understood: Understanding, now: datetim
     written = _write(means, thread, understood, now)
     if written.contents:
         return written
-    if entry is not None:
+    # Cross words to a desk that sells nothing are no wish to buy, whatever they are read for.
+    is_cross = understood.flow == DESK and wishes.is_upset(understood)
+    if entry is not None and not is_cross:
         answer = _enter(means.config, thread, understood, entry, now)
     elif wishes.is_upset(understood):
         return _comfort(means.config, thread, understood, written, now)

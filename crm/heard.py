@@ -18,6 +18,7 @@ from models import Contact, Lead, db
 LEAD: Final = "lead_inquiry"
 SPAM: Final = "spam"
 CLEAR: Final = 0.6
+CROSS: Final = ("angry", "frustrated", "negative")  # who is cross has a problem, and no wish to buy
 # The flow without anything to sell: whoever wants to buy is the sales team's.
 DESK: Final = "desk"
 NAMED_CHARS: Final = 60
@@ -41,7 +42,7 @@ def note(message: Message, *, now: datetime) -> None:
     if read is None or read.intent == SPAM:
         return
     email, budget = _told(read, "email"), _budget(read)
-    is_lead = read.intent == LEAD and read.intent_confidence >= CLEAR
+    is_lead = read.intent == LEAD and read.intent_confidence >= CLEAR and read.sentiment not in CROSS
     if not email and not is_lead:
         return
     contact = db.session.get_one(Contact, message.contact_id)

@@ -75,3 +75,9 @@ def test_who_books_may_have_the_invitation_by_e_mail(desk: WalkedDesk) -> None:
     assert "convite" in texts_of(desk.says("ana@loja.com.br"))[0]
     (row,) = desk.rows(Appointment)
     assert [letter.appointment_id for letter in desk.rows(AppointmentLetter)] == [row.id]
+
+
+def test_cross_words_are_no_lead(desk: WalkedDesk) -> None:
+    desk.says("hola")
+    assert "ventas" not in texts_of(desk.says("el curso sigue sin abrir en el celular, necesito ayuda"))[0]
+    assert desk.rows(Lead) == []
