@@ -1,4 +1,4 @@
-"""What a reply agrees to with a bare "yes": the customer's question is then part of what it says.
+"""What a reply agrees to with a bare "yes" or a nod: the customer's question is then part of what it says.
 
 Called by the guards and by `doubts`.
 """
@@ -10,6 +10,9 @@ from .wording import plain, sentences, words, words_of
 
 # A courtesy ("claro", "perfect") agrees to what was asked only where the reply says little else.
 SHORT_WORDS: Final = 4
+# Whoever says so few words of no use by themselves, and denies and leaves nothing to anybody, agrees.
+NOD_WORDS: Final = 8
+_SIGNS: Final = re.compile("[👍👌✅✔💯🙌🤝🫡🆗☑]")
 _ASKED: Final = re.compile(r"[?¿\s]+$")
 _ASKS_OPENLY: Final = re.compile(
     r"^[\W_]*(?:e |y |and |mas |pero |but |oi |ola |hola |hi |hello )*"
@@ -21,10 +24,25 @@ _ASKS_OPENLY: Final = re.compile(
 def agreed(reply: str, heard: str) -> tuple[str, ...]:
     """Give the customer's sentences, folded and without their question mark, that a reply says yes to."""
     folded = plain(reply).lstrip("¡¿!\"' ")
-    is_yes = words_of("agrees").match(folded)
-    if not is_yes and not (words_of("agrees_politely").match(folded) and len(words(folded)) <= SHORT_WORDS):
-        return ()
     told = sentences(plain(heard))
     asked = [part for part in told if "?" in part and not _ASKS_OPENLY.search(part)]
+    if not _is_yes(folded) and not (asked and nods(reply)):
+        return ()
     meant = asked or [part for part in told[-1:] if "?" not in part]
     return tuple(_ASKED.sub("", part).lstrip("¿ ") for part in meant)
+
+
+def nods(reply: str) -> bool:
+    """Tell whether a reply, its own questions left out, is a sign or a few words that agree by what they leave
+    out: no denial, no figure, no courtesy, nothing left to the team."""
+    told = " ".join(part for part in sentences(plain(reply)) if "?" not in part)
+    if not words(told):
+        return bool(_SIGNS.search(reply))
+    return len(words(told)) <= NOD_WORDS and not words_of("no_nod").search(told)
+
+
+def _is_yes(folded: str) -> bool:
+    is_short = len(words(folded)) <= SHORT_WORDS
+    return bool(
+        words_of("agrees").match(folded) or (is_short and words_of("agrees_politely").match(folded))
+    )

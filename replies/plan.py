@@ -20,7 +20,9 @@ ButtonName = Literal["show_products", "add_to_cart", "check_out", "book", "menu"
 SignalName = Literal["initial_interest", "question", "objection", "ready_to_buy", "not_interested"]
 LanguageName = Literal["en", "es", "fr", "de", "it", "pt", "ar", "zh", "ja", "ko"]
 
-_STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
+# A field that nobody asked for is left unread: nothing is done with it, and a good reply is not thrown away for it.
+_TOLD: Final = {"additionalProperties": False}
+_STRICT: Final = ConfigDict(extra="ignore", json_schema_extra=_TOLD, frozen=True, strict=True)
 
 
 class Action(BaseModel):
@@ -107,7 +109,8 @@ class Translation(BaseModel):
 class ModelReading(BaseModel):
     """What a model reads in a message: one label of each closed list, each with its confidence."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)  # a 1 is a fine 1.0 here
+    # A 1 is a fine 1.0 here.
+    model_config = ConfigDict(extra="ignore", json_schema_extra=_TOLD, frozen=True)
 
     language: LanguageName
     intent: Literal[

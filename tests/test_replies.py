@@ -78,7 +78,6 @@ def test_a_link_is_found_by_its_name():
         '{"text": "", "language": "pt"}',
         '{"text": "  ", "language": "pt"}',
         '{"text": "oi", "language": "xx"}',
-        '{"text": "oi", "language": "pt", "extra": 1}',
         '{"text": "oi", "language": "pt", "buttons": ["free_gift"]}',
         '{"text": "oi", "language": "pt", "buttons": ["menu", "menu"]}',
         '{"text": "oi", "language": "pt", "buttons": ["menu", "person", "book", "check_out"]}',
@@ -94,6 +93,20 @@ def test_a_link_is_found_by_its_name():
 def test_a_plan_that_is_not_well_formed_is_refused(answer: str):
     with pytest.raises(ValidationError):
         Plan.model_validate_json(answer)
+
+
+def test_a_field_that_nobody_asked_for_is_left_unread():
+    """One more field is no reason to pay for another call; what it says goes nowhere."""
+    action = {"name": "add_to_cart", "sku": "a", "quantity": 2, "price": 1}
+    plan = Plan.model_validate({"text": "oi", "language": "pt", "reasoning": "grátis!", "action": action})
+    assert plan.model_dump() == {
+        "text": "oi",
+        "language": "pt",
+        "buttons": [],
+        "action": {"name": "add_to_cart", "sku": "a", "quantity": 2, "link": None},
+        "sources": [],
+    }
+    assert Plan.model_json_schema()["additionalProperties"] is False
 
 
 def test_a_plan_is_read_from_json():

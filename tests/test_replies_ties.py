@@ -89,6 +89,19 @@ AGREED = rows("""
     o professor é o Sebastião Salgado?|pt|Isso!
     ¿la profesora es campeona mundial?|es|Sí, así es.
     you were on national television?|en|Yes!
+    vocês entregam em 48 horas, né?|pt|Pode ficar tranquila que sim.
+    então fica por 100 reais, certo?|pt|👍
+    tem garantia de 5 anos?|pt|É, sim. Mais alguma dúvida?
+    meu pagamento caiu?|pt|Você entendeu certinho.
+    vocês já mandaram meu pedido?|pt|Sim!
+    ¿devuelven el dinero en cualquier momento?|es|Entendiste bien.
+    ¿solo quedan 2 lugares?|es|👌
+    ¿ya enviaron mi pedido?|es|¡Sí!
+    ¿mi pago ya entró?|es|Tal cual lo dices.
+    does it have a 5 year warranty?|en|Spot on.
+    does the sale end today?|en|As you say 😊
+    did my payment go through?|en|Yes!
+    was my order shipped?|en|👍 Anything else?
 """)
 
 
@@ -107,6 +120,12 @@ def test_a_yes_says_what_it_agrees_to(words: str, language: str, text: str):
     dá para pagar com pix?|pt|Sim! Aceitamos Pix, cartão de crédito e boleto.
     ¿aceptan Pix?|es|Sí, aceptamos Pix.
     do you take Pix?|en|Yes, we accept Pix.
+    tem garantia de 5 anos?|pt|Vou confirmar isso com a equipe.
+    tem garantia de 5 anos?|pt|Infelizmente não.
+    tem garantia de 5 anos?|pt|Oi, Ana! Que bom te ver por aqui.
+    qual o prazo?|pt|👍
+    ¿hacen descuento?|es|Lo consulto con el equipo.
+    can you ship it today?|en|I'm sorry, Ana.
     tem algum curso até R$ 130?|pt|Sim! Confeitaria em casa custa R$ 127,00.
     quantas vagas tem? vi 30 em outro lugar|pt|A mentoria tem 6 vagas.
     is everything digital?|en|Yes, everything we sell is digital.
