@@ -1850,7 +1850,7 @@ class Erasure(Base):
     receipt: Mapped[str] = mapped_column(exact(40), unique=True)
     subject_hash: Mapped[str] = mapped_column(exact(64), index=True)  # keyed: only the asked number finds it
     counts: Mapped[Any] = mapped_column(Json, default=dict)
-    asked_by: Mapped[str] = mapped_column(String(20))  # operator, command, retention
+    asked_by: Mapped[str] = mapped_column(String(20))  # operator, program, command, retention
     operator_id: Mapped[int | None] = mapped_column(Id, ForeignKey("operators.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 

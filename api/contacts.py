@@ -18,6 +18,7 @@ from api.kinds import Clean, Flag, OneOf
 from api.paging import DatedQuery, Page, narrowed, page
 from auth import current_config
 from models import Contact, db, utc_now
+from privacy import erasures
 from vocabulary import LANGUAGES
 
 log = structlog.get_logger()
@@ -48,8 +49,9 @@ class ContactChange(Body):
 
 
 class Forgotten(shapes.Shape):
-    """How much a deletion took away."""
+    """How much a deletion took away, and its receipt, which is for the person."""
 
+    receipt: str
     contacts: int
     conversations: int
     messages: int
@@ -97,10 +99,13 @@ def change_contact(contact_id: int, said: ContactChange) -> Written[shapes.Conta
 @endpoint("DELETE", "/contacts/<int:contact_id>", scope="contacts:write")
 def delete_contact(contact_id: int) -> Written[Forgotten]:
     """Delete a person for good: threads, messages, records and files, on every number."""
-    deleted = privacy.delete_person([_find(contact_id)])
-    folder = current_config().media_dir
+    config = current_config()
+    deleted, kept = erasures.erase(
+        [_find(contact_id)], asked_by="program", secret_key=config.secret_key, now=utc_now()
+    )
     return Written(
         Forgotten(
+            receipt=kept.receipt,
             contacts=deleted.contacts,
             conversations=deleted.conversations,
             messages=deleted.messages,
@@ -108,7 +113,7 @@ def delete_contact(contact_id: int) -> Written[Forgotten]:
             webhook_events=deleted.webhook_events,
             files=len(deleted.media_paths),
         ),
-        after=[partial(_remove, folder / path) for path in deleted.media_paths],
+        after=[partial(_remove, config.media_dir / path) for path in deleted.media_paths],
     )
 
 

@@ -19,7 +19,7 @@ import vault
 from models import Contact, Erasure, db
 from privacy import Deleted
 
-AskedBy = Literal["operator", "command", "retention"]
+AskedBy = Literal["operator", "program", "command", "retention"]
 
 PURPOSE: Final = "balcao erasures v1"
 RECEIPT_PREFIX: Final = "ER-"

@@ -16,7 +16,7 @@ import tasks
 import whatsapp_service
 from app import create_app
 from config import Config
-from models import ApiKey, ApiWrite, Contact, Conversation, Message, StateChange, db, utc_now
+from models import ApiKey, ApiWrite, Contact, Conversation, Erasure, Message, StateChange, db, utc_now
 from tests import page_rows
 from tests.browsing import counted
 from tests.calling import API, Caller, code_of
@@ -324,9 +324,12 @@ def test_a_thread_is_opened_once_for_a_phone(app: Flask, program: Caller, thread
 def test_every_change_names_its_program(app: Flask, program: Caller, thread_id: int) -> None:
     contact_id = program.get(f"/conversations/{thread_id}")["contact_id"]
     program.call("PATCH", f"/contacts/{contact_id}", json={"name": "Ana Maria"})
-    program.call("DELETE", f"/contacts/{contact_id}")
+    gone = program.call("DELETE", f"/contacts/{contact_id}").json
+    assert (gone["contacts"], gone["conversations"]) == (1, 1)
     assert program.call("GET", f"/contacts/{contact_id}").status_code == 404
     with app.app_context():
+        receipt = db.session.query(Erasure).one()
+        assert (receipt.receipt, receipt.asked_by) == (gone["receipt"], "program")
         rows = operators.writes_of(program.key_id, 10)
         assert [(row.method, row.path, row.status) for row in rows] == [
             ("DELETE", f"{API}/contacts/{contact_id}", 200),

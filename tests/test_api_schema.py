@@ -28,7 +28,7 @@ from tests.conftest import QUICK_HASHER
 from tests.records import make_conversation, make_product
 
 SEED = 20261121
-EXAMPLES = 4
+EXAMPLES = 2
 KEY = re.compile(KEY_PATTERN)
 FEW = settings(
     max_examples=EXAMPLES,
