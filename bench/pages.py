@@ -48,6 +48,10 @@ PAGES: Final = (
     "/inbox?q=Cliente+77",
     "/inbox?q=550000077",
     "/inbox?q=nobody+said+this",
+    "/inbox?q=menu",
+    "/inbox?q=ver+programas",
+    "/inbox?today=wrote",
+    "/overview/now",
     "/inbox/{conversation}",
     "/inbox/{conversation}/thread",
     "/inbox/list",
@@ -109,7 +113,7 @@ def _open_pages(app: Flask) -> dict[str, dict[str, float]]:
             if round_ >= WARM_UP_ROUNDS:
                 times.append(took * 1000)
                 worked.append(work * 1000)
-            asked, weight = max(asked, len(statements)), max(weight, len(answer.data))
+                asked, weight = max(asked, len(statements)), max(weight, len(answer.data))
         costs[page] = {
             "p95_ms": _p95(times),
             "median_ms": round(statistics.median(times), 1),

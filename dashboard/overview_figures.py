@@ -134,7 +134,8 @@ def _counted(week: _Week) -> Iterable[Select[Any]]:
     first = (
         select(func.min(said).label("at"))
         .where(week.holds(said), Message.direction == "in")
-        .group_by(Message.conversation_id, said >= week.began)
+        # An expression, or SQLite would group by the index of threads and read every message there is.
+        .group_by(Message.conversation_id + 0, said >= week.began)
         .subquery()
     )
     yield _by_hour("wrote", first.c.at, week)
