@@ -63,8 +63,9 @@ def _keep(contact: Contact, lead: Lead | None, message: Message, wish: leads.Lea
     recorded = leads.record_lead(
         contact,
         leads.LeadWish(
-            name=contact.name,
-            phone=(phone.normalise(wa_id) or wa_id) if wa_id else "",
+            # What she told of herself stands.
+            name=lead.name if lead is not None else contact.name,
+            phone=(phone.normalise(wa_id) or wa_id) if wa_id and lead is None else "",
             email=wish.email,
             interest=lead.interest if lead is not None else " ".join(message.text.split()),
             budget_usd=wish.budget_usd,
