@@ -10,21 +10,21 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from zxcvbn import zxcvbn
 
 import vault
 from config import Config
 from models import ApiKey, ApiWrite, Operator, db
-from statements import changed_rows, insert_or_ignore
+from statements import insert_or_ignore
 from vocabulary import ROLES
 
 PASSWORD_MIN_CHARS = 10
@@ -67,8 +67,6 @@ RECOVERY_CODES = 8
 RECOVERY_CODE_BYTES = 5
 TOTP_ISSUER = "Balcão"
 WRITE_PATH_CHARS = 255
-# Which program changed what is known for so long; an Idempotency-Key is, too.
-WRITES_KEPT = timedelta(days=90)
 DEFAULT_ADMIN_EMAIL = "admin@balcao.local"
 
 _PASSWORD_WORDS = {
@@ -342,11 +340,6 @@ def writes_of(key_id: int, limit: int) -> list[ApiWrite]:
     """List what was changed with a key, the newest first."""
     mine = select(ApiWrite).where(ApiWrite.api_key_id == key_id)
     return list(db.session.scalars(mine.order_by(ApiWrite.id.desc()).limit(limit)))
-
-
-def forget_writes(*, older_than: datetime) -> int:
-    """Delete what programs changed before then; gives how many rows."""
-    return changed_rows(delete(ApiWrite).where(ApiWrite.created_at < older_than))
 
 
 def password_problem(password: str, email: str, name: str) -> str:

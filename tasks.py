@@ -36,7 +36,6 @@ import integrations
 import lanes
 import learning
 import media
-import operators
 import pipeline
 import reconcile
 import rehearsal
@@ -111,7 +110,6 @@ def cleanup() -> None:
             timeout = timedelta(minutes=_config().session_timeout_mins)
             conversations.end_silent_sessions(older_than=now - timeout)
             db.session.execute(delete(Worker).where(Worker.seen_at < now - FORGET_WORKERS_AFTER))
-            operators.forget_writes(older_than=now - operators.WRITES_KEPT)
             db.session.commit()
 
 

@@ -15,6 +15,7 @@ from config import Config
 from models import (
     Alert,
     AlertDelivery,
+    ApiWrite,
     Appointment,
     Base,
     Contact,
@@ -57,6 +58,7 @@ def forget(config: Config, *, now: datetime) -> Forgotten:
         ("payment_events", config.retention_events_days, _payment_events),
         ("form_entries", config.retention_events_days, _form_entries),
         ("outgoing_events", config.retention_outgoing_days, _outgoing_events),
+        ("api_writes", config.retention_outgoing_days, _api_writes),
         ("alerts", config.retention_alerts_days, _alerts),
         ("model_calls", config.retention_model_calls_days, _model_calls),
     )
@@ -88,6 +90,11 @@ def _form_entries(moment: datetime) -> int:
 
 def _outgoing_events(moment: datetime) -> int:
     return deliveries.forget_before(moment, ROWS_AT_ONCE)
+
+
+def _api_writes(moment: datetime) -> int:
+    """Forget which program changed what; its Idempotency-Key may be used anew."""
+    return _delete(ApiWrite, ApiWrite.created_at < moment)
 
 
 def _alerts(moment: datetime) -> int:

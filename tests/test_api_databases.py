@@ -7,11 +7,11 @@ from threading import Barrier
 
 import pytest
 
-import operators
 import tasks
 from app import create_app
 from config import Config
 from models import ApiWrite, Message, db, utc_now
+from privacy import retention
 from tests.calling import API, Caller
 from tests.records import make_conversation
 
@@ -46,7 +46,8 @@ def test_requests_at_once_under_one_key_are_one_message(
         with app.app_context():
             assert db.session.query(Message).count() == 1
             assert db.session.query(ApiWrite).count() == 1
-            assert operators.forget_writes(older_than=utc_now() + timedelta(minutes=1)) == 1
+            later = utc_now() + timedelta(days=app.config["BALCAO"].retention_outgoing_days, minutes=1)
+            assert retention.forget(app.config["BALCAO"], now=later).counts["api_writes"] == 1
     finally:
         with app.app_context():
             db.session.remove()
