@@ -152,14 +152,16 @@ def part_word(name: str, part: str) -> str:
         case "intent" | "buying_signal" | "sentiment" | "urgency":
             return wording.reading_word(part)
         case "handled":
-            return {
+            words: Mapping[str, str] = {
                 "alone": _("the desk alone"),
                 "handed_over": _("handed over"),
                 "person": _("a person, without a hand-over"),
                 "nobody": _("nobody"),
-            }.get(part, part)
+            }
+            return words.get(part, part)
         case "first_answer":
-            return _("more than 3 days") if part == "more" else _("up to %(time)s", time=secs_word(int(part)))
+            is_long = part == "more"
+            return str(_("more than 3 days") if is_long else _("up to %(time)s", time=secs_word(int(part))))
         case "revenue_strategy":
             return wording.strategy_word(part) if part else _("without a strategy")
         case "revenue_niche":
@@ -185,27 +187,35 @@ def funnel_words() -> Mapping[str, str]:
 
 
 def funnel_definition() -> str:
-    return _(
-        "Of the customers who first came in this period: how many came so far to this day. Newer customers"
-        " had less time, so the last days look lower than they will be."
+    return str(
+        _(
+            "Of the customers who first came in this period: how many came so far to this day. Newer"
+            " customers had less time, so the last days look lower than they will be."
+        )
     )
 
 
 def steps_definition() -> str:
-    return _(
-        "How often a step of a flow was reached, and the share of those who went no further from it. A"
-        " question that is asked again counts once; the end of a flow is no step."
+    return str(
+        _(
+            "How often a step of a flow was reached, and the share of those who went no further from it. A"
+            " question that is asked again counts once; the end of a flow is no step."
+        )
     )
 
 
 def hours_definition() -> str:
-    return _("When customers write: messages received by weekday and hour, in the time zone of the shop.")
+    return str(
+        _("When customers write: messages received by weekday and hour, in the time zone of the shop.")
+    )
 
 
 def forecast_definition() -> str:
-    return _(
-        "Each weekday as the mean of its last four. In eight of ten earlier weeks the same rule was no"
-        " further off than the interval says. It knows nothing of holidays, offers or campaigns."
+    return str(
+        _(
+            "Each weekday as the mean of its last four. In eight of ten earlier weeks the same rule was no"
+            " further off than the interval says. It knows nothing of holidays, offers or campaigns."
+        )
     )
 
 
@@ -231,6 +241,11 @@ def value_words(value: float | None, unit: str, currency: str = "") -> str:
 
 def hour_words(weekday: int, hour: int, count: int) -> str:
     """Say one cell of the heat map."""
-    return _(
-        "%(day)s, %(hour)s h: %(count)d messages", day=weekday_word(weekday), hour=f"{hour:02}", count=count
+    return str(
+        _(
+            "%(day)s, %(hour)s h: %(count)d messages",
+            day=weekday_word(weekday),
+            hour=f"{hour:02}",
+            count=count,
+        )
     )

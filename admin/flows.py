@@ -19,9 +19,9 @@ import flow_versions
 import integrations
 from admin.flow_drawing import Drawing, draw
 from auth import current_config
-from flow_files import Flow, FlowError, read_flow, shipped
+from flow_files import Flow, FlowError, shipped
 from flow_versions import FlowRefused
-from flow_versions.drafts import check
+from flow_versions.drafts import check, read_text
 from models import FlowVersion, Integration, Operator, db, utc_now
 
 SOURCE_MAX_CHARS: Final = 400_000
@@ -225,7 +225,7 @@ def _shown(flow: str, source: str) -> Shown:
 
 def _read(flow: str, source: str) -> Flow | str:
     try:
-        return read_flow(source, flow)
+        return read_text(source, flow)
     except FlowError as error:
         return str(error)
 

@@ -2,6 +2,7 @@
 click. For admins.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,9 +34,11 @@ from models import (
     db,
     utc_now,
 )
+from shop import till
 from tasks import means
 
 SIMULATED: Final = "simulator"
+LEFT: Final = ("sent", "delivered", "read", "played")
 WORKER_SILENT_SECS: Final = 60
 
 bp = Blueprint("getting_started", __name__)
@@ -79,79 +82,81 @@ def remove_demo() -> ResponseReturnValue:
 
 
 def _parts() -> list[tuple[str, list[Check]]]:
+    has = _facts()
     return [
-        (_("Try it"), _tries()),
-        (_("A number of your own"), _numbers()),
-        (_("What you sell and know"), _goods()),
-        (_("People and safety"), _people()),
+        (_("Try it"), _tries(has)),
+        (_("A number of your own"), _numbers(has)),
+        (_("What you sell and know"), _goods(has)),
+        (_("People and safety"), _people(has)),
     ]
 
 
-def _tries() -> list[Check]:
+def _facts() -> dict[str, bool]:
+    """Ask for everything that may have happened, in one query."""
+    real = Integration.provider != SIMULATED
+    event = select(WebhookEvent.id).join(Integration, Integration.id == WebhookEvent.integration_id)
+    sent = select(Message.id).join(Integration, Integration.id == Message.integration_id)
+    told = (AlertRecipient.is_active, AlertRecipient.removed_at.is_(None))
+    asked: dict[str, Any] = {
+        # The demo is played without webhooks: only a person's own words come as one.
+        "wrote": event.where(Integration.provider == SIMULATED),
+        "number": select(Integration.id).where(real, Integration.is_active),
+        "health": select(Integration.id).where(real, Integration.health_ok.is_(True)),
+        "webhook": event.where(real),
+        "sent": sent.where(real, Message.direction == "out", Message.status.in_(LEFT)),
+        "product": select(Product.id).where(Product.is_active, Product.is_demo.is_(False)),
+        "pix": select(PaymentSettings.id).where(PaymentSettings.pix_key.not_in(("", till.DEMO_PIX_KEY))),
+        "sale": select(Sale.id).where(Sale.is_demo.is_(False)),
+        "article": select(Article.id).where(Article.is_active, Article.is_demo.is_(False)),
+        "colleague": select(Operator.id).where(Operator.is_active, Operator.id != current_user.id),
+        "hours": select(WorkingHours.id),
+        "told": select(AlertRecipient.id).where(*told),
+    }
+    row = db.session.execute(select(*(query.exists().label(name) for name, query in asked.items()))).one()
+    return {name: bool(found) for name, found in row._mapping.items()}
+
+
+def _tries(has: Mapping[str, bool]) -> list[Check]:
     seen = db.session.scalar(select(func.max(Worker.seen_at)))
     is_alive = seen is not None and (utc_now() - seen).total_seconds() < WORKER_SILENT_SECS
-    wrote = _exists(
-        select(Message.id)
-        .join(Integration, Integration.id == Message.integration_id)
-        .where(Integration.provider == SIMULATED, Message.direction == "in")
-    )
+    to_simulator = url_for("simulator.simulator")
     return [
         Check(is_alive, _("A worker is running"), _("Start one: python main.py worker.")),
         Check(
-            wrote,
-            _("Somebody wrote in the simulator"),
-            _("Write “oi” as a customer."),
-            url_for("simulator.simulator"),
+            has["wrote"], _("Somebody wrote in the simulator"), _("Write “oi” as a customer."), to_simulator
         ),
     ]
 
 
-def _numbers() -> list[Check]:
-    real = Integration.provider != SIMULATED
-    to_numbers = url_for("numbers.list_page")
-    has_event = _exists(
-        select(WebhookEvent.id).join(Integration, Integration.id == WebhookEvent.integration_id).where(real)
-    )
-    has_sent = _exists(
-        select(Message.id)
-        .join(Integration, Integration.id == Message.integration_id)
-        .where(real, Message.direction == "out", Message.status.in_(("sent", "delivered", "read", "played")))
-    )
+def _numbers(has: Mapping[str, bool]) -> list[Check]:
+    there = url_for("numbers.list_page")
     return [
-        Check(
-            _exists(select(Integration.id).where(real, Integration.is_active)),
-            _("A number is connected"),
-            _("Add one of Meta or Twilio."),
-            to_numbers,
-        ),
-        Check(
-            _exists(select(Integration.id).where(real, Integration.health_ok)),
-            _("The provider knows it"),
-            _("Open the number and press “Test now”."),
-            to_numbers,
-        ),
-        Check(has_event, _("A signed webhook has come"), _("Write to the number from a phone."), to_numbers),
-        Check(has_sent, _("An answer has left"), _("It follows the first message by itself."), to_numbers),
+        Check(has["number"], _("A number is connected"), _("Add one of Meta or Twilio."), there),
+        Check(has["health"], _("The provider knows it"), _("Open the number and press “Test now”."), there),
+        Check(has["webhook"], _("A signed webhook has come"), _("Write to the number from a phone."), there),
+        Check(has["sent"], _("An answer has left"), _("It follows the first message by itself."), there),
     ]
 
 
-def _goods() -> list[Check]:
-    own = _exists(select(Product.id).where(Product.is_active, Product.is_demo.is_(False)))
+def _goods(has: Mapping[str, bool]) -> list[Check]:
     config = current_config()
-    has_way = _exists(select(PaymentSettings.id).where(PaymentSettings.pix_key != "")) or bool(
-        config.stripe_secret_key or config.mercadopago_access_token
-    )
+    can_pay = has["pix"] or bool(config.stripe_secret_key or config.mercadopago_access_token)
     return [
-        Check(own, _("A product of your own is on sale"), _("Write one."), url_for("products.products")),
-        Check(has_way, _("Customers can pay"), _("Set up Pix or another way."), url_for("ways_to_pay.ways")),
         Check(
-            _exists(select(Sale.id).where(Sale.is_demo.is_(False))),
+            has["product"],
+            _("A product of your own is on sale"),
+            _("Write one."),
+            url_for("products.products"),
+        ),
+        Check(can_pay, _("Customers can pay"), _("Set up Pix or another way."), url_for("ways_to_pay.ways")),
+        Check(
+            has["sale"],
             _("A first order was paid"),
             _("Buy something yourself and confirm the payment."),
             url_for("records.orders"),
         ),
         Check(
-            _exists(select(Article.id).where(Article.is_active, Article.is_demo.is_(False))),
+            has["article"],
             _("The desk knows something of yours"),
             _("Write an article with questions and answers."),
             url_for("articles.articles"),
@@ -164,14 +169,10 @@ def _goods() -> list[Check]:
     ]
 
 
-def _people() -> list[Check]:
+def _people(has: Mapping[str, bool]) -> list[Check]:
     me = db.session.get_one(Operator, current_user.id)
-    others = db.session.scalar(select(func.count(Operator.id)).where(Operator.is_active)) or 0
-    told = _exists(
-        select(AlertRecipient.id).where(AlertRecipient.is_active, AlertRecipient.removed_at.is_(None))
-    )
     return [
-        Check(others > 1, _("A colleague can sign in"), _("Add one."), url_for("people.list_page")),
+        Check(has["colleague"], _("A colleague can sign in"), _("Add one."), url_for("people.list_page")),
         Check(
             bool(me.totp_secret),
             _("Your sign-in asks for a second factor"),
@@ -179,12 +180,17 @@ def _people() -> list[Check]:
             url_for("second_factor.second_factor"),
         ),
         Check(
-            _exists(select(WorkingHours.id)),
+            has["hours"],
             _("The working hours are written"),
             _("Then customers hear when a person will be there."),
             url_for("teams.list_page"),
         ),
-        Check(told, _("Somebody is told of alerts"), _("Add a recipient."), url_for("alert_settings.alerts")),
+        Check(
+            has["told"],
+            _("Somebody is told of alerts"),
+            _("Add a recipient."),
+            url_for("alert_settings.alerts"),
+        ),
     ]
 
 
@@ -201,7 +207,3 @@ def _demo_counts() -> dict[str, Any]:
         or 0
     )
     return {"people": people, "products": products, "conversations": threads}
-
-
-def _exists(query: Any) -> bool:
-    return db.session.execute(query.limit(1)).first() is not None

@@ -6,6 +6,7 @@ A version is never changed. Going back publishes the older text anew, as a versi
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from sqlalchemy import delete, func, select
@@ -132,11 +133,17 @@ def go_back(row: FlowVersion | None, flow: str, *, now: datetime, operator_id: i
     return publish(flow, source, reason=f"= {named}", now=now, operator_id=operator_id)
 
 
+@lru_cache(maxsize=16)
+def read_text(source: str, flow: str) -> Flow:
+    """Read a text as `read_flow` does; a page reads the same one several times. Raises FlowError."""
+    return read_flow(source, flow)
+
+
 def check(flow: str, source: str) -> Flow:
     """Read a text as this flow. Raises FlowRefused with the line, also when it lacks a way in that the desk
     takes by itself."""
     try:
-        read = read_flow(source, flow)
+        read = read_text(source, flow)
     except FlowError as error:
         raise FlowRefused(str(error)) from error
     if read.name != flow:
