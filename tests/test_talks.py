@@ -116,7 +116,7 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("qual o horário de atendimento?", "segunda a sexta", "dia e horário"),
         ("sim", "um pouco mais", "dia e horário"),
         ("o contrato", "horários estão livres", ""),
-        ("amanhã às 15h", "horários estão livres", "Sobre o que"),
+        ("amanhã às 15h", "Qual fica bem para você", "Sobre o que"),
         ("1", "Marcado!", ""),
     ],
     ("shop", "en", "asks about what is shown"): [

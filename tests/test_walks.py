@@ -122,7 +122,7 @@ WALKS = {
         ("sim", "aberto!"),
         ("tchau", "Até logo"), ("cadê meu pedido?", "Não encontrei pedidos"), ("2", "Como posso ajudar?"),
         ("Quero agendar para sexta às 15h", "horários estão livres"),
-        ("amanhã de manhã", "horários estão livres"), ("1", "Marcado!"),
+        ("amanhã de manhã", "Qual fica bem para você"), ("1", "Marcado!"),
         ("agendar", "Você tem o horário"), ("2", "foi cancelado"), ("menu", "atendimento"),
         ("6", "De 1 a 5"), ("5", "porquê"), ("pular", "Anotado!"), ("atendente", "Combinado!"),
     ],
@@ -174,6 +174,6 @@ def test_a_digit_after_a_reply_in_words_means_what_that_reply_offered(desk: Walk
     desk.change(Integration, start_flow="desk")
     desk.says("hello")
     (reply,) = desk.says("do you sell wedding cakes?")
-    assert list(reply.choices) == ["desk/@menu", "desk/@person"]
-    (person,) = desk.says("2")
+    assert list(reply.choices) == ["desk/lead.created:person", "desk/lead.created:menu"]
+    (person,) = desk.says("1")
     assert "Someone from our team" in person.text
