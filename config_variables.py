@@ -271,8 +271,8 @@ GROUPS: Final = (
                  "Raw webhooks of providers and payment services that are done, and entries of lead forms.",
                  low=0, high=36500),
         Variable("RETENTION_OUTGOING_DAYS", (), "whole", "30",
-                 "What other programs were told by webhook, and the log of it; also what they changed through "
-                 "the API, with its Idempotency-Keys.", low=0, high=36500),
+                 "What other programs were told by webhook, and the log of it; also what they changed "
+                 "through the API, with its Idempotency-Keys.", low=0, high=36500),
         Variable("RETENTION_ALERTS_DAYS", (), "whole", "180",
                  "Alerts that were acknowledged.", low=0, high=36500),
         Variable("RETENTION_MODEL_CALLS_DAYS", (), "whole", "400",
