@@ -14,6 +14,7 @@ import integrations
 import knowledge
 import privacy
 from models import (
+    Arm,
     Campaign,
     CampaignRecipient,
     Category,
@@ -23,6 +24,7 @@ from models import (
     Integration,
     LicenceKey,
     MessageTemplate,
+    Offer,
     OrderItem,
     Outcome,
     PaymentSettings,
@@ -114,6 +116,16 @@ def _forget_decisions() -> None:
     if db.session.scalar(select(Decision.id).limit(1)) is None:
         untouched = delete(PolicyState).where(PolicyState.is_frozen.is_(False), PolicyState.is_off.is_(False))
         changed_rows(untouched)
+        _forget_versions()
+
+
+def _forget_versions() -> None:
+    """Delete the versions of shipped strategies and of prices that no decision speaks of; what an admin
+    wrote, paused or pinned stays.
+    """
+    noticed = (Arm.base == "", Arm.reason == "", Arm.is_paused.is_(False), Arm.is_pinned.is_(False))
+    changed_rows(delete(Arm).where(*noticed, Arm.retired_at.is_(None)))
+    changed_rows(delete(Offer))
 
 
 def _remove_products() -> int:

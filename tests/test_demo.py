@@ -18,6 +18,7 @@ from app import create_app
 from demo import history
 from learning import absorbing, figures
 from learning.segments import SEGMENTS
+from learning.state import state_row
 from models import (
     Alert,
     Article,
