@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, or_, select
 
 from conversations import HANDOVER_LASTS
 from models import Conversation, Message, db
@@ -42,7 +42,7 @@ def waiting_for_people(now: datetime) -> list[Waiting]:
     return sorted(waiting, key=lambda one: one.since)
 
 
-def _held_by_people(now: datetime) -> Sequence[Row[Any]]:
+def _held_by_people(now: datetime) -> Sequence[Any]:
     is_awake = or_(Conversation.snoozed_until.is_(None), Conversation.snoozed_until <= now)
     lasts = or_(Conversation.handover_ends_at.is_(None), Conversation.handover_ends_at > now)
     return db.session.execute(

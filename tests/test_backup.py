@@ -52,7 +52,7 @@ def desks(load_config: Callable[..., Config]) -> Iterator[Callable[[str], Flask]
 
 
 @pytest.fixture
-def any_desk(desks, database_url: str) -> Flask:
+def any_desk(desks: Callable[[str], Flask], database_url: str) -> Flask:
     return desks(database_url)
 
 

@@ -56,8 +56,8 @@ def any_app(load_config: Callable[..., Config], database_url: str) -> Iterator[F
 
 def config_of(application: Flask, **days: int) -> Config:
     config: Config = application.config["BALCAO"]
-    none = {name: 0 for name in config.__dataclass_fields__ if name.startswith("retention_")}
-    return replace(config, **{**none, **{f"retention_{name}_days": value for name, value in days.items()}})
+    none: dict[str, Any] = {name: 0 for name in config.__dataclass_fields__ if name.startswith("retention_")}
+    return replace(config, **(none | {f"retention_{name}_days": value for name, value in days.items()}))
 
 
 def write(thread: Conversation, body: str = "Oi", **columns: Any) -> Message:

@@ -117,7 +117,7 @@ def test_an_email_alone_is_enough(desk: WalkedDesk) -> None:
 )
 def test_what_cannot_be_answered_is_refused(desk: WalkedDesk, said: dict[str, str]) -> None:
     answer = desk.client.post(address(desk), data=said)
-    assert (answer.status_code, answer.json["error"]["code"]) == (422, "invalid")
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (422, "invalid")
     assert desk.rows(Lead) == desk.rows(FormEntry) == []
 
 
@@ -181,7 +181,7 @@ def test_an_admin_makes_and_ends_an_address(admin: FlaskClient, app: Flask) -> N
     again = get(admin, "/webhooks/forms").text
     assert "Site" in again
     assert found[0] not in again, "it is shown once"
-    form_id = re.search(r"/webhooks/forms/(\d+)/revoke", again)[1]
+    (form_id,) = re.findall(r"/webhooks/forms/(\d+)/revoke", again)
     assert post(admin, f"/webhooks/forms/{form_id}/revoke", "/webhooks/forms").status_code == 303
     assert app.test_client().post(found[0], data={**ANA, "name": "x"}).status_code == 404
     with app.app_context():
