@@ -31,6 +31,7 @@ from models import (
 
 SHOWN: Final = 50
 MESSAGES_SEARCHED: Final = 20_000
+TURNS_SEARCHED: Final = 8_000  # each is a look into another table
 FOUND_MOST: Final = 1_000
 
 Between = tuple[datetime, datetime]
@@ -101,7 +102,7 @@ def _steps(part: str, between: Between) -> Select[Any]:
         select(Message.turn_id, Message.conversation_id)
         .where(Message.created_at >= between[0], Message.created_at < between[1], Message.direction == "in")
         .order_by(Message.created_at.desc())
-        .limit(MESSAGES_SEARCHED)
+        .limit(TURNS_SEARCHED)
         .subquery()
     )
     return (

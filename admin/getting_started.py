@@ -198,12 +198,8 @@ def _demo_counts() -> dict[str, Any]:
     """Count what is marked as demo."""
     people = db.session.scalar(select(func.count(Contact.id)).where(Contact.is_demo)) or 0
     products = db.session.scalar(select(func.count(Product.id)).where(Product.is_demo)) or 0
-    threads = (
-        db.session.scalar(
-            select(func.count(Conversation.id))
-            .join(Contact, Contact.id == Conversation.contact_id)
-            .where(Contact.is_demo)
-        )
-        or 0
-    )
+    if not people:
+        return {"people": 0, "products": products, "conversations": 0}
+    of_demo = select(func.count(Conversation.id)).join(Contact, Contact.id == Conversation.contact_id)
+    threads = db.session.scalar(of_demo.where(Contact.is_demo)) or 0
     return {"people": people, "products": products, "conversations": threads}
