@@ -69,6 +69,14 @@ PAGES: Final = (
     "/analytics",
     "/analytics?days=365",
     "/analytics/conversations?figure=intent&part=other",
+    "/contacts",
+    "/contacts?q=Cliente+77",
+    "/flows",
+    "/flows/shop",
+    "/integrations",
+    "/operators",
+    "/audit",
+    "/getting-started",
 )
 
 
