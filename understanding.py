@@ -82,6 +82,12 @@ CART_SHOWN: Final = frozenset(
     {"add.ok", "cart.found", "remove.ok", "remove.fewer", "change.ok", "change.gone", "refill.ok"}
 )
 SUM_SHOWN: Final = "sum.found"
+SUPPORT: Final = "desk/menu:support"
+TICKET_WANTED: Final = re.compile(
+    r"(?:.{0,20}\b)?(?:abrir|abre|abra|registrar|criar|crear|open|create|raise) "
+    r"(?:um |un |outro |otro |a |another )?"
+    r"(?:novo |nuevo |new |support )*(?:chamado|ticket)(?: por favor| please)?"
+)
 # What is wanted of the consultancy in so many words, wherever its menu stands.
 NEXORA: Final = "nexora"
 CONSULTANT: Final = "nexora/menu:consultant"
@@ -319,9 +325,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     message, number = burst[0].message, burst[0].number
     text = "\n".join(arrival.message.text for arrival in burst)[:MAX_READ_CHARS]
     session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
-    choice_id = message.choice_id or (menu_flows.offered_choice(session.data, text) if session else None)
-    choice_id = choice_id or _about_order(thread, session, number, text) or _bought(session, number, text)
-    choice_id = choice_id or _of_nexora(thread, session, number, text)
+    choice_id = message.choice_id or _pressed_by_words(thread, session, number, text)
     flow = flow_versions.flows()[_flow_of(choice_id, session, number)]
     step, data = (session.step, session.data) if session and session.flow == flow.name else (None, {})
     scene = flow.scene(step) if step else None
@@ -377,6 +381,17 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     quantity = _quantity(text) if choice_id == BUY and is_typed else None
     session = _with_order_meant(thread, session, choice_id, text, now) if is_typed else session
     return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
+
+
+def _pressed_by_words(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
+    """Give the button that words press: one that was offered, or one that stands elsewhere. Reads rows."""
+    return (
+        (menu_flows.offered_choice(session.data, text) if session else None)
+        or _about_order(thread, session, number, text)
+        or _bought(session, number, text)
+        or _of_nexora(thread, session, number, text)
+        or _of_support(session, number, text)
+    )
 
 
 def _is_warm(text: str, read: Reading | None) -> bool:
@@ -447,6 +462,14 @@ def _of_nexora(thread: Thread, session: Session | None, number: Number, text: st
     language = thread.language or number.language
     amount = answers.read_money(text, language=language, region=thread.country)
     return ELIGIBILITY if amount is not None and amount >= LEAST_BUDGET else None
+
+
+def _of_support(session: Session | None, number: Number, text: str) -> str | None:
+    """Give the button that a wish for a ticket presses: it tells nothing yet that could stand in one."""
+    scene = flow_versions.flows()[session.flow].scene(session.step) if session and session.step else None
+    is_asked = scene is not None and scene.awaits not in (None, "choice")
+    is_served = number.start_flow in (SHOP, DESK) and not is_asked
+    return SUPPORT if is_served and TICKET_WANTED.fullmatch(answers.plain(text)) else None
 
 
 def _has_ordered(contact_id: int) -> bool:

@@ -480,6 +480,30 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("what do you sell?", "Here is what we have", "Have a look"),
         ("how much is the mentoring?", "R$450.00", "Have a look"),
     ],
+    ("desk", "pt", "gives up what was asked"): [
+        ("oi", "Como posso ajudar", ""),
+        ("quero reclamar", "Conte o que aconteceu", ""),
+        ("não, esquece", "Como posso ajudar", "reclamação *C-"),
+        ("quero marcar um horário", "Sobre o que", ""),
+        ("deixa, não precisa", "Como posso ajudar", "horários estão livres"),
+        ("meu acesso não funciona", "Abro um chamado", ""),
+        ("deixa pra lá, já resolvi", "Sem problema", "resolvi"),
+    ],
+    ("shop", "es", "gives up what was asked"): [
+        ("hola", "bienvenida", ""),
+        ("quiero poner una queja", "Cuéntanos", ""),
+        ("mejor olvídalo", "ayudar", "reclamo *C-"),
+        ("¿cuánto cuesta la mentoría?", "R$ 450,00", ""),
+        ("lo quiero", "Cuántas unidades", ""),
+        ("ya no lo quiero", "ayudarte", "solo un número"),
+    ],
+    ("shop", "en", "gives up what was asked"): [
+        ("hello", "Welcome", ""),
+        ("I have a complaint", "what happened", ""),
+        ("actually, forget it", "can I help", "complaint *C-"),
+        ("I want to book an appointment", "talk about", ""),
+        ("nevermind, I changed my mind", "can I help", "times are free"),
+    ],
     ("nexora", "pt", "finds it dear"): [
         ("olá", "Boas-vindas à Nexora", ""),
         ("qual o mais barato?", "US$ 200.000", NOT_LOST),
@@ -619,7 +643,7 @@ TRANSCRIPTS = {
         em quanto tempo chega? | e se eu quiser devolver? | vc é um robô? | kkkkk
         tem algo pra aprender inglês? | quero | 1 | tem o guia do recife? | gostei, me vê 2
         tira o de inglês | aceita pix? | preciso instalar alguma coisa?
-        fecha | sim | sim | cadê meu pedido? | emite nota fiscal? | vcs abrem sábado?
+        fecha | sim | cadê meu pedido? | emite nota fiscal? | vcs abrem sábado?
         quero marcar um horário pra amanhã às 15h | dúvida sobre a nota | valeu, tchau!""",
     "es": """
         hola, buenas | ¿cómo estás? | busco un regalo para mi hermana | ¿cuál es el más barato?
@@ -629,7 +653,7 @@ TRANSCRIPTS = {
         ¿cuánto tarda la entrega? | ¿y si quiero devolverlo? | ¿eres un robot? | jajaja
         ¿tienen algo para aprender inglés? | lo quiero | 1 | quiero el kit redes sociales
         dame dos | quita el de inglés | ¿aceptan tarjeta? | ¿hay que instalar algo?
-        finalizar | sí | sí | ¿dónde está mi pedido? | ¿dan factura? | ¿abren los domingos?
+        finalizar | sí | ¿dónde está mi pedido? | ¿dan factura? | ¿abren los domingos?
         nadie me contesta, pésima atención | sí | gracias, chau""",
     "en": """
         hi there | how are you? | I want a gift for my mom | what's the cheapest one?
