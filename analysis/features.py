@@ -32,6 +32,7 @@ CONCEPT_WEIGHT: Final = 1.6
 PAIR_WEIGHT: Final = 0.8
 FEELINGS: Final = "feelings"
 DANGERS: Final = "dangers"
+PLEAS: Final = "pleas"
 UNSPACED: Final = frozenset({"zh", "ja", "ko"})
 
 _TOKEN: Final = re.compile(

@@ -16,13 +16,13 @@ from vocabulary import LANGUAGES
 
 from .classifier import Classifier, Features
 from .embedding import LocalModel
-from .features import DANGERS, UNSPACED, Tokens, find_concepts, surface, tokenize, weigh
+from .features import DANGERS, PLEAS, UNSPACED, Tokens, find_concepts, surface, tokenize, weigh
 from .folding import fold
 from .lexicons import load
 
 MODELS: Final = Path(__file__).parent / "models"
 TASKS: Final = ("intent", "buying_signal", "sentiment", "urgency", "spam")
-RULES_VERSION: Final = 9  # raised when grammars or rules change what a reading says
+RULES_VERSION: Final = 10  # raised when grammars or rules change what a reading says
 PATTERN_CONFIDENCE: Final = 0.95
 BARE_WORDS: Final = 3
 BARE_CHARACTERS: Final = 4  # of unspaced writing, as long as a name
@@ -59,6 +59,7 @@ class Message:
     voice: tuple[str, ...]
     tells_danger: bool
     is_harmless: bool  # though it holds words of danger: a smoke detector, a cash machine that kept a card
+    pleas: frozenset[str]  # of urgency: `plea` where it is plain, `denied`
     is_courtesy: bool
     features: Features = field(repr=False)
     feeling_features: Features = field(repr=False)
@@ -184,6 +185,7 @@ def _prepare(text: str, languages: tuple[str, ...]) -> Message:
         tuple(voice),
         tells_danger,
         not tells_danger and not dangers.isdisjoint(HARMLESS),
+        frozenset(find_concepts(tokens, languages, PLEAS)),
         _is_courtesy(tokens),
         weigh(seen, {"concepts": concepts}),
         weigh(seen, {"feelings": feelings, "concepts": concepts}),

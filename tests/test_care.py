@@ -271,17 +271,17 @@ PIECES = {
     "pt": (
         "aparece erro 500 quando abro o painel",
         "e agora sumiu o botão verde também",
-        "é muito urgente, preciso disso resolvido agora mesmo",
+        "isso é urgente, estou perdendo vendas",
     ),
     "es": (
         "aparece error 500 cuando abro el panel",
         "y ahora desapareció el botón verde también",
-        "es muy urgente, necesito que lo resuelvan ahora mismo",
+        "es urgente, estoy perdiendo ventas",
     ),
     "en": (
         "error 500 shows up when I open the panel",
         "and now the green button is gone too",
-        "it is very urgent, I need this fixed right now",
+        "this is urgent, I'm losing sales",
     ),
 }
 MISSING = {"pt": "continuam me cobrando", "es": "me siguen cobrando", "en": "they keep charging me"}
