@@ -39,13 +39,12 @@ def migrated(module_database_url, tmp_path_factory):
 @pytest.fixture
 def ana(migrated: Flask):
     """The conversation of a contact, gone afterwards."""
-    number = db.session.scalars(select(Integration)).first()
-    found = conversation(number, "Ana Antônia", "5511900000001")
+    found = conversation(db.session.scalars(select(Integration)).one(), "Ana Antônia", "5511900000001")
     db.session.commit()
     yield found
     db.session.rollback()
-    for found in db.session.scalars(select(Contact)).all():
-        privacy.delete_person([found])
+    for contact in db.session.scalars(select(Contact)).all():
+        privacy.delete_person([contact])
     db.session.commit()
 
 
@@ -81,8 +80,7 @@ def test_every_word_must_be_there(ana) -> None:
 
 
 def test_the_newest_message_of_each_conversation_is_given(ana) -> None:
-    number = db.session.scalars(select(Integration)).first()
-    other = conversation(number, "Beto", "5511900000002")
+    other = conversation(db.session.scalars(select(Integration)).one(), "Beto", "5511900000002")
     _first, newest = say(ana, "bolo de rolo", "outro bolo")
     (of_beto,) = say(other, "um bolo")
     assert finding.messages_saying("bolo") == {ana.id: newest, other.id: of_beto}

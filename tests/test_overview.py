@@ -14,7 +14,19 @@ import opening
 from app import create_app
 from dashboard import overview_figures
 from dashboard.overview_health import health_of
-from models import Complaint, Conversation, Integration, Lead, ModelCall, Order, Ticket, Worker, db, utc_now
+from models import (
+    Alert,
+    Complaint,
+    Conversation,
+    Integration,
+    Lead,
+    ModelCall,
+    Order,
+    Ticket,
+    Worker,
+    db,
+    utc_now,
+)
 from tests import page_rows
 from tests.browsing import counted, get
 from tests.page_rows import Desk, conversation, message
@@ -158,9 +170,7 @@ def test_the_overview_costs_few_queries_however_many_alerts_are_open(
     with app.app_context():
         kinds = ("paid", "waiting", "delivery_failed", "lead", "credentials", "no_keys", "appointment")
         for n, kind in enumerate(kinds):
-            db.session.add(
-                page_rows.Alert(kind=kind, open_topic=f"{kind}:1", text=f"{n}", conversation_id=desk.bot_id)
-            )
+            db.session.add(Alert(kind=kind, open_topic=f"{kind}:1", text=f"{n}", conversation_id=desk.bot_id))
         db.session.commit()
     get(admin, "/")
     with counted(app) as asked:

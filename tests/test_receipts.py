@@ -270,14 +270,14 @@ def test_a_receipt_that_cannot_be_worked_on_holds_no_other_up(
     desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message = sent_message(desk)
-    apply, poison = receipts._apply_receipt, "wamid.POISON"
+    find, poison = receipts._find, "wamid.POISON"
 
-    def explode(integration_id: int | None, parsed: Any, now: Any) -> bool:
+    def explode(integration_id: int | None, parsed: Any) -> Any:
         if parsed.external_id == poison:
             raise RuntimeError("poison")
-        return apply(integration_id, parsed, now)
+        return find(integration_id, parsed)
 
-    monkeypatch.setattr(receipts, "_apply_receipt", explode)
+    monkeypatch.setattr(receipts, "_find", explode)
     assert desk.post(desk.meta.status(poison, "read")) == 200
     assert desk.post(desk.meta.status(message.id, "read", reference=message.reference)) == 200
     for _ in range(8):
@@ -288,3 +288,4 @@ def test_a_receipt_that_cannot_be_worked_on_holds_no_other_up(
         except RuntimeError:
             continue
     assert only(desk).status == "read"
+    assert "receipt_failed" in [alert.kind for alert in desk.rows(Alert)]
