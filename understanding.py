@@ -334,13 +334,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     names_choice = menu_flows.chooses(flow, step, data, text, choice_id, language)
     reading = None
     if text and not names_choice:
-        reading = ai_service.understand(
-            text,
-            now=now.astimezone(config.zone),
-            region=thread.country,
-            language=thread.language,
-            models=_models(),
-        )
+        reading = _read(config, thread, text, now)
         if awaits in (None, "choice"):
             language = _language(thread, number, text, reading)
     decision = triage.decide(
@@ -381,6 +375,16 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     quantity = _quantity(text) if choice_id == BUY and is_typed else None
     session = _with_order_meant(thread, session, choice_id, text, now) if is_typed else session
     return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
+
+
+def _read(config: Config, thread: Thread, text: str, now: datetime) -> Reading:
+    return ai_service.understand(
+        text,
+        now=now.astimezone(config.zone),
+        region=thread.country,
+        language=thread.language,
+        models=_models(),
+    )
 
 
 def _pressed_by_words(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
