@@ -44,7 +44,7 @@ def serve() -> None:
     sockets: dict[int, Any] = {}
     server = _listen(app, config, sockets)
     with app.app_context():
-        opened = opening.prepare(config)
+        opened = _prepare(config)
     worker = desk_worker.DeskWorker(config.worker_threads)
     worker.start()
     watch.Watch(app, tasks.HOLDER).start()
@@ -118,6 +118,13 @@ def work() -> None:
 def _load(entry: Entry) -> Config:
     try:
         return settings.load(entry=entry)
+    except ConfigError as error:
+        _refuse(str(error))
+
+
+def _prepare(config: Config) -> Opened:
+    try:
+        return opening.prepare(config)
     except ConfigError as error:
         _refuse(str(error))
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from zxcvbn import zxcvbn
 
 import vault
-from config import Config
+from config import Config, ConfigError
 from models import ApiKey, ApiWrite, Operator, db
 from statements import insert_or_ignore
 from vocabulary import ROLES
@@ -231,7 +231,8 @@ def _step_of(secret: str, code: str, now: datetime) -> int | None:
 def ensure_first_admin(config: Config) -> str | None:
     """Make the first admin when nobody can log in yet; give its password if we invented it, else None.
 
-    Of several processes that start at once one makes the admin; the others give None. Flushes.
+    Of several processes that start at once one makes the admin; the others give None. Raises ConfigError for
+    what nobody may have as address or password; who can log in already is not judged. Flushes.
     """
     if db.session.scalar(select(func.count()).select_from(Operator)):
         return None
@@ -241,6 +242,8 @@ def ensure_first_admin(config: Config) -> str | None:
             create_operator(first_admin_email(config), "Admin", password, role="admin")
     except IntegrityError:
         return None
+    except OperatorRefused as refusal:
+        raise ConfigError(f"ADMIN_EMAIL, ADMIN_PASSWORD: {refusal}") from refusal
     return None if config.admin_password else password
 
 

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from config import Config
+from config import Config, ConfigError
 from conversations import OutsideServiceWindow
 from operators import OperatorRefused
 from training.refusals import TeachingRefused
@@ -35,7 +35,7 @@ def command(name: str) -> Callable[[Command], click.Command]:
                 done = function(*args, **kwargs)
             except SQLAlchemyError as error:
                 refuse(database_words(error))
-            except (OperatorRefused, OutsideServiceWindow, TeachingRefused) as error:
+            except (ConfigError, OperatorRefused, OutsideServiceWindow, TeachingRefused) as error:
                 refuse(str(error))
             if wants_facts():
                 print_json(click.get_current_context().meta.get(FACTS, {}))

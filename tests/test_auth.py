@@ -1,5 +1,6 @@
 """Signing in, roles, keys, throttles, and who may come through which door."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 import auth
 import operators
 import vault
+from config import Config, ConfigError
 from models import ApiKey, Operator, db, utc_now
 from operators import OperatorRefused
 from tests import page_rows
@@ -329,6 +331,17 @@ def test_the_first_admin_is_made_once(app: Flask) -> None:
         assert made is not None
         assert made.role == "admin"
         assert operators.ensure_first_admin(config) is None
+
+
+def test_the_first_admins_password_is_judged_and_an_existing_admins_is_not(
+    app: Flask, load_config: Callable[..., Config]
+) -> None:
+    weak = load_config(ADMIN_PASSWORD="12345")
+    with app.app_context():
+        assert operators.ensure_first_admin(weak) is None, "who is there already stays"
+        db.session.query(Operator).delete()
+        with pytest.raises(ConfigError, match="ADMIN_PASSWORD: a password has 10 to 200 characters"):
+            operators.ensure_first_admin(weak)
 
 
 # --- keys ---------------------------------------------------------------------------------------------------

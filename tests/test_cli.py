@@ -113,6 +113,13 @@ def test_init_db_prepares_everything_once_and_shows_the_password_once(load_confi
         assert db.session.query(Operator).one().role == "admin"
 
 
+def test_init_db_refuses_a_password_that_nobody_may_have_in_one_line(load_config):
+    result = run(create_app(load_config(ADMIN_PASSWORD="12345")), "init-db")
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "ADMIN_PASSWORD: a password has" in result.output
+
+
 def test_a_database_that_is_not_prepared_is_said_in_one_line(load_config):
     result = run(create_app(load_config()), "list-leads")
     assert result.exit_code == 1

@@ -119,6 +119,16 @@ def test_an_address_of_another_machine_is_one_line(start):
     assert "look at HOST and PORT" in complaints
 
 
+def test_a_password_that_nobody_may_have_is_one_line(start):
+    process = start(ADMIN_PASSWORD="12345")
+    said, complaints = process.communicate(timeout=STARTS_WITHIN_SECS)
+    assert process.returncode == 2
+    assert said == ""
+    assert complaints.count("\n") == 1
+    assert "ADMIN_PASSWORD" in complaints
+    assert "12345" not in complaints
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("after_secs", [0.4, 1.5])
 def test_a_stop_while_loading_shows_no_traceback(start, number, after_secs):
