@@ -47,6 +47,7 @@ from models import Appointment, Ticket
 SHOWN_TICKETS: Final = 3
 KNOWN_LEADS: Final = 5
 ISO_DAY_CHARS: Final = 10
+TOPIC_MIN_CHARS: Final = 5  # beside a day or time; less is "on", "at", "para"
 REASON_MAX_CHARS: Final = 120
 
 
@@ -221,7 +222,7 @@ def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
     appointment = appointments.request_appointment(
         ctx.contact_id,
         now=ctx.now,
-        topic=text_arg(args, "topic"),
+        topic=_without_moments(text_arg(args, "topic"), ctx),
         wish=f"{wish} ({day})" if day and day not in wish else wish,
         conversation_id=ctx.conversation_id,
         message_id=ctx.message_id,
@@ -260,6 +261,8 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
     if starts_at is None:
         return ActionResult("taken")
     moved = appointments.upcoming(ctx.contact_id, ctx.now) if text_arg(args, "moving") else None
+    said = text_arg(args, "topic")
+    topic = _without_moments(said, ctx)
     try:
         if moved is not None:
             appointments.move(ctx.config, moved, starts_at, now=ctx.now)
@@ -269,7 +272,8 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
             ctx.contact_id,
             starts_at,
             now=ctx.now,
-            topic=text_arg(args, "topic"),
+            topic=topic,
+            wish=text_arg(args, "wish") or (said if said != topic else ""),
             conversation_id=ctx.conversation_id,
             message_id=ctx.message_id,
         )
@@ -296,6 +300,17 @@ def _booked(row: Appointment, ctx: ActionContext) -> dict[str, str]:
     at = row.starts_at.astimezone(ctx.config.zone) if row.starts_at else None
     when = texts.moment_text(at, ctx.language) if at else ""
     return {"number": row.number or "", "when_text": when, "topic": row.topic}
+
+
+def _without_moments(topic: str, ctx: ActionContext) -> str:
+    """Give what of a topic is no day or time; nothing where hardly a word is left: "on Tuesday at 3"."""
+    read = analysis.read(topic, now=ctx.now.astimezone(ctx.config.zone), language=ctx.language)
+    moments = [entity for entity in read.entities if entity.type == "date"]
+    left = topic
+    for entity in sorted(moments, key=lambda one: one.start, reverse=True):
+        left = left[: entity.start] + left[entity.end :]
+    left = " ".join(left.split()).strip(" ,.;:!?-")
+    return left if not moments or len(left) >= TOPIC_MIN_CHARS else ""
 
 
 def _moment_in(wish: str, ctx: ActionContext) -> str:

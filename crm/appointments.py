@@ -67,6 +67,7 @@ def book(
     *,
     now: datetime,
     topic: str = "",
+    wish: str = "",
     conversation_id: int | None = None,
     message_id: int | None = None,
 ) -> Appointment:
@@ -83,12 +84,13 @@ def book(
         created_at=now,
     )
     row.topic = topic.strip()[:TOPIC_MAX_CHARS] or row.topic or ""
+    row.wish = wish.strip()[:WISH_MAX_CHARS] or row.wish or ""
     row.updated_at = now
     numbered.give_number(row, APPOINTMENT, now=now)
     _take(row, where, starts_at, timedelta(minutes=config.appointment_mins))
     teams.assign(row, teams.SCHEDULING)
     set_status(row, "confirmed", now=now, by=CUSTOMER)
-    linked_words.link_told(row, row.topic, now=now)
+    linked_words.link_told(row, f"{row.topic}\n{row.wish}", now=now)
     return row
 
 

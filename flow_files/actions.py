@@ -256,10 +256,10 @@ ACTIONS: Mapping[str, Action] = {
         frozenset({"cancelled"}),
     ),
     "request_refund": Action(
-        "A ticket for paying the newest paid order (or that of `number`) back; people are told. "
-        "order: {number, total_text}; ticket: {number}",
+        "A ticket for paying the newest paid order (or that of `number`) back; people are told. `unpaid`: "
+        "there is only one that nobody paid. order: {number, total_text}; ticket: {number}",
         {"reason": OPTIONAL, "number": OPTIONAL},
-        {"created": ("order", "ticket"), "none": ()},
+        {"created": ("order", "ticket"), "unpaid": ("order",), "none": ()},
         frozenset({"created"}),
     ),
     "open_ticket": Action(
@@ -342,7 +342,7 @@ ACTIONS: Mapping[str, Action] = {
         "Books a free time; with `moving` the contact's next appointment is moved there. `no_address`: "
         "booked, and an invitation could go by e-mail if one were known; `taken`: somebody was quicker. "
         "appointment: as upcoming_appointment",
-        {"slot": REQUIRED, "topic": OPTIONAL, "moving": OPTIONAL},
+        {"slot": REQUIRED, "topic": OPTIONAL, "wish": OPTIONAL, "moving": OPTIONAL},
         {"booked": ("appointment",), "no_address": ("appointment",), "taken": ()},
         frozenset({"booked", "no_address"}),
     ),

@@ -341,3 +341,32 @@ def test_who_wants_the_afternoon_is_offered_the_afternoon_and_a_full_day_is_said
     desk.says("menu")
     (offer,) = desk.says("quero agendar uma consulta para domingo")
     assert "Nesse dia não há" in offer.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "about", "topic", "wish"),
+    [
+        ("quero agendar para terça às 15h", None, "", "quero agendar para terça às 15h"),
+        ("agendar", "terça às 15h", "", "terça às 15h"),
+        ("agendar", "visto de estudante, terça às 15h", "visto de estudante", None),
+        ("agendar", "Consultoria", "Consultoria", ""),
+    ],
+)
+def test_a_wished_time_is_no_topic(
+    desk: WalkedDesk, asked: str, about: str | None, topic: str, wish: str | None
+) -> None:
+    desk.says("oi")
+    (offer,) = desk.says(asked)
+    if about is not None:
+        (offer,) = desk.says(about)
+    if "15h" in (about or asked):
+        assert "ter. 24/11, 15:00" in offer.choices.values()
+    desk.says("1")
+    (row,) = desk.rows(Appointment)
+    assert (row.topic, row.wish) == (topic, about if wish is None else wish)
+    told = asked if about is None else about
+    with desk.app.app_context():
+        said = [message.body for message in linked_words.words_of(db.session.get_one(Appointment, row.id))]
+        event = calendar_feeds.calendar_text("Agenda", [(db.session.get_one(Appointment, row.id), "Ana")])
+    assert told in said
+    assert f"SUMMARY:{topic and topic + ' · '}Ana" in event
