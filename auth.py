@@ -192,10 +192,24 @@ def program() -> None:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     key = operators.find_api_key(bearer.strip()) if scheme.lower() == "bearer" else None
     if key is None:
-        why = {"error": "invalid_token"} if bearer else {}
-        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "balcao", **why}))
+        raise _stranger("invalid_token" if bearer else "")
     g.program = Program(key.id, key.name, key.scopes)
     _note_use(key)
+
+
+def program_rate() -> str:
+    """Say how often one program, or one address without a key, may ask."""
+    return f"{current_config().api_requests_per_minute} per minute"
+
+
+limited_by_address = limiter.shared_limit(program_rate, scope="no key", key_func=get_remote_address)
+
+
+@limited_by_address
+def _stranger(why: str) -> Unauthorized:
+    """Make the refusal of who shows no live key; an address that keeps trying gets 429 instead."""
+    told = {"realm": "balcao", **({"error": why} if why else {})}
+    return Unauthorized(www_authenticate=WWWAuthenticate("bearer", told))
 
 
 def current_program() -> Program:

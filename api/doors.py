@@ -174,15 +174,11 @@ def found(row: Any) -> Any:
 # --- how often ----------------------------------------------------------------------------------------------
 
 
-def _rate() -> str:
-    return f"{auth.current_config().api_requests_per_minute} per minute"
-
-
 def _payer() -> str:
     return f"key:{auth.current_program().key_id}"
 
 
-_LIMITED = auth.limiter.shared_limit(_rate, scope="api", key_func=_payer)
+_LIMITED = auth.limiter.shared_limit(auth.program_rate, scope="api", key_func=_payer)
 
 
 @bp.record_once
@@ -194,7 +190,7 @@ def _tell_rate_last(state: BlueprintSetupState) -> None:
 def tell_rate(response: Response) -> Response:
     """Say how many requests are left, as draft-ietf-httpapi-ratelimit-headers-07 does."""
     limit = auth.limiter.current_limit
-    if request.blueprint != bp.name or limit is None:
+    if not request.path.startswith(f"{PREFIX}/") or limit is None:
         return response
     per_minute = auth.current_config().api_requests_per_minute
     wait = min(max(math.ceil(limit.reset_at - time.time()), 1), RATE_SECS)

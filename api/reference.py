@@ -19,7 +19,7 @@ from api import campaigns, contacts, conversations, figures, integrations, knowl
 from api.doors import PREFIX
 from api.openapi import document
 from api.outline import outline
-from auth import current_config
+from auth import current_config, limited_by_address
 
 VERSION: Final = "1.0.0"
 # Rooms whose endpoints stand in the table once they are imported.
@@ -29,6 +29,7 @@ bp = Blueprint("api_reference", __name__, url_prefix=PREFIX)
 
 
 @bp.get("/openapi.json")
+@limited_by_address
 def openapi() -> ResponseReturnValue:
     """Give the OpenAPI 3.1 document."""
     response = Response(_written(), mimetype="application/json")
@@ -38,6 +39,7 @@ def openapi() -> ResponseReturnValue:
 
 
 @bp.get("/docs")
+@limited_by_address
 def docs() -> ResponseReturnValue:
     """Show the document to people."""
     desk = current_config().public_base_url or request.host_url.rstrip("/")

@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -28,6 +29,7 @@ from models import Base, UtcDateTime, db
 
 FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 500
+CHUNK_BYTES: Final = 1024 * 1024
 MANIFEST: Final = "manifest.json"
 # A worker's heartbeat says nothing on another day.
 LEFT_OUT: Final = frozenset({"workers"})
@@ -131,8 +133,11 @@ def restore(source: Path, yes: bool, wants_json: bool) -> None:
     try:
         archive = zipfile.ZipFile(source)
         manifest = _manifest(archive)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+        damaged = _damaged(archive, manifest)
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError):
         refuse(f"{source} is no backup of a desk")
+    if damaged:
+        refuse(f"{source} is damaged ({damaged}); nothing was deleted")
     if manifest["schema"] not in _known_revisions():
         refuse(f"its schema {manifest['schema']} is not known to this version: update the program first")
     if not yes:
@@ -158,6 +163,23 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     if manifest["format"] != FORMAT or not manifest["tables"]:
         raise ValueError("another format")
     return manifest
+
+
+def _damaged(archive: zipfile.ZipFile, manifest: Mapping[str, Any]) -> str:
+    """Name a part that is missing or cannot be read; empty when all is there. Reads everything once: after
+    the data has been deleted it would be too late."""
+    names = set(archive.namelist())
+    for name in manifest["tables"]:
+        if f"tables/{name}.jsonl" not in names:
+            return f"tables/{name}.jsonl"
+    for info in archive.infolist():
+        try:
+            with archive.open(info) as part:
+                while part.read(CHUNK_BYTES):
+                    continue
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            return info.filename
+    return ""
 
 
 def _empty() -> None:

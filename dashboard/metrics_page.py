@@ -34,7 +34,7 @@ WORKER_SILENT_AFTER: Final = timedelta(seconds=60)
 def page() -> Response:
     """Give every count and gauge in the text format of Prometheus."""
     now = datetime.now(UTC)
-    return Response(metrics.page(_gauges(now), _of_workers(now)), mimetype=CONTENT_TYPE_LATEST)
+    return Response(metrics.page(_gauges(now), _of_workers(now)), content_type=CONTENT_TYPE_LATEST)
 
 
 def _gauges(now: datetime) -> list[Gauge]:

@@ -108,6 +108,29 @@ def test_what_is_left_of_the_rate_is_told_and_ends(
     assert other.call("GET", "/contacts").status_code == 200, "each key has a rate of its own"
 
 
+def test_an_address_that_keeps_asking_without_a_key_is_refused(
+    load_config: Callable[..., Config], sqlite_url: str
+) -> None:
+    app = create_app(load_config(DATABASE_URL=sqlite_url, API_REQUESTS_PER_MINUTE="3"))
+    with app.app_context():
+        db.create_all()
+    program, stranger = Caller(app), app.test_client()
+    guess = {"Authorization": "Bearer balcao_guess"}
+    tries = [
+        stranger.get(f"{API}/contacts"),
+        stranger.delete(f"{API}/contacts/1", headers=guess),
+        stranger.get("/metrics", headers=guess),
+    ]
+    assert [one.status_code for one in tries] == [401, 401, 401]
+    for path in (f"{API}/contacts", f"{API}/openapi.json", f"{API}/docs", "/metrics"):
+        refused = stranger.get(path, headers=guess)
+        assert (refused.status_code, code_of(refused)) == (429, "too_many_requests"), path
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert program.call("GET", "/contacts").status_code == 200, "who has a key is not held up"
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    assert stranger.get(f"{API}/contacts", environ_overrides=elsewhere).status_code == 401
+
+
 # --- refusals -----------------------------------------------------------------------------------------------
 
 

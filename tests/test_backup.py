@@ -178,6 +178,32 @@ def test_what_is_no_backup_is_refused_and_nothing_is_lost(desks, sqlite_url, tmp
     assert snapshot(desk) == before
 
 
+@pytest.mark.parametrize("fault", ["flipped", "missing"])
+def test_a_damaged_backup_is_refused_before_anything_is_deleted(desks, sqlite_url, tmp_path, fault) -> None:
+    desk = desks(sqlite_url)
+    fill(desk)
+    before = snapshot(desk)
+    file = tmp_path / "desk.zip"
+    said(run(desk, "backup", str(file)))
+    with zipfile.ZipFile(file) as archive:
+        part = archive.getinfo("tables/messages.jsonl")
+        parts = {one: archive.read(one) for one in archive.namelist() if one != part.filename}
+    if fault == "flipped":
+        content = bytearray(file.read_bytes())
+        begin = part.header_offset + 30 + len(part.filename)
+        for place in range(begin + part.compress_size // 2, begin + part.compress_size):
+            content[place] ^= 0xFF
+        file.write_bytes(content)
+    else:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, body in parts.items():
+                archive.writestr(name, body)
+    result = run(desk, "restore", str(file), "--yes")
+    assert result.exit_code == 1
+    assert "tables/messages.jsonl" in result.output
+    assert snapshot(desk) == before
+
+
 def test_a_file_outside_of_the_folder_is_never_written(desks, sqlite_url, tmp_path: Path) -> None:
     desk = desks(sqlite_url)
     file = tmp_path / "desk.zip"

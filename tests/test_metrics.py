@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import select
 
@@ -72,6 +73,12 @@ def total(found: dict[str, dict[Any, float]], name: str, **labels: str) -> float
 )
 def test_a_stranger_reads_no_figures(desk: WalkedDesk, headers: dict[str, str]) -> None:
     assert desk.client.get("/metrics", headers=headers).status_code == 401
+
+
+def test_the_page_names_its_form_once(desk: WalkedDesk) -> None:
+    """Prometheus 3 scrapes nothing whose Content-Type it cannot read: a doubled charset is one."""
+    answer = desk.client.get("/metrics", headers=key_of(desk))
+    assert answer.headers["Content-Type"] == CONTENT_TYPE_LATEST
 
 
 def test_a_turn_is_counted_from_the_door_to_the_send(any_desk: WalkedDesk) -> None:
