@@ -234,34 +234,47 @@ def correct_reading(conversation_id: int, message_id: int) -> ResponseReturnValu
     if message is None or message.conversation_id != conversation_id:
         abort(404)
     try:
-        count = _take_labels(message)
+        words = _take_labels(message)
     except TeachingRefused:
         db.session.rollback()
         flash(_("This message's reading cannot be corrected."), "danger")
     else:
         db.session.commit()
-        flash(_("Thank you. The desk learns it at the next training.") if count else _("Noted."), "success")
-    before = request.form.get("before", type=row_id)
+        flash(words, "success")
     page = url_for(
-        "conversation.conversation", conversation_id=conversation_id, before=before, _anchor=f"m{message_id}"
+        "conversation.conversation",
+        conversation_id=conversation_id,
+        before=request.form.get("before", type=row_id),
+        _anchor=f"m{request.form.get('at', message_id, type=row_id)}",
     )
     return redirect(page, 303)
 
 
-def _take_labels(message: Message) -> int:
-    """Correct what was changed in the form, which may be older than the message; gives how many."""
+def _take_labels(message: Message) -> str:
+    """Take what people say of a message's reading; gives what to tell them."""
     me, now = _me(), utc_now()
-    if request.form.get("verdict") == "right":
+    verdict = request.form.get("verdict")
+    if verdict == "undo":
+        corrections.take_back(message.id)
+        return str(_("Undone: it counts as the desk read it."))
+    if verdict == "right":
         corrections.confirm(message.id, operator_id=me.id, now=now)
-        return 0
-    changed = {
-        task: label
-        for task in TASKS
-        if (label := request.form.get(task, "")) and label != request.form.get(f"was_{task}")
-    }
-    for task, label in changed.items():
+        return str(_("Noted."))
+    news = [
         corrections.correct(message.id, task, label, operator_id=me.id, now=now)
-    return len(changed)
+        for task, label in _said_labels().items()
+    ]
+    return str(_("Thank you. The desk learns it at the next training.") if any(news) else _("Noted."))
+
+
+def _said_labels() -> dict[str, str]:
+    """Give the label that was clicked (`task:label`), or those that were changed in the form, which may be
+    older than the message."""
+    if "say" in request.form:
+        task, _colon, label = request.form["say"].partition(":")
+        return {task: label}
+    said = {task: request.form.get(task, "") for task in TASKS}
+    return {task: label for task, label in said.items() if label and label != request.form.get(f"was_{task}")}
 
 
 @bp.get("/inbox/media/<int:media_id>")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import joinedload
 
 from dashboard.room import shelf
 from dashboard.templating import local_day
-from dashboard.turn_xray import Reading, readings_of
+from dashboard.turn_xray import Reading, readings_of, reply_of
 from models import (
     Contact,
     Conversation,
@@ -55,6 +55,18 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What a turn answers, as people may correct it on the first bubble of the answer."""
+
+    message_id: int
+    labels: tuple[Label, ...]
+
+    @property
+    def is_judged(self) -> bool:
+        return any(label.correction is not None for label in self.labels)
+
+
+@dataclass(frozen=True, slots=True)
 class Bubble:
     """One message and all that is said about it."""
 
@@ -66,6 +78,8 @@ class Bubble:
     reactions: tuple[str, ...]
     readings: tuple[Reading, ...] = ()
     labels: tuple[Label, ...] = ()
+    strategy: str = ""  # in which the reply was written, when one was
+    heard: Heard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +226,7 @@ def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bub
     quoted = _quoted(messages)
     reactions, shown = _reactions(messages)
     labels = _labels(messages)
+    heard = _heard(messages, labels)
     return [
         Bubble(
             message=m,
@@ -222,6 +237,8 @@ def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bub
             reactions=tuple(reactions.get(m.external_id or "", ())),
             readings=_shown_readings(told.get(m.id)),
             labels=labels.get(m.id, ()),
+            strategy=_strategy(told.get(m.id)),
+            heard=heard.get(m.id),
         )
         for m in messages
         if m.id not in shown
@@ -230,6 +247,18 @@ def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bub
 
 def _shown_readings(turn: Turn | None) -> tuple[Reading, ...]:
     return tuple(one for one in readings_of(turn) if one.name in READINGS_SHOWN) if turn else ()
+
+
+def _strategy(turn: Turn | None) -> str:
+    reply = reply_of(turn) if turn else None
+    return reply.strategy if reply else ""
+
+
+def _heard(messages: Sequence[Message], labels: Mapping[int, tuple[Label, ...]]) -> dict[int, Heard]:
+    """Give, by the first message of each answer, what that answers."""
+    of_turn = {m.turn_id: Heard(m.id, labels[m.id]) for m in messages if m.turn_id and m.id in labels}
+    first = {m.turn_id: m.id for m in reversed(messages) if not m.is_inbound}
+    return {first[turn_id]: heard for turn_id, heard in of_turn.items() if turn_id in first}
 
 
 def _media_of(messages: Sequence[Message]) -> dict[int, list[StoredMedia]]:

@@ -17,6 +17,7 @@ from models import (
     PhrasePattern,
     TrainedModel,
     TrainingExample,
+    Turn,
     db,
     utc_now,
 )
@@ -99,6 +100,44 @@ def test_an_agent_corrects_and_undoes(app: Flask, agent: FlaskClient, thread: tu
     assert "corrigida por uma pessoa" not in get(agent, page).text
 
 
+def test_one_click_behind_the_answer_corrects_and_one_undoes(
+    app: Flask, agent: FlaskClient, thread: tuple[int, int]
+) -> None:
+    page, path = f"/inbox/{thread[0]}", f"/inbox/{thread[0]}/messages/{thread[1]}/reading"
+    with app.app_context():
+        turn = Turn(conversation_id=thread[0], responder="ai", reason="free text")
+        turn.trace = {"reply": {"strategy": "racional"}}
+        db.session.add(turn)
+        db.session.flush()
+        db.session.get_one(Message, thread[1]).turn_id = turn.id
+        answers = [
+            page_rows.message(
+                db.session.get_one(Conversation, thread[0]),
+                body,
+                direction="out",
+                sender="bot",
+                status="sent",
+                turn_id=turn.id,
+            ).id
+            for body in ("Claro!", "Custa R$ 90.")
+        ]
+        db.session.commit()
+    shown = get(agent, page).text
+    assert "Racional" in shown
+    assert shown.count('class="relabel"') == 1
+    assert 'value="intent:other" aria-pressed="true"' in shown
+    assert 'value="undo"' not in shown
+    answer = post(agent, path, page, say="intent:complaint", at=str(answers[0]))
+    assert answer.headers["Location"].endswith(f"#m{answers[0]}")
+    assert [(one.task, one.label) for one in rows(app, LabelCorrection)] == [("intent", "complaint")]
+    assert len(rows(app, TrainingExample)) == 1
+    assert 'value="undo"' in get(agent, page).text
+    post(agent, path, page, verdict="undo")
+    post(agent, path, page, verdict="undo")
+    assert (rows(app, LabelCorrection), rows(app, TrainingExample)) == ([], [])
+    assert next(m for m in rows(app, Message) if m.id == thread[1]).intent == "other"
+
+
 def test_an_old_form_changes_only_what_was_changed_in_it(
     app: Flask, agent: FlaskClient, thread: tuple[int, int]
 ) -> None:
@@ -118,7 +157,10 @@ def test_all_of_it_is_right_confirms_every_task(
     assert "confirmada por uma pessoa" in get(agent, page).text
 
 
-@pytest.mark.parametrize("form", [{"intent": "greeting"}, {"intent": "<b>"}, {"urgency": "x" * 5000}])
+@pytest.mark.parametrize(
+    "form",
+    [{"intent": "greeting"}, {"intent": "<b>"}, {"urgency": "x" * 5000}, {"say": "spam"}, {"say": "x:y"}],
+)
 def test_a_label_of_no_list_is_refused_on_the_page(
     app: Flask, agent: FlaskClient, thread: tuple[int, int], form: dict[str, str]
 ) -> None:

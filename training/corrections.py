@@ -89,6 +89,24 @@ def confirm(message_id: int, *, operator_id: int | None, now: datetime) -> None:
         correct(first.id, task, label_of(first, task), operator_id=operator_id, now=now)
 
 
+def take_back(message_id: int) -> int:
+    """Take back all that people said of a message: it counts as the desk read it, and teaches nothing.
+
+    Gives how many labels people had spoken of; a second call gives 0. Flushes. Raises TeachingRefused.
+    """
+    burst = _burst_of(message_id)
+    said = db.session.scalars(select(LabelCorrection).where(LabelCorrection.message_id == burst[0].id)).all()
+    for row in said:
+        for message in burst:
+            _relabel(message, row.task, row.read_as)
+        if row.task in _OF_CONVERSATION:
+            _tell_conversation(burst[-1], row.task)
+        changed_rows(delete(TrainingExample).where(TrainingExample.correction_id == row.id))
+        db.session.delete(row)
+    db.session.flush()
+    return len(said)
+
+
 def _burst_of(message_id: int) -> Sequence[Message]:
     """Give the messages that were read together with this one, in order; raises TeachingRefused."""
     message = db.session.get(Message, message_id)
@@ -128,9 +146,9 @@ def _write(first: Message, task: str, label: str, operator_id: int | None, now: 
 
 
 def _relabel(message: Message, task: str, label: str) -> None:
-    setattr(message, task, None if task == "buying_signal" and label == NO_SIGNAL else label)
+    setattr(message, task, None if task == "buying_signal" and label == NO_SIGNAL else label or None)
     if task == "sentiment":
-        fitting, score = _SCORES[label], message.sentiment_score or 0.0
+        fitting, score = _SCORES.get(label, 0.0), message.sentiment_score or 0.0
         if score * fitting <= 0:
             message.sentiment_score = fitting
 
