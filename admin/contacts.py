@@ -20,14 +20,13 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-import history
 import integrations
 import phone
 from admin.cells import safe_cell
+from admin.noting import note
 from conversations import JoinedMeanwhile
 from dashboard import template_words
 from dashboard.arguments import row_id, words
@@ -155,15 +154,7 @@ def join(contact_id: int) -> ResponseReturnValue:
         db.session.rollback()
         flash(_("Somebody joined them a moment ago."), "warn")
         return redirect(url_for("contacts.list_page"), 303)
-    history.note_change(
-        "contact",
-        contact_id,
-        before=str(other_id),
-        after="joined",
-        actor="operator",
-        operator_id=current_user.id,
-        now=utc_now(),
-    )
+    note("contact", contact_id, str(other_id), "joined")
     db.session.commit()
     flash(_("The two are one contact now."), "success")
     return redirect(url_for("contacts.edit", contact_id=contact_id), 303)

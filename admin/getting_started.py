@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 import counting
 import demo
-import history
+from admin.noting import note
 from admin.numbers import Check
 from auth import current_config
 from models import (
@@ -56,15 +56,7 @@ def remove_demo() -> ResponseReturnValue:
         flash(_("Confirm that the demo goes."), "danger")
         return redirect(url_for("getting_started.page"), 303)
     removed = demo.remove_demo()
-    history.note_change(
-        "demo",
-        0,
-        before="there",
-        after="removed",
-        actor="operator",
-        operator_id=current_user.id,
-        now=utc_now(),
-    )
+    note("demo", 0, "there", "removed")
     db.session.commit()
     for path in removed.media_paths:
         (Path(current_config().media_dir) / path).unlink(missing_ok=True)

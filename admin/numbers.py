@@ -14,13 +14,12 @@ from typing import Any, Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 from sqlalchemy import func, select, update
 
 import flow_versions
-import history
 import integrations
 import vault
+from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from dashboard import wording
@@ -88,7 +87,7 @@ def new() -> ResponseReturnValue:
         start_flow=written["start_flow"],
         language=written["language"],
     )
-    _note(row, "", "added")
+    note("integration", row.id, "", "added")
     row_id = row.id
     db.session.commit()
     flash(_("The number is added. Follow the list below."), "success")
@@ -110,7 +109,7 @@ def edit(number_id: int) -> ResponseReturnValue:
         if row.provider == "twilio" and form.written["access_token"]:
             changed["app_secret"] = form.written["access_token"]  # Twilio signs with the same token
     integrations.change(row, **changed)
-    _note(row, "", "changed")
+    note("integration", row.id, "", "changed")
     db.session.commit()
     flash(_("“%(name)s” is saved.", name=form.written["name"]), "success")
     return redirect(url_for("numbers.edit", number_id=number_id), 303)
@@ -144,7 +143,7 @@ def switch(number_id: int) -> ResponseReturnValue:
         flash(_("Make another number the usual one first."), "danger")
     elif row.is_active != is_active:
         integrations.change(row, is_active=is_active)
-        _note(row, "off" if is_active else "on", "on" if is_active else "off")
+        note("integration", row.id, "off" if is_active else "on", "on" if is_active else "off")
         db.session.commit()
         flash(_("The number is on.") if is_active else _("The number is off."), "success")
     return redirect(url_for("numbers.edit", number_id=number_id), 303)
@@ -157,7 +156,7 @@ def make_default(number_id: int) -> ResponseReturnValue:
     if row.is_active:
         db.session.execute(update(Integration).values(is_default=False))
         integrations.change(row, is_default=True)
-        _note(row, "", "default")
+        note("integration", row.id, "", "default")
         db.session.commit()
     return redirect(url_for("numbers.edit", number_id=number_id), 303)
 
@@ -291,15 +290,3 @@ def _conversation_counts() -> dict[int, tuple[int, datetime | None]]:
 
 def _row(number_id: int) -> Integration:
     return db.session.get(Integration, number_id) or abort(404)
-
-
-def _note(row: Integration, before: str, after: str) -> None:
-    history.note_change(
-        "integration",
-        row.id,
-        before=before,
-        after=after,
-        actor="operator",
-        operator_id=current_user.id,
-        now=utc_now(),
-    )

@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import func, select
 
-import history
 import operators
+from admin.noting import note
 from dashboard.arguments import row_id
-from models import Operator, StateChange, db, utc_now
+from models import Operator, StateChange, db
 from operators import OperatorRefused
 from vocabulary import ROLES
 
@@ -42,7 +42,7 @@ def create() -> ResponseReturnValue:
         db.session.rollback()
         flash(_("It takes a name, a role, and an e-mail address that nobody here has."), "danger")
         return _page(), 422
-    _note(made, "", role)
+    note("operator", made.id, "", role)
     shown = made.email
     db.session.commit()
     return _page(shown, password)
@@ -63,7 +63,7 @@ def change(operator_id: int) -> ResponseReturnValue:
         case "password":
             password = secrets.token_urlsafe(PASSWORD_BYTES)
             operators.change_password(row, password)
-            _note(row, "", "new password")
+            note("operator", row.id, "", "new password")
             shown = row.email
             db.session.commit()
             return _page(shown, password)
@@ -118,7 +118,7 @@ def _switch_off(row: Operator) -> ResponseReturnValue:
 
 
 def _done(row: Operator, before: str, after: str, words: str) -> ResponseReturnValue:
-    _note(row, before, after)
+    note("operator", row.id, before, after)
     db.session.commit()
     flash(words, "success")
     return redirect(url_for("people.list_page"), 303)
@@ -129,18 +129,6 @@ def _is_last_admin(row: Operator) -> bool:
         Operator.role == "admin", Operator.is_active.is_(True), Operator.id != row.id
     )
     return row.role == "admin" and not db.session.scalar(others)
-
-
-def _note(row: Operator, before: str, after: str) -> None:
-    history.note_change(
-        "operator",
-        row.id,
-        before=before,
-        after=after,
-        actor="operator",
-        operator_id=current_user.id,
-        now=utc_now(),
-    )
 
 
 def _page(email: str = "", password: str = "") -> str:

@@ -5,11 +5,10 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-import history
+from admin.noting import note
 from admin.product_form import Form
 from models import InvestmentProgram, db, utc_now
 from shop.programs import CATEGORIES
@@ -51,7 +50,7 @@ def delete(programme_id: int) -> ResponseReturnValue:
     row = _row(programme_id)
     name = row.name
     db.session.delete(row)
-    _note(programme_id, "deleted")
+    note("programme", programme_id, "", "deleted")
     db.session.commit()
     flash(_("“%(name)s” is deleted.", name=name), "success")
     return redirect(url_for("programmes.list_page"), 303)
@@ -74,7 +73,7 @@ def _save(row: InvestmentProgram | None) -> ResponseReturnValue:
         db.session.rollback()
         form.problems["name"] = _("There is a programme with this name already.")
         return _page(form, row), 422
-    _note(kept.id, "changed" if row is not None else "added")
+    note("programme", kept.id, "", "changed" if row is not None else "added")
     db.session.commit()
     flash(_("“%(name)s” is saved.", name=written["name"]), "success")
     return redirect(url_for("programmes.list_page"), 303)
@@ -110,15 +109,3 @@ def _page(form: Form, row: InvestmentProgram | None) -> str:
 
 def _row(programme_id: int) -> InvestmentProgram:
     return db.session.get(InvestmentProgram, programme_id) or abort(404)
-
-
-def _note(programme_id: int, after: str) -> None:
-    history.note_change(
-        "programme",
-        programme_id,
-        before="",
-        after=after,
-        actor="operator",
-        operator_id=current_user.id,
-        now=utc_now(),
-    )
