@@ -586,7 +586,7 @@ def _priority(understood: Understanding) -> dict[str, str]:
 def _context(config: Config, thread: Thread, number: Number, language: str) -> dict[str, Any]:
     """Give what texts may use: flow_files.CONTEXT_NAMES."""
     return {
-        "business_name": number.name,
+        "business_name": number.business_name,
         "booking_url": config.booking_url,
         "brochure_url": config.brochure_url,
         "contact_name": thread.name,

@@ -27,7 +27,8 @@ TOKEN_ENDS_SOON = timedelta(days=7)
 TOLD_AGAIN_AFTER = timedelta(hours=12)
 MAX_HEALTH_CHARS = 255  # the column
 NAME_MAX_CHARS = 120
-# What a number of the environment is called until somebody, or its provider, says better.
+# What a number of the environment is called that has no telephone number to be told by, until its provider
+# or somebody says better.
 UNNAMED = "WhatsApp"
 _SEALED = ("app_secret", "access_token", "verify_token")
 
@@ -49,6 +50,11 @@ class Number:
     @property
     def id(self) -> int:
         return self.account.integration_id
+
+    @property
+    def business_name(self) -> str:
+        """What customers know it by; empty as long as nobody has named it."""
+        return "" if self.name in (UNNAMED, self.display_phone) else self.name
 
     @property
     def webhook_shape(self) -> str:
@@ -253,14 +259,17 @@ def _adopt(*, provider: str, number_id: str, **fields: Any) -> Integration:
     integration = db.session.execute(
         select(Integration).where(Integration.provider == provider, Integration.number_id == number_id)
     ).scalar_one_or_none()
+    name = config.product_name or fields.get("display_phone") or UNNAMED
     if integration is not None:
+        if integration.name == UNNAMED:
+            change(integration, name=name)
         if integration.is_from_environment and _differs(integration, fields):
             change(integration, **fields)
         return integration
     return create(
         provider=provider,
         number_id=number_id,
-        name=config.product_name or UNNAMED,
+        name=name,
         start_flow=config.start_flow,
         language=config.default_language,
         is_from_environment=True,

@@ -16,6 +16,7 @@ import vault
 from alerts.deliveries import BACKOFF, LEASE, REASON_MAX_CHARS
 from config import Config
 from crm.calendar_feeds import MOMENT, calendar_file, escaped
+from integrations import UNNAMED
 from integrations import number as number_of_ours
 from models import Appointment, AppointmentLetter, Contact, Conversation, Integration, db
 from providers.base import SendError
@@ -202,7 +203,8 @@ def _business(appointment: Appointment, contact: Contact) -> tuple[str, str, str
         return "Balcão", "", texts.text_language(contact.language)
     language = texts.text_language(contact.language or row.language)
     is_active = number_of_ours(row.id) is not None
-    return row.name, row.display_phone if is_active else "", language
+    name = row.display_phone or row.name if row.name == UNNAMED else row.name
+    return name, row.display_phone if is_active else "", language
 
 
 def _address(row: Appointment) -> str | None:

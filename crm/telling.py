@@ -89,7 +89,7 @@ def ask(conversation_id: int, entry: str, *, now: datetime, data: Mapping[str, A
         data=dict(data or {}),
         language=language,
         now=now,
-        context={"business_name": number.name, "contact_name": contact.name, "language": language},
+        context={"business_name": number.business_name, "contact_name": contact.name, "language": language},
     )
     _queue(conversation, number, turn.say, now)
     if not _stands_elsewhere(conversation_id, now):

@@ -296,7 +296,7 @@ def _walk(
 
 def _context(stage: _Stage) -> dict[str, Any]:
     return {
-        "business_name": stage.number.name,
+        "business_name": stage.number.business_name,
         "booking_url": stage.config.booking_url,
         "brochure_url": stage.config.brochure_url,
         "contact_name": stage.script.name,

@@ -12,7 +12,7 @@ import integrations
 from config import Config
 from models import Integration, db, utc_now
 from providers.base import Health
-from tests.real_door import META
+from tests.real_door import META, TWILIO
 from training import current
 
 WAIT_SECS = 60
@@ -65,5 +65,22 @@ def test_a_number_of_the_environment_takes_the_name_that_customers_know(
         integrations.change(row, name="Loja da Ana")
         integrations.record_health(row.id, good, now=utc_now())
         assert [number.name for number in integrations.numbers()] == ["Loja da Ana"]
+        db.session.rollback()
+        integrations.forget()
+
+
+def test_numbers_of_the_environment_are_told_apart_and_customers_hear_no_number_for_a_name(
+    load_config: Callable[..., Config], app: Flask
+) -> None:
+    with app.app_context():
+        meta, twilio = integrations.adopt_environment(load_config(**META | TWILIO))
+        assert meta.name != twilio.name == TWILIO["TWILIO_PHONE_NUMBER"]
+        assert {number.business_name for number in integrations.numbers()} == {""}
+        integrations.change(twilio, name=integrations.UNNAMED)  # as earlier versions called it
+        integrations.adopt_environment(load_config(**META | TWILIO))
+        assert twilio.name == TWILIO["TWILIO_PHONE_NUMBER"]
+        integrations.change(twilio, name="Loja da Ana")
+        integrations.adopt_environment(load_config(**META | TWILIO))
+        assert {number.business_name for number in integrations.numbers()} == {"", "Loja da Ana"}
         db.session.rollback()
         integrations.forget()
