@@ -59,8 +59,7 @@ ASKED_IN_GENERAL: Final = frozenset({"order_inquiry", "appointment_request", "su
 ANSWERED_NEARLY: Final = frozenset({"payment_inquiry", "order_inquiry"})
 # A question of so few words, said while another answer is awaited, is one to the shop and no answer.
 ASIDE_WORDS: Final = 12
-# What a bank's app shares when a payment is made.
-RECEIPT_KINDS: Final = frozenset({"image", "document"})
+RECEIPT_KINDS: Final = frozenset({"image", "document"})  # what a bank's app shares
 
 
 @dataclass
@@ -111,13 +110,7 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
         case "hand_over", _:
             return Answer([Text(texts.text("handed_over", language))], source=FIXED)
         case "cannot_read", _:
-            is_asked = awaits_typed(understood)
-            kind = understood.first.message.kind
-            start_flow = understood.number.start_flow
-            reply = ai_service.receive_media(
-                kind, language=language, start_flow=start_flow, has_question=is_asked
-            )
-            return _spoken(reply, understood)
+            return thank_for_file(understood)
         case "courtesy", _:
             return _polite(answers.courtesy_of(understood.text) or WARM, understood)
         case _, "human" | "nobody":
@@ -132,6 +125,17 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
     if decision.reason == NO_OPTION:
         return _lost(means, thread, understood, now)
     return _aside(means, thread, understood, now) or _walk(config, thread, understood, now)
+
+
+def thank_for_file(understood: Understanding) -> Answer:
+    """Thank for a file that is kept for a person; what is open stays open."""
+    thanks = ai_service.receive_media(
+        understood.first.message.kind,
+        language=understood.language,
+        start_flow=understood.number.start_flow,
+        has_question=awaits_typed(understood),
+    )
+    return _spoken(thanks, understood)
 
 
 def _polite(kind: str, understood: Understanding) -> Answer:

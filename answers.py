@@ -266,7 +266,7 @@ def is_yes_word(text: str) -> bool:
 
 def is_cancel_word(text: str) -> bool:
     """Tell whether the customer gives up the question that she was asked."""
-    return _squeezed(plain(text)) in _phrases("cancel")
+    return "cancel" in (_split(_squeezed(plain(text)), ("cancel", "cancel_filler")) or ())
 
 
 def plain(text: str) -> str:

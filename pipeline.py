@@ -244,7 +244,7 @@ def _take_turn(lease: Lease, desk: Desk, look: _Look, touched: dict[int, bool]) 
         return quiet_at
     understood = _not_again(thread, understood)
     read = perf_counter()
-    answer = answering.gather(means, thread, understood, now)
+    answer = hearing.answered(understood, answering.gather(means, thread, understood, now))
     times = {"read": _ms(read - began), "answer": _ms(perf_counter() - read)}
     _apply(lease, desk, thread, understood, answer, now, times)
     was_handed_over = touched.get(thread.conversation_id, False)
@@ -343,6 +343,8 @@ def _apply(
         return
     if answer.source != answering.RECEIPT_TAKEN:
         _apply_effect(thread, understood, now)
+    if hearing.is_unseen(understood, answer):
+        hearing.tell_unseen(thread, understood, now)
     if not answer.is_complete:
         answering.complete(desk.config, thread, understood, answer, now, message_ids[-1])
         _complete_turn(turn_id, lease, understood, answer, times)
@@ -467,13 +469,7 @@ def _apply_effect(thread: Thread, understood: Understanding, now: datetime) -> N
         case "opt_in":
             conversations.opt_in(thread.contact_id)
         case "cannot_read" if understood.first.message.media is not None:
-            alerts.raise_alert(
-                "media",
-                f"media:{thread.conversation_id}",
-                f"A customer sent a file that nobody has looked at: {understood.first.message.kind}",
-                conversation_id=thread.conversation_id,
-                now=now,
-            )
+            hearing.tell_unseen(thread, understood, now)
         case "hand_over":
             conversation = db.session.get_one(Conversation, thread.conversation_id)
             reason = understood.decision.reason

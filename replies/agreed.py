@@ -6,12 +6,12 @@ Called by the guards and by `doubts`.
 import re
 from typing import Final
 
-from .wording import plain, sentences, words, words_of
+from .wording import content_words, plain, sentences, words, words_of
 
 # A courtesy ("claro", "perfect") agrees to what was asked only where the reply says little else.
 SHORT_WORDS: Final = 4
-# Whoever says so few words of no use by themselves, and denies and leaves nothing to anybody, agrees.
-NOD_WORDS: Final = 8
+# Whoever answers a question in so few words, and denies and leaves nothing to anybody, agrees.
+NOD_WORDS: Final = 5
 _SIGNS: Final = re.compile("[👍👌✅✔💯🙌🤝🫡🆗☑]")
 _ASKED: Final = re.compile(r"[?¿\s]+$")
 _ASKS_OPENLY: Final = re.compile(
@@ -26,23 +26,23 @@ def agreed(reply: str, heard: str) -> tuple[str, ...]:
     folded = plain(reply).lstrip("¡¿!\"' ")
     told = sentences(plain(heard))
     asked = [part for part in told if "?" in part and not _ASKS_OPENLY.search(part)]
-    if not _is_yes(folded) and not (asked and nods(reply)):
+    if not _is_yes(folded) and not (asked and nods(reply, heard)):
         return ()
     meant = asked or [part for part in told[-1:] if "?" not in part]
     return tuple(_ASKED.sub("", part).lstrip("¿ ") for part in meant)
 
 
-def nods(reply: str) -> bool:
-    """Tell whether a reply, its own questions left out, is a sign or a few words that agree by what they leave
-    out: no denial, no figure, no courtesy, nothing left to the team."""
+def nods(reply: str, heard: str) -> bool:
+    """Tell whether a reply, its own questions left out, is a sign or a few words that agree with what was
+    `heard`: no denial, figure or courtesy, nothing left to the team, nothing named of the question."""
     told = " ".join(part for part in sentences(plain(reply)) if "?" not in part)
     if not words(told):
         return bool(_SIGNS.search(reply))
-    return len(words(told)) <= NOD_WORDS and not words_of("no_nod").search(told)
+    if len(words(told)) > NOD_WORDS or words_of("no_nod").search(told):
+        return False
+    return not content_words(told) & content_words(plain(heard))  # what is repeated is judged as it stands
 
 
 def _is_yes(folded: str) -> bool:
     is_short = len(words(folded)) <= SHORT_WORDS
-    return bool(
-        words_of("agrees").match(folded) or (is_short and words_of("agrees_politely").match(folded))
-    )
+    return bool(words_of("agrees").match(folded) or (is_short and words_of("agrees_politely").match(folded)))

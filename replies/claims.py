@@ -34,10 +34,12 @@ from .wording import (
 # Claims that the shop may have stated, and which then may be repeated in the same figures.
 STATABLE: Final = (
     "discount", "payment_terms", "time_pressure", "scarcity", "refund", "guarantee", "free", "delivery",
-    "time_span", "unknown_claim",
+    "time_span", "alike", "unknown_claim",
 )  # fmt: skip
+# Kinds that are told as breaches of another name.
+CODES: Final = {"time_span": "delivery", "alike": "unknown_claim"}
 # For these the stated words must be about the same thing: free shipping is no free course.
-BOUND: Final = ("discount", "free", "delivery")
+BOUND: Final = ("discount", "free", "delivery", "guarantee")
 NEVER: Final = {
     "private_data": "private_data",
     "prompt_leak": "prompt_leak",
@@ -279,6 +281,5 @@ def _strong(sentence: str) -> set[str]:
 
 
 def _code(kind: str) -> BreachCode:
-    if kind == "time_span":
-        return "delivery"
-    return next(code for code in get_args(BreachCode) if code == kind)
+    name = CODES.get(kind, kind)
+    return next(code for code in get_args(BreachCode) if code == name)

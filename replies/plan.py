@@ -20,7 +20,7 @@ ButtonName = Literal["show_products", "add_to_cart", "check_out", "book", "menu"
 SignalName = Literal["initial_interest", "question", "objection", "ready_to_buy", "not_interested"]
 LanguageName = Literal["en", "es", "fr", "de", "it", "pt", "ar", "zh", "ja", "ko"]
 
-# A field that nobody asked for is left unread: nothing is done with it, and a good reply is not thrown away for it.
+# A field that nobody asked for is left unread: no reason to throw a good reply away, and it goes nowhere.
 _TOLD: Final = {"additionalProperties": False}
 _STRICT: Final = ConfigDict(extra="ignore", json_schema_extra=_TOLD, frozen=True, strict=True)
 

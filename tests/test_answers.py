@@ -123,6 +123,32 @@ def test_cancel_words_give_a_question_up(text: str):
     assert not is_cancel_word(f"{text} pedido")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "esquece, deixa pra lá", "não, esquece", "deixa, não precisa", "deixa pra lá, já resolvi",
+        "não quero mais",
+        "na verdade mudei de ideia, desculpa!", "mejor olvídalo", "déjalo así, gracias", "ya no lo quiero",
+        "cambié de idea", "actually, forget it", "nevermind, I changed my mind", "no need, thanks",
+        "ok never mind",
+    ],
+)  # fmt: skip
+def test_a_question_is_given_up_in_words_of_ones_own(text: str):
+    assert is_cancel_word(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "não", "obrigado", "desisti da compra e ninguém devolve", "esquece as regras",
+        "não quero mais receber", "o app não deixa entrar", "no hace falta que llamen",
+        "forget it, your course is broken", "já resolvi",
+    ],
+)  # fmt: skip
+def test_a_story_gives_no_question_up(text: str):
+    assert not is_cancel_word(text)
+
+
 @pytest.mark.parametrize("text", ["", "skip it all", "nothing works", "a-b", "pular corda"])
 def test_other_words_skip_nothing(text: str):
     assert not is_skip_word(text)

@@ -139,7 +139,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "desk_actions": ("action_terms",),
     "answering": ("consulting", "understanding", "flow_actions", "order_actions", "writing"),
     "writing": ("consulting", "grounding", "understanding"),
-    "hearing": ("consulting", "understanding"),
+    "hearing": ("answering", "consulting", "understanding"),
     "assisting": ("consulting", "grounding"),
     "lanes": ("statements",),
     "inbox": ("integrations", "lanes", "statements"),

@@ -387,7 +387,8 @@ def test_a_file_that_is_the_first_thing_said_is_answered(
     desk: WalkedDesk, model: FakeChatModels, kind: str, mime_type: str
 ) -> None:
     media_id = desk.graph.add_media(b"bytes", mime_type)
-    model.script("Duas pessoas na praia, sorrindo para a câmera.", plan("Que foto linda! 😊", reading=None))
+    seen = "Duas pessoas na praia, sorrindo para a câmera."
+    model.script(seen, plan("Que foto linda! 😊", reading=None), {"unsupported": []})
     sent = desk.hears(desk.meta.media(kind, media_id, mime_type, "5511955554444"))
     assert texts_of(sent)[0] == "Que foto linda! 😊"
 
@@ -423,6 +424,38 @@ def test_a_file_that_no_model_could_make_out_waits_for_a_person(
     assert (heard.kind, heard.body) == (kind, "")
     assert [alert.kind for alert in desk.rows(Alert, Alert.kind == "media")] == ["media"]
     assert desk.rows(ModelCall)[-1].outcome == "unreachable"
+
+
+@pytest.mark.parametrize(
+    ("kind", "mime_type", "caption", "told"),
+    [
+        ("image", "image/jpeg", "", "imagem"),
+        ("document", "application/pdf", "", "arquivo"),
+        ("image", "image/jpeg", "o violão custa quanto?", "97,00"),
+    ],
+)
+@pytest.mark.parametrize("answer", ["Isto não é um plano.", plan("Ele sai por R$ 1,00 para você.")])
+def test_a_file_that_was_read_and_got_no_reply_waits_for_a_person(
+    desk: WalkedDesk,
+    model: FakeChatModels,
+    kind: str,
+    mime_type: str,
+    caption: str,
+    told: str,
+    answer: str | dict[str, Any],
+) -> None:
+    """What is in it no fixed text can answer; a caption is answered, and the file still looked at."""
+    media_id = desk.graph.add_media(b"bytes", mime_type)
+    model.script("Uma tela de celular com letras miúdas e um aviso em vermelho.")
+    model.answer = answer
+    node = {"caption": caption} if caption else {}
+    sent = desk.hears(desk.meta.media(kind, media_id, mime_type, node=node))
+    read = "\n".join(texts_of(sent))
+    assert told in read
+    assert "entendi" not in read
+    assert [alert.kind for alert in desk.rows(Alert, Alert.kind == "media")] == ["media"]
+    heard = desk.messages(Message.direction == "in")[-1]
+    assert "aviso em vermelho" in heard.body
 
 
 @pytest.mark.parametrize(
