@@ -289,6 +289,7 @@ def _status_words(_locale: str) -> Mapping[str, str]:
         "expired": _("expired"),
         "refunded": _("paid back"),
         "returned": _("put back"),
+        "taken": _("taken again"),
         "partly_refunded": _("partly paid back"),
         "done": _("done"),
         "sent": _("sent"),

@@ -318,7 +318,7 @@ def alert_words(kind: str, stored: str) -> str:
         "paid": _("An order is paid"),
         "payment_claimed": _("A payment waits to be confirmed: look at the account"),
         "payment_mismatch": _("Money arrived that is not what an order costs"),
-        "payment_late": _("Money arrived for an order that had been cancelled"),
+        "payment_late": _("Money arrived for an order that had been cancelled or paid back"),
         "payment_twice": _("An order was paid twice: pay one payment back"),
         "payment_failed": _("A payment link could not be made"),
         "refund_failed": _("Money could not be paid back"),

@@ -67,7 +67,13 @@ class OpenedLink:
 
 
 def prepare(order: Order, *, now: datetime) -> None:
-    """Write down what a paid order brings: one row per line, of keys one per unit. Flushes. Idempotent."""
+    """Write down what a paid order brings: one row per line, of keys one per unit. Flushes. Idempotent.
+
+    What was revoked when the order was paid back may leave again, a key as the same key.
+    """
+    for row in deliveries_of(order.id, for_update=True):
+        if row.status == "revoked":
+            _note(row, "pending", now, "system", None)
     known = {tuple(row) for row in db.session.execute(_UNITS.where(Delivery.order_id == order.id))}
     for item in order.items:
         product = db.session.get_one(Product, item.product_id)

@@ -250,17 +250,17 @@ def cancel(
 
 
 def take_up_again(order: Order, *, config: Config, now: datetime, operator_id: int) -> bool:
-    """Make a cancelled order, for which money came late, a paid one after all; its stock is taken again.
+    """Make an ended order, for which money came late, a paid one after all; what lies on the shelf again is
+    taken, what was handed over leaves anew.
 
     Flushes. False when it is not so. Raises OutOfStock; then nothing changed.
     """
     hold(order)
-    if order.status != "cancelled" or order.payment_status != "paid":
+    paying = payments.came_late(order)
+    if paying is None:
         return False
-    stock.take(order)
-    if not payments.take_up_again(order, config=config, now=now, operator_id=operator_id):
-        stock.give_back(order)
-        return False
+    stock.take_anew(order, now=now, operator_id=operator_id)
+    payments.take_up_again(order, paying, config=config, now=now, operator_id=operator_id)
     return True
 
 

@@ -39,6 +39,7 @@ ERROR_MAX_CHARS: Final = 255
 KEPT_MISMATCHES: Final = 20
 # What has come in stays; only these may still change by themselves.
 OPEN: Final = ("pending", "failed", "expired")
+ENDED: Final = ("cancelled", "refunded")  # of an order; money that comes then is late
 PAID_STATES: Final = ("paid", "partly_refunded", "refunded")
 
 NOTHING: Final = HandedOver()
@@ -82,8 +83,9 @@ class Confirmation:
     """What became of news that money has arrived.
 
     `paid`: this paid the order. `already`: it was known. `twice`: the order was paid by another payment
-    before. `late`: the order had been cancelled. `mismatch`: another amount or currency than the order's;
-    nothing was confirmed. The last three have raised an alert. `conversation_id` is whose outbox to wake.
+    before. `late`: the order had been cancelled or paid back. `mismatch`: another amount or currency than
+    the order's; nothing was confirmed. The last three have raised an alert. `conversation_id` is whose outbox
+    to wake.
     """
 
     result: Result
@@ -345,10 +347,11 @@ def confirm(
     for topic in ("payment_claimed", "payment_mismatch"):
         settle(f"{topic}:{order.id}", now=now)
     total = catalog.price_text(amount_minor, currency.upper(), "en")
-    if order.payment_status in PAID_STATES:
+    is_paid_back = order.payment_status == "refunded"
+    if order.payment_status in PAID_STATES and not is_paid_back:
         _alert("payment_twice", order, f"Order {order.number} was paid twice ({total}): pay one back", now)
         return _confirmation("twice", payment, order)
-    if order.status != "placed" and not _revive(order):
+    if is_paid_back or (order.status != "placed" and not _revive(order)):
         _keep_late(order, total, actor, now, operator_id)
         return _confirmation("late", payment, order)
     return _confirmation(
@@ -372,15 +375,23 @@ def _revive(order: Order) -> bool:
 
 
 def _keep_late(order: Order, total: str, actor: str, now: datetime, operator_id: int | None) -> None:
-    """Keep money in sight that came for a cancelled order, and tell both sides."""
+    """Keep money in sight that came for an ended order, and tell both sides."""
     standing.stand(order, "paid", actor=actor, now=now, operator_id=operator_id)
     order.paid_at = now
     db.session.flush()
-    words = f"{total} came for order {order.number}, which was cancelled: pay it back or take the order up"
+    words = (
+        f"{total} came for order {order.number}, which was {order.status}: pay it back or take the order up"
+    )
     _alert("payment_late", order, words, now)
     reader = telling.reader_of(order.conversation_id, now)
     total = reader.money(order.total_minor, order.currency)
-    told = texts.text("payment_late", reader.language, number=order.number, total=total)
+    told = texts.text(
+        "payment_late",
+        reader.language,
+        number=order.number,
+        total=total,
+        is_refunded=order.status == "refunded",
+    )
     telling.tell(reader, [Text(told)], now=now)
 
 
@@ -398,18 +409,18 @@ def give(order: Order, *, config: Config, now: datetime) -> bool:
     return True
 
 
-def take_up_again(order: Order, *, config: Config, now: datetime, operator_id: int) -> bool:
-    """Make a cancelled order, for which money came late, a paid one after all. Flushes. False when it is
-    not so.
-    """
-    hold(order)
-    paying = next((one for one in payments_of(order.id) if one.status == "confirmed"), None)
-    if order.status != "cancelled" or order.payment_status != "paid" or paying is None:
-        return False
+def came_late(order: Order) -> Payment | None:
+    """Give the payment that came when the order had been cancelled or paid back, and is still here."""
+    if order.status not in ENDED or order.payment_status != "paid":
+        return None
+    return next((one for one in payments_of(order.id) if one.status == "confirmed"), None)
+
+
+def take_up_again(order: Order, paying: Payment, *, config: Config, now: datetime, operator_id: int) -> None:
+    """Make an order whose money `came_late` a paid one after all; `orders` holds it. Flushes."""
     settle(f"payment_late:{order.id}", now=now)
     total = catalog.price_text(order.total_minor, order.currency, "en")
     _pay(order, paying.method, "operator", config, now, operator_id, total)
-    return True
 
 
 def _pay(

@@ -71,7 +71,7 @@ def give_back(order: Order) -> None:
 
 def can_return(order: Order) -> bool:
     """Tell whether an order that was paid has taken something that may still be put back on the shelf."""
-    if order.status not in ("paid", "refunded") or history.changes_of(RECORD, order.id):
+    if order.status not in ("paid", "refunded") or _is_returned(order):
         return False
     ids = [item.product_id for item in order.items]
     counted = select(Product.id).where(Product.id.in_(ids), Product.stock.is_not(None)).limit(1)
@@ -90,3 +90,28 @@ def note_return(order: Order, *, now: datetime, operator_id: int) -> bool:
         RECORD, order.id, before="", after="returned", actor="operator", now=now, operator_id=operator_id
     )
     return True
+
+
+def take_anew(order: Order, *, now: datetime, operator_id: int) -> None:
+    """Take what an ended order has no more: of one that was paid back only what a person has put back.
+    Flushes. Raises OutOfStock; then nothing changed.
+    """
+    is_returned = _is_returned(order)
+    if order.status == "refunded" and not is_returned:
+        return
+    take(order)
+    if is_returned:
+        history.note_change(
+            RECORD,
+            order.id,
+            before="returned",
+            after="taken",
+            actor="operator",
+            now=now,
+            operator_id=operator_id,
+        )
+
+
+def _is_returned(order: Order) -> bool:
+    changes = history.changes_of(RECORD, order.id)
+    return bool(changes) and changes[-1].after == "returned"

@@ -1,14 +1,18 @@
 """Money that comes a second time: it is booked as a payment of its own, told, and stays in sight."""
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import func, select
 
 import integrations
-from models import Order, Payment, db
-from shop import bank_list, payments, refunds
+import learning
+from models import Delivery, Operator, Order, Outcome, Payment, db
+from shop import bank_list, orders, payments, refunds, sales, stock
 from tests import page_rows
 from tests.browsing import post, sign_in
-from tests.paying import EVERY_WAY, arrived, make_order, open_topics, payment_row
-from tests.records import NOW, make_conversation
+from tests.paying import EVERY_WAY, arrived, make_order, open_topics, payment_row, told
+from tests.records import NOW, make_conversation, make_product
 
 FIRST = "E00000000202611211500abcdefghijk"
 SECOND = "E00000000202611211501abcdefghijk"
@@ -119,3 +123,91 @@ def test_a_person_who_marks_an_order_paid_leaves_the_link_of_a_service(app):
     post(client, f"{page}/paid", page, amount="97,00", payment=payment_id)
     with app.app_context():
         assert len(payments.payments_of(order_id)) == 2
+
+
+# --- paid again after the money went back -------------------------------------------------------------------
+
+
+def make_operator():
+    page_rows.people()
+    return db.session.scalar(select(func.min(Operator.id)))
+
+
+def paid_again(config, **product):
+    """Give an order that was paid and paid back whole, and for which the money came once more."""
+    order = make_order(**product)
+    payment = start(order, config)
+    book(config, line_of(payment))
+    refunds.refund(payment, order.total_minor, key="back", actor="operator", now=NOW)
+    assert (order.status, order.payment_status) == ("refunded", "refunded")
+    book(config, line_of(payment, SECOND))
+    return order
+
+
+def test_money_for_an_order_that_was_paid_back_is_told_to_both_sides(shop):
+    order = paid_again(shop, delivery_kind="text", delivery_text="Bem-vinda")
+    assert (order.status, order.payment_status) == ("refunded", "paid")
+    assert {f"payment_late:{order.id}"} == open_topics() & {
+        f"payment_late:{order.id}",
+        f"payment_twice:{order.id}",
+    }
+    assert "já tinha sido devolvido" in told(order.conversation_id)[-1]
+    assert sales.sale_of(order.id).reversed_at is not None
+
+
+def test_money_for_an_order_that_was_paid_back_can_go_back_too(shop):
+    order = paid_again(shop)
+    second = payments.payments_of(order.id)[-1]
+    refunds.refund(second, order.total_minor, key="back too", actor="operator", now=NOW)
+    assert (order.status, order.payment_status, second.status) == ("refunded", "refunded", "refunded")
+    assert f"payment_late:{order.id}" not in open_topics()
+
+
+def test_an_order_that_was_paid_back_and_is_taken_up_sells_and_delivers_again(shop):
+    order = paid_again(shop, delivery_kind="text", delivery_text="https://curso.example")
+    operator = make_operator()
+    assert orders.take_up_again(order, config=shop, now=NOW, operator_id=operator)
+    assert not orders.take_up_again(order, config=shop, now=NOW, operator_id=operator)
+    assert (order.status, order.payment_status) == ("paid", "paid")
+    assert sales.sale_of(order.id).reversed_at is None
+    assert sum("https://curso.example" in text for text in told(order.conversation_id)) == 2
+    assert db.session.query(Delivery).one().status == "sent"
+    assert f"payment_late:{order.id}" not in open_topics()
+
+
+def test_what_was_credited_and_paid_back_is_credited_again_with_the_order(shop):
+    order = make_order()
+    chosen = learning.choose_by_hand(
+        order.conversation_id,
+        order.contact_id,
+        "racional",
+        context={},
+        config=shop,
+        now=NOW - timedelta(hours=1),
+    )
+    payment = start(order, shop)
+    book(shop, line_of(payment))
+    refunds.refund(payment, order.total_minor, key="back", actor="operator", now=NOW)
+    book(shop, line_of(payment, SECOND))
+    orders.take_up_again(order, config=shop, now=NOW, operator_id=make_operator())
+    kinds = db.session.scalars(
+        select(Outcome.kind).where(Outcome.decision_id == chosen.decision_id).order_by(Outcome.id)
+    )
+    assert list(kinds) == ["sale", "refund", "sale"]
+
+
+@pytest.mark.parametrize(("is_returned", "left"), [(False, 4), (True, 4)])
+def test_taking_up_takes_from_the_shelf_only_what_lies_there_again(shop, is_returned, left):
+    product = make_product(stock=5)
+    order = make_order(product)
+    payment = start(order, shop)
+    book(shop, line_of(payment))
+    refunds.refund(payment, order.total_minor, key="back", actor="operator", now=NOW)
+    operator = make_operator()
+    if is_returned:
+        assert stock.note_return(order, now=NOW, operator_id=operator)
+        assert product.stock == 5
+    book(shop, line_of(payment, SECOND))
+    assert orders.take_up_again(order, config=shop, now=NOW, operator_id=operator)
+    assert product.stock == left
+    assert stock.can_return(order)

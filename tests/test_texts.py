@@ -24,6 +24,7 @@ VALUES = {
     "product": "Curso",
     "price": "R$ 10,00",
     "misses": 2,
+    "is_refunded": False,
     "products": (("Curso", "R$ 10,00"), ("Brinde", "")),
     "offers": (("Curso", "R$ 10,00", "30 de novembro"),),
     "questions": ("tem garantia", "serve para crianças"),
