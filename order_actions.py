@@ -152,9 +152,10 @@ def _cancel_order(args: Args, ctx: ActionContext) -> ActionResult:
 
 
 def _request_refund(args: Args, ctx: ActionContext) -> ActionResult:
-    order = _meant(args, ctx, "paid")
+    order = _repayable(args, ctx)
     if order is None:
-        return ActionResult(NONE)
+        unpaid = _meant(args, ctx, "placed")
+        return ActionResult("unpaid", {"order": _order(unpaid, ctx)}) if unpaid else ActionResult(NONE)
     ticket = tickets.open_ticket(
         ctx.contact_id,
         text_arg(args, "reason"),
@@ -167,6 +168,18 @@ def _request_refund(args: Args, ctx: ActionContext) -> ActionResult:
     words = f"A customer wants order {order.number} paid back (ticket {ticket.number})"
     alert("refund_wanted", f"refund_wanted:{order.id}", words, ctx)
     return ActionResult("created", {"order": _order(order, ctx), "ticket": {"number": ticket.number}})
+
+
+def _repayable(args: Args, ctx: ActionContext) -> Order | None:
+    """Give the order whose money may be with the shop: paid, paid after its end, or paid as its customer
+    says.
+    """
+    paid = _meant(args, ctx, "paid")
+    if paid is not None:
+        return paid
+    named = _named(args, ctx)
+    listed = [named] if named is not None else orders.orders_of(ctx.contact_id, RECENT_ORDERS)
+    return next((order for order in listed if order.payment_status in ("paid", "claimed")), None)
 
 
 def _meant(args: Args, ctx: ActionContext, status: str) -> Order | None:

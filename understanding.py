@@ -31,7 +31,7 @@ from owner import replies as owner_replies
 from owner.replies import Wish
 from providers.base import Event, InboundMessage
 from record_numbers import ORDER, read_number
-from shop import cart_words, orders
+from shop import cart_words, order_words, orders
 from training.current import current_models
 from triage import Decision, Situation
 
@@ -88,6 +88,7 @@ TICKET_WANTED: Final = re.compile(
     r"(?:um |un |outro |otro |a |another )?"
     r"(?:novo |nuevo |new |support )*(?:chamado|ticket)(?: por favor| please)?"
 )
+PAYMENTS: Final = "desk/menu:payments"
 # What is wanted of the consultancy in so many words, wherever its menu stands.
 NEXORA: Final = "nexora"
 CONSULTANT: Final = "nexora/menu:consultant"
@@ -427,7 +428,10 @@ def _about_order(thread: Thread, session: Session | None, number: Number, text: 
         return None
     if session is not None and is_shop and session.step in CART_SHOWN:
         return None
-    wish = answers.order_wish_of(text)
+    words = answers.plain(text)
+    if order_words.asks_payment(words) and _has_ordered(thread.contact_id):
+        return PAYMENTS
+    wish = "cancel" if order_words.cancels_by_number(words) else answers.order_wish_of(text)
     return f"{ORDER_HELP}:{wish}" if wish is not None and _has_ordered(thread.contact_id) else None
 
 

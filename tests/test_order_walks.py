@@ -204,6 +204,74 @@ def test_the_number_of_another_persons_order_names_nothing(open_desk) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refund_is_asked_for_while_the_money_is_looked_for(open_desk, language: str) -> None:
+    """What she says she paid may be on the account: the wish is written down, and people are told."""
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    desk.says(PAID[language])
+    desk.says(REFUND[language])
+    assert number_of(order) in heard(desk, MISTAKE[language])
+    assert len(desk.rows(Ticket)) == 1
+    assert "refund_wanted" in kinds(desk)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refund_of_money_that_came_late_is_written_down(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    desk.says(CANCEL[language])
+    desk.says(BUY[language][-1])
+    mark_paid(desk, order, "194")
+    assert (newest(desk).status, newest(desk).payment_status) == ("cancelled", "paid")
+    desk.says(REFUND[language])
+    assert number_of(order) in heard(desk, MISTAKE[language])
+    assert len(desk.rows(Ticket)) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_has_not_paid_and_wants_money_back_may_cancel(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    desk.says(REFUND[language])
+    assert number_of(order) in heard(desk, MISTAKE[language])
+    assert desk.rows(Ticket) == []
+    desk.says(BUY[language][-1])
+    assert newest(desk).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("pt", "já caiu o pagamento?"),
+        ("pt", "o pix caiu?"),
+        ("pt", "meu pagamento já foi confirmado?"),
+        ("es", "¿llegó el pago?"),
+        ("es", "¿ya se confirmó mi pago?"),
+        ("en", "did you get my payment?"),
+        ("en", "has my payment gone through?"),
+    ],
+)
+def test_how_a_payment_stands_is_told_from_the_records(open_desk, language: str, words: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    desk.says(PAID[language])
+    told = heard(desk, words)
+    assert number_of(order) in told
+    assert {"pt": "em conferência", "es": "en verificación", "en": "being checked"}[language] in told
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("pt", "cancelar o {}"), ("es", "cancela {}"), ("en", "please cancel {}")]
+)
+def test_an_order_is_cancelled_by_its_number_alone(open_desk, language: str, words: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    assert number_of(order) in heard(desk, words.format(number_of(order)))
+    desk.says(BUY[language][-1])
+    assert newest(desk).status == "cancelled"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_paid_back_after_the_customer_asked_for_it(open_desk, language: str) -> None:
     desk = open_desk(**PIX)
     order = sell(desk, language)

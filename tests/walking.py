@@ -133,6 +133,7 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     **{("open_order", outcome): {"order": ORDERS[0]} for outcome in ("found", "paid")},
     ("open_order", "several"): {"orders": ORDERS},
     **{("cancel_order", outcome): {"order": ORDERS[0]} for outcome in ("cancelled", "paid")},
+    ("request_refund", "unpaid"): {"order": ORDERS[0]},
     ("request_refund", "created"): {"order": ORDERS[0], "ticket": {"number": "T-7"}},
     ("order_status", "found"): {"orders": ORDERS},
     ("payment_status", "found"): {"orders": ORDERS},
