@@ -3,6 +3,7 @@
 Used by every door; `app.py` names the guard of each blueprint. Never decides what a page shows.
 """
 
+import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,8 +190,8 @@ def api_key_required(scope: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 def program() -> None:
     """Let programs in that show a live key (RFC 6750); what each may do is its views' question."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    key = operators.find_api_key(bearer.strip()) if scheme.lower() == "bearer" else None
+    scheme, bearer = _shown()
+    key = operators.find_api_key(bearer) if scheme == "bearer" else None
     if key is None:
         raise _stranger("invalid_token" if bearer else "")
     g.program = Program(key.id, key.name, key.scopes)
@@ -214,6 +215,16 @@ def _stranger(why: str) -> Unauthorized:
 
 def current_program() -> Program:
     return g.program  # type: ignore[no-any-return]
+
+
+def veiled(sent: bytes) -> str:
+    """Make a mark of what a program sent that only who has its key can make again: we do not keep the key."""
+    return hmac.new(_shown()[1].encode("utf-8", "replace"), sent, "sha256").hexdigest()
+
+
+def _shown() -> tuple[str, str]:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower(), bearer.strip()
 
 
 def _note_use(key: ApiKey) -> None:

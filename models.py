@@ -208,7 +208,7 @@ class ApiWrite(Base):
     id: Mapped[int] = primary_key()
     api_key_id: Mapped[int] = reference("api_keys.id", index=False)
     idempotency_key: Mapped[str | None] = mapped_column(exact(128))
-    fingerprint: Mapped[str] = mapped_column(exact(64))  # SHA-256 of method, path and body
+    fingerprint: Mapped[str] = mapped_column(exact(64))  # HMAC of method, path and body
     method: Mapped[str] = mapped_column(String(8))
     path: Mapped[str] = mapped_column(String(255))
     status: Mapped[int] = mapped_column(Integer)

@@ -101,7 +101,7 @@ def delete_contact(contact_id: int) -> Written[Forgotten]:
     """Delete a person for good: threads, messages, records and files, on every number."""
     config = current_config()
     deleted, kept = erasures.erase(
-        [_find(contact_id)], asked_by="program", secret_key=config.secret_key, now=utc_now()
+        privacy.everywhere(_find(contact_id)), asked_by="program", secret_key=config.secret_key, now=utc_now()
     )
     return Written(
         Forgotten(

@@ -275,7 +275,7 @@ def _change(made: Endpoint, given: Mapping[str, Any]) -> Response:
     key = _idempotency_key(is_needed=made.needs_key) if made.method == "POST" else ""
     key_id = auth.current_program().key_id
     asked = operators.AskedChange(key_id, _fingerprint(), request.method, request.path, utc_now())
-    row = operators.begin_write(asked, key) if key else None
+    row = operators.begin_write(asked, auth.veiled(key.encode())) if key else None
     if row is not None and row.status:
         return _again(row, asked.fingerprint)
     written = made.view(**given)
@@ -322,4 +322,4 @@ def _idempotency_key(*, is_needed: bool) -> str:
 
 def _fingerprint() -> str:
     asked = f"{request.method} {request.full_path}\n".encode()
-    return hashlib.sha256(asked + request.get_data(cache=True)).hexdigest()
+    return auth.veiled(asked + request.get_data(cache=True))

@@ -167,7 +167,7 @@ def create_lead(said: NewLead) -> Written[shapes.Made]:
     lead = recorded.lead
     if recorded.is_new:
         teams.assign(lead, teams.SALES)
-        words = f"New lead: {lead.name or lead.phone or 'no name'}"
+        words = leads.news_of(lead)
         alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=lead.conversation_id, now=now)
     lead_scores.score_lead(lead, now=now)
     return _made("leads", lead.id)

@@ -174,8 +174,8 @@ def _open(form: LeadForm, wish: LeadWish, now: datetime) -> int:
     lead = recorded.lead
     if recorded.is_new:
         teams.assign(lead, teams.SALES)
-        words = f"New lead: {lead.name or lead.phone or lead.email}"
-        alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=conversation_id, now=now)
+        words = leads.news_of(lead)
+        alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=lead.conversation_id, now=now)
     lead_scores.score_lead(lead, now=now)
     return lead.id
 

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 @bp.get("/inbox/<int:conversation_id>/export")
 def export(conversation_id: int) -> ResponseReturnValue:
     found = _find(conversation_id)
-    data = privacy.export_person([found.contact], now=utc_now())
+    data = privacy.export_person(privacy.everywhere(found.contact), now=utc_now())
     answer = Response(json.dumps(data, ensure_ascii=False, indent=2), mimetype="application/json")
     answer.headers["Content-Disposition"] = f'attachment; filename="person-{found.contact_id}.json"'
     return answer
@@ -37,7 +37,7 @@ def export(conversation_id: int) -> ResponseReturnValue:
 def export_archive(conversation_id: int) -> ResponseReturnValue:
     """Give the same to read, with her files, in the language of the page."""
     found = _find(conversation_id)
-    data = privacy.export_person([found.contact], now=utc_now())
+    data = privacy.export_person(privacy.everywhere(found.contact), now=utc_now())
     content = archive_of(data, current_config().media_dir, page_language())
     answer = Response(content, mimetype="application/zip")
     answer.headers["Content-Disposition"] = f'attachment; filename="person-{found.contact_id}.zip"'
@@ -58,7 +58,7 @@ def delete(conversation_id: int) -> ResponseReturnValue:
         return redirect(url_for("person_data.ask", conversation_id=conversation_id), 303)
     config = current_config()
     deleted, receipt = erasures.erase(
-        [found.contact],
+        privacy.everywhere(found.contact),
         asked_by="operator",
         secret_key=config.secret_key,
         now=utc_now(),

@@ -108,6 +108,19 @@ def find_people(written: str) -> list[Contact]:
     return []
 
 
+def everywhere(contact: Contact) -> list[Contact]:
+    """Give the contacts of one person: the one that this was merged into, and who has the same phone or id at
+    our other numbers."""
+    while contact.merged_into_id is not None:
+        contact = db.session.get_one(Contact, contact.merged_into_id)
+    same = {contact.id: contact}
+    for kind in ("wa_id", "bsuid"):
+        value = contact.identity(kind)
+        for one in _contacts_with(phone.variants(value), in_use=True) if value else ():
+            same.setdefault(one.id, one)
+    return list(same.values())
+
+
 def spellings(written: str) -> Iterable[tuple[str, ...]]:
     """Give the spellings of a phone or an id to look for, the surest reading first."""
     written = written.removeprefix("whatsapp:").strip()
@@ -243,7 +256,7 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     )
     forgetting.forget_purchases(list(db.session.scalars(_order_ids(contact_ids))), contact_ids)
     records += changed_rows(delete(Order).where(Order.contact_id.in_(contact_ids)))
-    for table in (Alert, MenuSession, OwnerNotice, Nudge):
+    for table in (MenuSession, OwnerNotice, Nudge):
         changed_rows(delete(table).where(table.conversation_id.in_(conversation_ids)))
     message_count = changed_rows(delete(Message).where(Message.conversation_id.in_(conversation_ids)))
     finding.forget_deleted()
@@ -292,9 +305,21 @@ def _delete_care(contact_ids: Sequence[int], conversation_ids: Sequence[int]) ->
     own = select(Appointment.id).where(Appointment.contact_id.in_(contact_ids))
     changed_rows(delete(AppointmentReminder).where(AppointmentReminder.appointment_id.in_(own)))
     changed_rows(delete(AppointmentLetter).where(AppointmentLetter.appointment_id.in_(own)))
-    told = select(Alert.id).where(Alert.conversation_id.in_(conversation_ids))
-    changed_rows(delete(AlertDelivery).where(AlertDelivery.alert_id.in_(told)))
+    alerts = _alert_ids(contact_ids, conversation_ids)
+    changed_rows(delete(AlertDelivery).where(AlertDelivery.alert_id.in_(alerts)))
+    changed_rows(delete(Alert).where(Alert.id.in_(alerts)))
     changed_rows(delete(FeedbackRequest).where(FeedbackRequest.contact_id.in_(contact_ids)))
+
+
+def _alert_ids(contact_ids: Sequence[int], conversation_ids: Sequence[int]) -> Sequence[int]:
+    """Find the alerts of a person's threads, and the open ones of her records that came without a thread."""
+    topics = [
+        f"{name}:{record_id}"
+        for name, record in _HISTORIES.items()
+        for record_id in db.session.scalars(select(record.id).where(record.contact_id.in_(contact_ids)))
+    ]
+    mine = or_(Alert.conversation_id.in_(conversation_ids), Alert.open_topic.in_(topics))
+    return db.session.scalars(select(Alert.id).where(mine)).all()
 
 
 def _paths_of_nobody_else(messages: Any) -> tuple[str, ...]:

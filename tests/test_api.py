@@ -10,13 +10,28 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+import alerts
 import operators
 import tasks
 import whatsapp_service
 from app import create_app
 from config import Config
-from models import ApiKey, ApiWrite, Contact, Conversation, Erasure, Message, StateChange, db, utc_now
+from models import (
+    Alert,
+    ApiKey,
+    ApiWrite,
+    Base,
+    Contact,
+    ContactIdentity,
+    Conversation,
+    Erasure,
+    Message,
+    StateChange,
+    db,
+    utc_now,
+)
 from tests import page_rows
 from tests.browsing import counted
 from tests.calling import API, Caller, code_of
@@ -361,6 +376,51 @@ def test_every_change_names_its_program(app: Flask, program: Caller, thread_id: 
         assert all(row.trace_id for row in rows)
         kept = json.dumps([row.answer for row in db.session.query(ApiWrite)])
         assert "Ana" not in kept
+
+
+def test_a_person_goes_from_every_number_and_leaves_no_word(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        here = make_conversation("558198765432", "Zulmira Xavante")
+        there = Contact(name="Zulmira Xavante", created_at=utc_now())
+        merged = Contact(name="Zulmira X.", merged_into_id=here.contact_id, created_at=utc_now())
+        db.session.add_all([there, merged])
+        db.session.flush()
+        # At another number of ours she is known by the spelling with the ninth digit.
+        identity = {"account": "meta:7", "kind": "wa_id", "value": "5581998765432"}
+        db.session.add(ContactIdentity(contact_id=there.id, **identity))
+        db.session.commit()
+        known, merged_id = here.contact_id, merged.id
+    wish = {"contact_id": known, "name": "Zulmira Xavante", "interest": "Curso"}
+    assert program.post("/leads", wish, once="zulmira-1").status_code == 201
+    with app.app_context():
+        alerts.acknowledge(db.session.scalars(select(Alert)).one().id, now=utc_now())
+        db.session.commit()
+    wish["interest"] = "Outro"
+    assert program.post("/leads", wish, once="zulmira-2").status_code == 201
+    gone = program.call("DELETE", f"/contacts/{merged_id}")
+    assert gone.get_json()["contacts"] == 3
+    with app.app_context():
+        for name, rows in whole_desk().items():
+            assert not [row for row in rows if "zulmira" in row.lower() or "998765432" in row], name
+        assert not db.session.scalars(select(Alert).where(Alert.open_topic.is_not(None))).all()
+
+
+def whole_desk() -> dict[str, list[str]]:
+    """Give every row of every table as it would be read out of the file."""
+    tables = Base.metadata.sorted_tables
+    return {table.name: [repr(row) for row in db.session.execute(select(table))] for table in tables}
+
+
+def test_what_a_program_asked_cannot_be_guessed_from_what_is_kept(app: Flask, program: Caller) -> None:
+    with app.app_context():
+        contact_id = make_conversation().contact_id
+        db.session.commit()
+    for one in (program, Caller(app)):
+        assert one.post("/leads", {"contact_id": contact_id}, once="ana-1").status_code == 201
+    with app.app_context():
+        first, second = db.session.scalars(select(ApiWrite).order_by(ApiWrite.id))
+        assert "ana-1" not in (first.idempotency_key, second.idempotency_key)
+        assert first.fingerprint != second.fingerprint, "a hash without a secret tells of whom, by trying"
 
 
 def test_a_refused_change_leaves_no_trace(app: Flask, program: Caller) -> None:
