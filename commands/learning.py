@@ -92,6 +92,7 @@ def simulate(customers: int, days: int, drift: Drift, seed: int, wants_json: boo
             figures.conversions(now=clock(), after_id=after_id),
             figures.compare(settings(), now=clock(), after_id=after_id),
             outlook(policies.current(settings())),
+            {arm.strategy: arm.kind for arm in learning.standings()},
         )
     if wants_json:
         print_json(_account(played, seen))
@@ -105,6 +106,7 @@ class Seen(NamedTuple):
     strategies: Mapping[str, tuple[int, Share]]
     uplift: Uplift
     outlook: Outlook
+    kinds: Mapping[str, str]  # what each strategy is or builds on: simulated customers hear no more than that
 
 
 def _account(played: Result, seen: Seen) -> dict[str, Any]:
@@ -139,7 +141,7 @@ def _print(played: Result, seen: Seen) -> None:
     rows = [
         (
             strategy,
-            f"{played.tastes.get(strategy, 0.0):.1%}",
+            f"{played.tastes.get(seen.kinds[strategy], 0.0):.1%}",
             f"{conversion.value:.1%} ({conversion.low:.1%} to {conversion.high:.1%})",
             count,
         )

@@ -17,7 +17,8 @@ import demo
 import integrations
 import rehearsal
 from app import create_app
-from learning import absorbing, figures
+from learning import absorbing, figures, own_arms
+from learning.own_arms import Wording
 from models import (
     Contact,
     Conversation,
@@ -196,6 +197,16 @@ def test_the_command_gives_its_account(app: Flask):
     assert sum(one["decisions"] for one in told["strategies"].values()) <= 6  # of this play alone
     assert (told["uplift"]["value"], told["uplift"]["standing"]) == (None, "few")
     assert "of about" in app.test_cli_runner().invoke(args=["simulate", "--customers", "1"]).stdout
+
+
+def test_the_command_tells_of_an_own_strategy_the_truth_of_what_it_builds_on(app: Flask):
+    with app.app_context():
+        _add_products()
+        own_arms.add("Amiga", "racional", Wording("Be friendly."), reason="try", now=NOW)
+        db.session.commit()
+    told = app.test_cli_runner().invoke(args=["simulate", "--customers", "4", "--days", "20"]).stdout
+    rows = {line.split()[0]: line.split()[1] for line in told.splitlines() if line[:1].islower()}
+    assert rows["amiga"] == rows["racional"] != "0.0%"
 
 
 # --- the customers ------------------------------------------------------------------------------------------
