@@ -97,6 +97,7 @@ def shown(found: Conversation, before: int | None, *, with_list: bool = True) ->
         "thread": threads.read_thread(found, before),
         "version": "",
         "is_window_open": conversations.is_window_open(found.last_inbound_at, now),
+        "window_closes_at": now + conversations.window_left(found.last_inbound_at, now),
         "handler_name": _handler_name(found),
         "client_token": secrets.token_urlsafe(TOKEN_BYTES),
         "has_model": tasks.means().assistant is not None,

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import joinedload
 
+import conversations
 from dashboard.room import shelf
 from dashboard.templating import local_day
 from dashboard.turn_xray import Reading, readings_of, reply_of
@@ -28,12 +29,14 @@ from models import (
     StoredMedia,
     Turn,
     db,
+    utc_now,
 )
 from training.corrections import corrections_of, label_of
 from training.refusals import TASKS
 
 PAGE_SIZE: Final = 50
 NOTES_SHOWN: Final = 100
+NOTES_BESIDE: Final = 5
 QUOTE_CHARS: Final = 120
 # What an operator wants to know of how a text was read; the x-ray of the simulator shows the rest.
 READINGS_SHOWN: Final = ("intent", "sentiment", "urgency")
@@ -100,6 +103,7 @@ class Day:
 class Thread:
     days: tuple[Day, ...]
     older_before: int | None  # the id before which the older messages are
+    notes: tuple[Note, ...] = ()  # the last beside the newest page, the newest first
 
 
 def find_conversation(conversation_id: int) -> Conversation | None:
@@ -128,15 +132,22 @@ def read_thread(conversation: Conversation, before: int | None = None) -> Thread
     has_older = len(newest_first) > PAGE_SIZE
     rows = newest_first[:PAGE_SIZE][::-1]
     messages = [message for message, _turn in rows]
+    first_at = messages[0].created_at if has_older else None
+    notes = _notes(conversation, first_at, messages[-1].created_at if messages and before else None)
     bubbles: list[Bubble | NoteBubble] = [
         *_bubbles(messages, {turn.id: turn for _message, turn in rows if turn is not None}),
-        *_notes(conversation, messages, is_newest=before is None, is_oldest=not has_older),
+        *(
+            NoteBubble(note, shelf().operator_name(note.operator_id))
+            for note in reversed(notes)
+            if first_at is None or note.created_at >= first_at
+        ),
     ]
     bubbles.sort(key=_written_at)  # stable: messages of one moment keep their order
     days = groupby(bubbles, key=lambda bubble: local_day(_written_at(bubble)))
     return Thread(
         days=tuple(Day(day, tuple(of_day)) for day, of_day in days),
         older_before=messages[0].id if has_older else None,
+        notes=tuple(notes[:NOTES_BESIDE]) if before is None else (),
     )
 
 
@@ -192,6 +203,7 @@ def version(conversation: Conversation, operator_id: int) -> str:
         conversation.operator_id,
         conversation.handover_ends_at,
         conversation.last_inbound_at,
+        conversations.is_window_open(conversation.last_inbound_at, utc_now()),
         conversation.unread_count,
         conversation.summarised_at,
         conversation.contact.name,
@@ -205,17 +217,13 @@ def _written_at(bubble: Bubble | NoteBubble) -> datetime:
     return bubble.note.created_at if isinstance(bubble, NoteBubble) else bubble.message.created_at
 
 
-def _notes(
-    conversation: Conversation, messages: Sequence[Message], *, is_newest: bool, is_oldest: bool
-) -> list[NoteBubble]:
-    """Give the notes that were written in the time of these messages."""
+def _notes(conversation: Conversation, first_at: datetime | None, last_at: datetime | None) -> Sequence[Note]:
+    """Give the notes of the time of an older page, or the last of all for the newest; the newest first."""
     query = select(Note).where(Note.conversation_id == conversation.id)
-    if messages and not is_oldest:
-        query = query.where(Note.created_at >= messages[0].created_at)
-    if messages and not is_newest:
-        query = query.where(Note.created_at <= messages[-1].created_at)
-    notes = db.session.scalars(query.order_by(Note.id.desc()).limit(NOTES_SHOWN)).all()
-    return [NoteBubble(note, shelf().operator_name(note.operator_id)) for note in reversed(notes)]
+    if last_at is not None:
+        query = query.where(Note.created_at <= last_at)
+        query = query.where(Note.created_at >= first_at) if first_at is not None else query
+    return db.session.scalars(query.order_by(Note.id.desc()).limit(NOTES_SHOWN)).all()
 
 
 def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bubble]:

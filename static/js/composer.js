@@ -1,7 +1,9 @@
 // "/" at the beginning of an answer offers the canned replies; arrows and Enter choose, Escape leaves. A file that
-// was chosen is named, and may be taken away again.
+// was chosen is named, and may be taken away again. The 24-hour window is counted down.
 (() => {
   "use strict";
+
+  const COUNT_EVERY_MS = 10000;
 
   const chat = document.getElementById("chat");
   let replies = null;
@@ -46,6 +48,15 @@
     shownFile.querySelector("span").textContent = file ? file.name : "";
     if (file) field().focus();
   }
+
+  function countDown() {
+    const closes = document.getElementById("window-closes"); // it comes anew when the customer writes
+    const left = document.getElementById("window-left");
+    if (!closes || !left) return;
+    const minutes = Math.max(0, Math.floor((Date.parse(closes.value) - Date.now()) / 60000));
+    left.textContent = `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
+  }
+  setInterval(countDown, COUNT_EVERY_MS);
 
   chat.addEventListener("change", (event) => { if (event.target.id === "file") showFile(); });
   chat.addEventListener("click", (event) => {

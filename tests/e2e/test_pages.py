@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from dashboard.changes import Watcher
-from models import Conversation, Message, db, utc_now
+from models import Conversation, Message, Turn, db, utc_now
 from teamwork import keeping
 from tests import page_rows
 from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk, message
@@ -130,10 +130,12 @@ def _signed_in(browser: Browser, origin: str, viewport: Any, colours: Any) -> It
     context = browser.new_context(viewport=viewport, locale="pt-BR", color_scheme=colours)
     page = context.new_page()
     ours = Browsing(page, origin)
-    page.on(
-        "console",
-        lambda said: ours.complaints.append(said.text) if said.type in ("error", "warning") else None,
-    )
+
+    def note(said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            ours.complaints.append(f"{page.url}: {said.text} ({said.location.get('url')})")
+
+    page.on("console", note)
     page.on("pageerror", lambda error: ours.complaints.append(str(error)))
     ours.open("/login")
     page.fill("#email", ADMIN_EMAIL)
@@ -344,6 +346,30 @@ def test_a_wrong_label_is_corrected_with_one_click(app: Flask, browsing: Browsin
     with app.app_context():
         assert db.session.get_one(Message, message_id).sentiment == "frustrated"
         assert db.session.get_one(Conversation, desk.bot_id).sentiment == "frustrated"
+
+
+def test_one_click_behind_an_answer_corrects_its_reading_and_one_undoes_it(
+    app: Flask, browsing: Browsing, desk: Desk
+) -> None:
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        turn = Turn(conversation_id=of.id, responder="ai", reason="free text")
+        db.session.add(turn)
+        db.session.flush()
+        said = message(of, "não abre", turn_id=turn.id, intent="feedback", sentiment="neutral", urgency="low")
+        answer = message(of, "Já vejo!", direction="out", sender="bot", status="sent", turn_id=turn.id)
+        said_id, answer_id = said.id, answer.id
+        db.session.commit()
+    page = browsing.open(f"/inbox/{desk.bot_id}")
+    page.locator(f"#m{answer_id} .why summary").click()
+    page.locator(f'#m{answer_id} button[value="intent:support_ticket"]').click()
+    expect(page.locator(f"#m{said_id} .is-corrected")).to_be_visible()
+    page.locator(f"#m{answer_id} .why summary").click()
+    page.locator(f'#m{answer_id} button[value="undo"]').click()
+    expect(page.locator(f"#m{said_id} .is-corrected")).to_have_count(0)
+    with app.app_context():
+        assert db.session.get_one(Message, said_id).intent == "feedback"
+    assert browsing.complaints == []
 
 
 def test_the_room_works_without_script(browser: Browser, origin: str, desk: Desk) -> None:
