@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from crm import leads, tickets
 from crm.leads import LeadWish
 from models import Contact, Conversation, Message, Order, OutgoingEvent, WebhookDelivery, WebhookEndpoint, db
 from telling import webhooks
+from tests.browsing import counted
 from tests.fakes import server
 from tests.fakes.graph import FakeGraph
 from tests.fakes.server import HttpServer, Request
@@ -127,6 +129,36 @@ def test_a_message_is_told_with_its_person_and_a_signature(any_desk: WalkedDesk,
     with pytest.raises(WebhookVerificationError):
         receiver.events(signed_webhook.new_secret())
     assert (delivery(any_desk).state, delivery(any_desk).status_code) == ("sent", 204)
+
+
+def test_where_nobody_listens_an_event_is_free_until_somebody_does(
+    any_desk: WalkedDesk, there, receiver, monkeypatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(webhooks_out, "time", SimpleNamespace(monotonic=lambda: now))
+
+    def leave() -> int:
+        with counted(any_desk.app) as asked, any_desk.app.app_context():
+            webhooks_out.leave("order.paid", "order", 1, now=any_desk.clock())
+            db.session.commit()
+        return len(asked)
+
+    assert leave() == 1
+    assert [leave(), leave()] == [0, 0]
+    endpoint_id, _secret = add(any_desk, there)
+    assert leave() == 1, "who was added here is told at once"
+    assert [row.kind for row in any_desk.rows(OutgoingEvent)] == ["order.paid"]
+    with any_desk.app.app_context():
+        endpoints.switch(db.session.get_one(WebhookEndpoint, endpoint_id), is_active=False)
+        db.session.commit()
+    assert [leave(), leave()] == [1, 0]
+    with any_desk.app.app_context():  # as another process switches it on
+        db.session.get_one(WebhookEndpoint, endpoint_id).is_active = True
+        db.session.commit()
+    assert leave() == 0
+    now += webhooks_out.REMEMBERED_SECS + 0.1
+    assert leave() == 1
+    assert len(any_desk.rows(OutgoingEvent)) == 2
 
 
 def test_every_step_of_a_record_has_its_kind(any_desk: WalkedDesk, there, receiver) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 import vault
+import webhooks_out
 from models import WebhookDelivery, WebhookEndpoint, db
 from statements import changed_rows
 
@@ -31,7 +32,7 @@ class Wish:
 def add(
     url: str, wish: Wish, *, secret: str, secret_key: str, now: datetime, service: str = "webhook"
 ) -> WebhookEndpoint:
-    """Add an endpoint; from now on it is told. Flushes."""
+    """Add an endpoint; from now on, or a few seconds later, it is told. Flushes."""
     row = WebhookEndpoint(
         service=service,
         url=url,
@@ -43,6 +44,7 @@ def add(
     change(row, wish)
     db.session.add(row)
     db.session.flush()
+    webhooks_out.forget_silence()
     return row
 
 
@@ -78,6 +80,7 @@ def switch(row: WebhookEndpoint, *, is_active: bool) -> None:
     if not is_active:
         _drop_waiting(row.id)
     db.session.flush()
+    webhooks_out.forget_silence()
 
 
 def remove(row: WebhookEndpoint, *, now: datetime) -> None:
