@@ -480,6 +480,19 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("what do you sell?", "Here is what we have", "Have a look"),
         ("how much is the mentoring?", "R$450.00", "Have a look"),
     ],
+    ("shop", "es", "asks for her money back"): [
+        ("hola", "bienvenida", ""),
+        ("¿me devuelven el dinero si no me gusta?", "hasta 7 días", ""),
+        ("¿cuánto cuesta la mentoría?", "R$ 450,00", ""),
+        ("¿y si no me gusta me devuelven la plata?", "hasta 7 días", ""),
+        ("¿cuántas clases tiene?", "todavía no la tengo", "principiantes"),
+    ],
+    ("shop", "en", "asks how to buy"): [
+        ("hello", "Welcome", ""),
+        ("how do I buy?", "*credit cards*", "change your mind"),
+        ("how much is the mentoring?", "R$450.00", ""),
+        ("how many lessons are there?", "don't have that information", "beginners"),
+    ],
     ("desk", "pt", "gives up what was asked"): [
         ("oi", "Como posso ajudar", ""),
         ("quero reclamar", "Conte o que aconteceu", ""),
