@@ -134,7 +134,8 @@ def test_a_note_stands_in_the_thread_and_is_never_sent(app: Flask, admin: FlaskC
     for _ in range(2):
         post(admin, f"{path}/notes", path, note=f"liga às 15h {EVIL}", client_token="once")
     page = get(admin, path).text
-    assert page.count("liga às 15h") == 1
+    thread, _aside, column = page.partition('<aside class="person"')
+    assert (thread.count("liga às 15h"), column.count("liga às 15h")) == (1, 1)
     assert EVIL not in page
     with app.app_context():
         assert db.session.scalars(select(Message).where(Message.body.contains("liga"))).all() == []
@@ -156,10 +157,32 @@ def test_notes_of_an_older_page_stand_on_that_page(app: Flask, admin: FlaskClien
             at = start + timedelta(hours=hours)
             db.session.add(Note(conversation_id=of.id, operator_id=1, body=words, created_at=at))
         db.session.commit()
-    newest, older = get(admin, f"/inbox/{desk.closed_id}").text, None
+    newest, _aside, column = get(admin, f"/inbox/{desk.closed_id}").text.partition('<aside class="person"')
     older = get(admin, f"/inbox/{desk.closed_id}?before={ids[10]}").text
+    assert column.index("nota nova") < column.index("nota velha")
     assert ("nota nova" in newest, "nota velha" in newest) == (True, False)
     assert ("nota nova" in older, "nota velha" in older) == (False, True)
+
+
+def test_the_composer_says_how_long_the_window_is_open_and_locks_after(
+    app: Flask, admin: FlaskClient, desk: Desk
+) -> None:
+    path = f"/inbox/{desk.bot_id}"
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        of.last_inbound_at = utc_now() - timedelta(hours=3)
+        db.session.commit()
+    page = get(admin, path).text
+    left = re.search(r'<b id="window-left" role="timer">(\d+) h \d\d min</b>', page)
+    assert left is not None
+    assert int(left[1]) in (20, 21)
+    assert 'id="window-closes"' in page
+    with app.app_context():
+        db.session.get_one(Conversation, desk.bot_id).last_inbound_at = utc_now() - timedelta(days=2)
+        db.session.commit()
+    closed = get(admin, path).text
+    assert "composer-lock" in closed
+    assert "window-left" not in closed
 
 
 def test_a_view_keeps_filters_and_nothing_else(app: Flask, admin: FlaskClient, desk: Desk) -> None:
