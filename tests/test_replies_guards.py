@@ -183,6 +183,23 @@ def test_a_number_of_the_customers_may_be_repeated_and_an_amount_not():
     assert [breach.code for breach in again] == ["unknown_amount"]
 
 
+@pytest.mark.parametrize(
+    ("language", "claim", "honest"),
+    [
+        ("pt", "Somos os mais baratos do Brasil.", "O mais barato dos nossos cursos é este."),
+        ("pt", "Temos os melhores preços da internet!", "Qual é o melhor para você?"),
+        ("pt", "Somos o número 1 em vendas.", "Escolha o número 1 ou o 2."),
+        ("es", "Somos los más baratos de España.", "¿Quieres ver el más económico?"),
+        ("es", "El mejor precio del mercado.", "¿Cuál es el mejor para ti?"),
+        ("en", "The cheapest in town!", "The cheapest of our courses is this one."),
+        ("en", "Best price in the world.", "Which one is the best for you?"),
+    ],
+)
+def test_nobody_is_said_to_be_the_best_of_a_whole_market(language: str, claim: str, honest: str):
+    assert "unknown_claim" in codes(claim, language=language)
+    assert "unknown_claim" not in codes(honest, language=language)
+
+
 def test_every_breach_says_what_is_wrong_to_the_model():
     for code in SENTENCES:
         breach = guards.Breach(code, "")
