@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import selectinload
 
 import history
@@ -321,10 +321,13 @@ def opt_in(contact_id: int) -> None:
 
 
 def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: datetime) -> None:
-    """Keep the provider's own preference (Meta's user_preferences); it bars campaigns, not answers."""
+    """Keep the provider's own preference (Meta's user_preferences) of `now`, when she said it; it bars
+    campaigns, not answers. A wish for advertisements that is older than a refusal came late.
+    """
+    is_newer = or_(Contact.refuses_marketing_at.is_(None), Contact.refuses_marketing_at <= now)
     changed_rows(
         update(Contact)
-        .where(Contact.id == contact_id)
+        .where(Contact.id == contact_id, is_newer)
         .values(refuses_marketing_at=None if wants_marketing else now)
     )
 

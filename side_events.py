@@ -62,7 +62,7 @@ def _identity_change(number: Number, change: IdentityChange, now: datetime) -> i
 def _preference(number: Number, preference: Preference, now: datetime) -> int:
     conversation = conversations.admit(number, preference.person, now=now)
     conversations.set_marketing_preference(
-        conversation.contact_id, wants_marketing=preference.wants_marketing, now=now
+        conversation.contact_id, wants_marketing=preference.wants_marketing, now=preference.at or now
     )
     return conversation.id
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+import alerts
 import conversations
 import message_templates
 import whatsapp_service
@@ -136,11 +137,11 @@ def send(scheduled_id: int, *, now: datetime) -> int | None:
     try:
         row.message_id = _queue(row, now)
     except TemplateRefused as refused:
-        _settle(row, REFUSED, now, refused.code)
+        _refuse(row, refused.code, now)
     except OutsideServiceWindow:
-        _settle(row, REFUSED, now, "window_closed")
+        _refuse(row, "window_closed", now)
     except LookupError:
-        _settle(row, REFUSED, now, "number_off")
+        _refuse(row, "number_off", now)
     else:
         _settle(row, QUEUED, now)
         return int(row.conversation_id)
@@ -182,6 +183,15 @@ def _queue(row: ScheduledMessage, now: datetime) -> int:
 
 def _held(scheduled_id: int) -> ScheduledMessage | None:
     return db.session.get(ScheduledMessage, scheduled_id, with_for_update=True, populate_existing=True)
+
+
+def _refuse(row: ScheduledMessage, code: str, now: datetime) -> None:
+    """Whoever planned it relies on it having gone."""
+    _settle(row, REFUSED, now, code)
+    words = f"A planned message did not leave: {code}"
+    alerts.raise_alert(
+        "delivery_failed", f"planned:{row.id}", words, now=now, conversation_id=row.conversation_id
+    )
 
 
 def _settle(row: ScheduledMessage, state: str, now: datetime, reason: str = "") -> None:

@@ -216,6 +216,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     ),
     "learning": ("alerts", "statements"),
     "outreach": (
+        "alerts",
         "conversations",
         "history",
         "integrations",

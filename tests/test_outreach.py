@@ -17,6 +17,7 @@ import unasked
 from config import Config
 from message_templates import TemplateRefused
 from models import (
+    Alert,
     Campaign,
     CampaignRecipient,
     Contact,
@@ -55,8 +56,8 @@ PEOPLE = ("5581999990001", "5581999990002", "5581999990003")
 def noon_ahead() -> float:
     """Give the seconds to the next noon in Recife, so that no test depends on the hour of its run."""
     now = datetime.now(UTC)
-    noon = datetime.combine(now.date() + timedelta(days=1), time(15, 0), UTC)
-    return (noon - now).total_seconds()
+    noon = datetime.combine(now.date(), time(15, 0), UTC)
+    return ((noon - now) % timedelta(days=1)).total_seconds()
 
 
 @pytest.fixture
@@ -531,6 +532,8 @@ def test_a_planned_message_respects_what_happened_meanwhile(desk: WalkedDesk) ->
     sweep(desk)
     assert planned_state(desk) == ("refused", "opted_out")
     assert len(desk.graph.sent) == before
+    (told,) = [alert for alert in desk.rows(Alert) if alert.kind == "delivery_failed"]
+    assert told.conversation_id == desk.conversation().id
     with pytest.raises(NotSchedulable, match="opted_out"):
         plan(desk, body="x", token="p2")
 
