@@ -37,6 +37,7 @@ from commands.making import (
     clock,
     command,
     print_json,
+    progress,
     refuse,
     settings,
     table,
@@ -160,7 +161,10 @@ def stats(days: int, wants_json: bool) -> None:
 def roll_up(days: int, wants_json: bool) -> None:
     """Count the figures of the pages again for the last days, and show what was counted."""
     today = clock().astimezone(settings().zone).date()
-    counting.count(settings(), (today - timedelta(days=back) for back in range(days)))
+    with progress("Days") as done:
+        for back in range(days):
+            counting.count(settings(), [today - timedelta(days=back)])
+            done(back + 1, days)
     _print_days(days, wants_json)
 
 

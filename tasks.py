@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -55,7 +55,7 @@ from providers import provider
 from providers.base import DownloadedMedia, InboundMedia, InboundMessage, OwnFile, SendError
 from statements import changed_rows
 from training import lessons
-from training.lessons import Learnt
+from training.lessons import Learnt, Lesson
 from understanding import Arrival
 from whatsapp_service import DeliveryRules
 from wires.payment_services import payment_services
@@ -426,10 +426,10 @@ def reconcile_numbers(back: timedelta) -> None:
             wake({row.lane for row in rows if row.lane})
 
 
-def train_models() -> list[Learnt] | None:
+def train_models(watched: Callable[[Sequence[Lesson]], Iterable[Lesson]] = iter) -> list[Learnt] | None:
     """Train, measure and put to use what the business has taught, one task after the other. Commits.
 
-    No session is held while a model is learnt. None when somebody is at it already.
+    They come through `watched`. No session is held while one is learnt. None when somebody is at it already.
     """
     lease = lanes.claim(TRAINING_LANE, HOLDER, TRAINING_LEASE_SECS)
     if lease is None:
@@ -439,7 +439,7 @@ def train_models() -> list[Learnt] | None:
         with reading():
             found = lessons.read_lessons()
             db.session.rollback()
-        for lesson in found:
+        for lesson in watched(found):
             learnt.append(lessons.learn(lesson))
             lessons.keep(learnt[-1], now=_clock())
             lanes.confirm(lease, TRAINING_LEASE_SECS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 import knowledge
-from commands.making import as_json, clock, command, print_json, settings
+from commands.making import as_json, clock, command, print_json, progress, settings
 from knowledge import FilesRefused
 from models import db
 from vocabulary import LANGUAGES
@@ -19,17 +19,21 @@ from vocabulary import LANGUAGES
 def import_articles(path: Path, language: str | None, wants_json: bool) -> None:
     """Import Markdown and CSV files, one file or a folder: all of them, or none."""
     try:
-        done = knowledge.import_files(
-            knowledge.uploads_of(path), language=language or settings().default_language, now=clock()
-        )
+        with progress("Articles") as done:
+            imported = knowledge.import_files(
+                knowledge.uploads_of(path),
+                language=language or settings().default_language,
+                now=clock(),
+                done=done,
+            )
     except FilesRefused as refused:
         _tell_problems(refused, wants_json)
         raise SystemExit(1) from refused
     db.session.commit()
     if wants_json:
-        print_json(asdict(done))
+        print_json(asdict(imported))
     else:
-        click.echo(f"{done.created} new, {done.changed} changed, {done.unchanged} as they were.")
+        click.echo(f"{imported.created} new, {imported.changed} changed, {imported.unchanged} as they were.")
 
 
 def _tell_problems(refused: FilesRefused, wants_json: bool) -> None:

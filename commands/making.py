@@ -1,7 +1,9 @@
 """How a command is made: an application context around it, expected failures as one line, JSON or a table."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final, NoReturn
@@ -68,6 +70,25 @@ def _facts_option() -> click.Option:
         context.meta[WANTS_FACTS] = wanted
 
     return click.Option(["--json"], is_flag=True, expose_value=False, callback=note, help="Print JSON.")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give who works long a way to tell how many steps of how many are done.
+
+    It is a bar on standard error; nothing where no terminal looks on, or JSON is asked for.
+    """
+    asks_json = click.get_current_context().params.get("wants_json") or wants_facts()
+    stream = sys.stderr
+    with click.progressbar(
+        length=1, label=label, file=stream, hidden=bool(asks_json) or not stream.isatty()
+    ) as bar:
+
+        def note(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield note
 
 
 def refuse(words: str) -> NoReturn:

@@ -16,6 +16,7 @@ from commands.making import (
     clock,
     command,
     print_json,
+    progress,
     refuse,
     settings,
     table,
@@ -124,7 +125,8 @@ def list_erasures(written: str | None, wants_json: bool) -> None:
 @as_json
 def forget_old(wants_json: bool) -> None:
     """Delete what is older than the RETENTION_ settings allow; the worker does it by itself."""
-    forgotten = retention.forget(settings(), now=clock())
+    with progress("Tables") as done:
+        forgotten = retention.forget(settings(), now=clock(), done=done)
     db.session.commit()
     remove_files(forgotten.media_paths)
     if wants_json:

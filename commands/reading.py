@@ -7,8 +7,9 @@ import json
 import re
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import click
@@ -20,11 +21,21 @@ import config
 import tasks
 from analysis import Models
 from analysis.embedding import is_installed
-from commands.making import COMMANDS, as_json, clock, command, database_words, print_json, refuse, table
+from commands.making import (
+    COMMANDS,
+    as_json,
+    clock,
+    command,
+    database_words,
+    print_json,
+    progress,
+    refuse,
+    table,
+)
 from models import reading
 from training import lessons
 from training.current import current_models, local_of
-from training.lessons import Compared, Learnt
+from training.lessons import Compared, Learnt, Lesson
 
 
 @click.command("analyze")
@@ -138,7 +149,8 @@ def _one_line(answer: Mapping[str, Any]) -> str:
 @as_json
 def train(wants_json: bool) -> None:
     """Train the business's own models and show what they are worth, before and after."""
-    learnt = tasks.train_models()
+    with progress("Tasks") as done:
+        learnt = tasks.train_models(partial(_watched, done))
     if learnt is None:
         refuse("somebody is training at this moment; try again in a minute")
     if wants_json:
@@ -148,6 +160,12 @@ def train(wants_json: bool) -> None:
         click.echo("Correct labels on conversation pages, or add examples and phrases on the admin's page.")
     else:
         _print_learnt(learnt)
+
+
+def _watched(done: Callable[[int, int], None], found: Sequence[Lesson]) -> Iterator[Lesson]:
+    for count, lesson in enumerate(found, 1):
+        yield lesson
+        done(count, len(found))
 
 
 def _print_learnt(learnt: Sequence[Learnt]) -> None:

@@ -4,7 +4,7 @@ Every way in keeps an article's passages in step with its text. Admin pages, the
 and the demo call these verbs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -43,10 +43,12 @@ def import_files(
     now: datetime,
     is_demo: bool = False,
     integration_id: int | None = None,
+    done: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Imported:
     """Take over files of articles: all of them, or none. Raises FilesRefused. Flushes.
 
     `language` and `integration_id` (the number that knows them, None: every one) hold where a file says none.
+    `done` is told how many articles of how many are written.
 
     A file that is imported again changes its article when it differs, and nothing when it does not. What was
     changed by hand since is overwritten; whether an article is switched on is the file's word only when new.
@@ -60,7 +62,7 @@ def import_files(
         for row in db.session.scalars(select(Article).where(Article.slug.in_([s.slug for s in sheets])))
     }
     created = changed = 0
-    for sheet in sheets:
+    for count, sheet in enumerate(sheets, 1):
         row = known.get(sheet.slug)
         if row is None:
             _add(sheet, now, is_demo=is_demo)
@@ -68,6 +70,7 @@ def import_files(
         elif _told(row) != _told(sheet):
             _write(row, replace(sheet, is_active=row.is_active), now)
             changed += 1
+        done(count, len(sheets))
     return Imported(created, changed, len(sheets) - created - changed)
 
 

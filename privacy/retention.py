@@ -46,8 +46,10 @@ class Forgotten:
     media_paths: tuple[str, ...] = ()
 
 
-def forget(config: Config, *, now: datetime) -> Forgotten:
-    """Delete what is older than the settings allow. Flushes. Idempotent."""
+def forget(
+    config: Config, *, now: datetime, done: Callable[[int, int], None] = lambda _done, _total: None
+) -> Forgotten:
+    """Delete what is older than the settings allow; `done` is told after each table. Flushes. Idempotent."""
 
     def before(days: int) -> datetime | None:
         return now - timedelta(days=days) if days else None
@@ -62,9 +64,10 @@ def forget(config: Config, *, now: datetime) -> Forgotten:
         ("alerts", config.retention_alerts_days, _alerts),
         ("model_calls", config.retention_model_calls_days, _model_calls),
     )
-    for name, days, rule in rules:
+    for place, (name, days, rule) in enumerate(rules, 1):
         if (moment := before(days)) is not None:
             counts[name] = rule(moment)
+        done(place, len(rules))
     paths: list[str] = []
     if (moment := before(config.retention_media_days)) is not None:
         found = _media(moment)

@@ -1,6 +1,7 @@
 """Every command of the desk: what it prints, what it changes, and how it refuses."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -629,6 +630,33 @@ def test_python_cli_and_flask_offer_the_same_commands(tmp_path):
         )
         offered = set(re.findall(r"^  ([a-z][a-z-]+) ", ran.stdout, re.MULTILINE))
         assert wanted <= offered, ran.stderr
+
+
+def test_flask_has_all_of_the_desk_and_runs_it(desk):
+    """`flask --app main` finds the commands that the application registered: no more and no less of ours."""
+    assert {made.name for made in cli.COMMANDS} == set(cli.desk.commands) == set(desk.cli.commands) - {"db"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "main", "stats", "--days", "1", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "DATABASE_URL": desk.config["SQLALCHEMY_DATABASE_URI"]},
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["total"]["messages_in"] == 0
+
+
+@pytest.mark.parametrize("looks_on", [True, False])
+def test_long_work_shows_how_far_it_is_on_a_terminal_alone(desk, monkeypatch, looks_on):
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _self: looks_on)
+    for command in (["roll-up", "--days", "3"], ["forget-old"]):
+        result = run(desk, *command)
+        assert result.exit_code == 0, result.output
+        assert ("100%" in result.stderr) is looks_on, command
+        assert "%" not in result.stdout
+    assert "%" not in run(desk, "roll-up", "--json").stderr
 
 
 def test_a_bad_setting_is_one_line_and_no_traceback(tmp_path):
