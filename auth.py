@@ -209,7 +209,7 @@ limited_by_address = limiter.shared_limit(program_rate, scope="no key", key_func
 @limited_by_address
 def _stranger(why: str) -> Unauthorized:
     """Make the refusal of who shows no live key; an address that keeps trying gets 429 instead."""
-    told = {"realm": "balcao", **({"error": why} if why else {})}
+    told: dict[str, str | None] = {"realm": "balcao", **({"error": why} if why else {})}
     return Unauthorized(www_authenticate=WWWAuthenticate("bearer", told))
 
 
