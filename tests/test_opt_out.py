@@ -118,7 +118,7 @@ def test_a_marketing_refusal_at_the_provider_does_not_silence_answers(desk: Walk
 
 def test_an_old_wish_for_advertisements_that_comes_late_changes_nothing(desk: WalkedDesk) -> None:
     """The provider repeats what we did not take at once, in any order."""
-    preference = {"wa_id": "5511987654321", "category": "marketing_messages"}
+    preference: dict[str, object] = {"wa_id": "5511987654321", "category": "marketing_messages"}
     for value, at in (("stop", 1763712036), ("resume", 1763712000)):
         preference |= {"value": value, "timestamp": at}
         told = desk.meta.value(contacts=[{"wa_id": "5511987654321"}], user_preferences=[preference])
