@@ -303,8 +303,7 @@ def address_of(contact_id: int) -> Person:
 
 
 def opt_out(contact_id: int, *, now: datetime) -> None:
-    """Stop everything that we would send on our own; what the bot and the shop had queued is cancelled, all
-    but the goods that were paid for. Idempotent."""
+    """Stop all that we would send on our own, queued or not, but the goods that were paid for. Idempotent."""
     is_new = (Contact.id == contact_id, Contact.opted_out_at.is_(None))
     if changed_rows(update(Contact).where(*is_new).values(opted_out_at=now)):
         webhooks_out.leave(OPTED_OUT, "contact", contact_id, now=now)
@@ -321,9 +320,7 @@ def opt_in(contact_id: int) -> None:
 
 
 def set_marketing_preference(contact_id: int, *, wants_marketing: bool, now: datetime) -> None:
-    """Keep the provider's own preference (Meta's user_preferences) of `now`, when she said it; it bars
-    campaigns, not answers. A wish for advertisements that is older than a refusal came late.
-    """
+    """Keep what Meta's user_preferences said at `now`, unless newer words are known; bars campaigns alone."""
     is_newer = or_(Contact.refuses_marketing_at.is_(None), Contact.refuses_marketing_at <= now)
     changed_rows(
         update(Contact)

@@ -6,7 +6,7 @@ whether it may leave.
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from .facts import LinkName
 
@@ -21,7 +21,7 @@ SignalName = Literal["initial_interest", "question", "objection", "ready_to_buy"
 LanguageName = Literal["en", "es", "fr", "de", "it", "pt", "ar", "zh", "ja", "ko"]
 
 # A field that nobody asked for is left unread: no reason to throw a good reply away, and it goes nowhere.
-_TOLD: Final = {"additionalProperties": False}
+_TOLD: Final[dict[str, JsonValue]] = {"additionalProperties": False}
 _STRICT: Final = ConfigDict(extra="ignore", json_schema_extra=_TOLD, frozen=True, strict=True)
 
 

@@ -548,7 +548,8 @@ def test_a_text_message_that_did_not_arrive_is_shown_and_the_others_are_told(ope
 
     def told(status: str, token: str = AUTH_TOKEN, where: str = url) -> int:
         webhook = TwilioWebhooks(auth_token=token).status("SM1", status, url=where, error_code=30003)
-        return client.post(webhook.path, data=webhook.body, headers=webhook.headers).status_code
+        answer = client.post(webhook.path, data=webhook.body, headers=webhook.headers)
+        return int(answer.status_code)
 
     assert told("undelivered", token="somebody else's") == 403
     assert told("delivered") == 200

@@ -356,7 +356,7 @@ def test_a_solved_ticket_is_opened_again_by_the_customer(desk: WalkedDesk, langu
 
 def test_who_has_the_task_gets_the_conversation_too(desk: WalkedDesk) -> None:
     with desk.app.app_context():
-        team_id = make_team("support", people("ana", "bia", "caio")).id
+        team_id = make_team("support", tuple(people("ana", "bia", "caio"))).id
         db.session.commit()
     words = "cadê meu pedido? já faz uma semana que comprei e não chegou"
     desk.says(words)

@@ -60,7 +60,7 @@ def test_what_is_met_first_is_only_written_down(config):
     assert learning.notice(now=NOW) == 0
     assert {(row.version, bool(row.fingerprint)) for row in db.session.scalars(select(Arm))} == {(1, True)}
     assert db.session.query(LearningChange).count() == 0
-    assert all(arm.changed_at < NOW for arm in learning.standings())
+    assert all(arm.changed_at is not None and arm.changed_at < NOW for arm in learning.standings())
 
 
 def test_a_changed_text_is_a_new_version_by_itself_and_ends_the_episode(config, monkeypatch):
@@ -77,6 +77,7 @@ def test_a_changed_text_is_a_new_version_by_itself_and_ends_the_episode(config, 
     assert (change.action, change.strategy, change.operator_id) == ("renew", "racional", None)
     second = choose(conversation, config, now=NOW + DAY)
     row = db.session.get_one(Decision, second.decision_id)
+    assert first.decision_id is not None
     assert (row.version, row.id > first.decision_id) == (2, True)
     assert learning.standings()[3].is_pinned
 
@@ -139,8 +140,10 @@ def test_what_was_frozen_before_an_upgrade_is_known_after_it(config):
     steering.steer("freeze", reason="x", now=NOW + MATURE)
     row = db.session.get_one(PolicyState, 1)
     old = json.loads(json.dumps([row.settled, row.live]).replace('"racional"', '"racional.1"'))
+    assert row.absorbed is not None
     known = {**row.absorbed, "recipe": row.absorbed["recipe"].removeprefix(f"{absorbing.LAYOUT} ")}
-    row.settled, row.live, row.absorbed = *old, known
+    row.settled, row.live = old
+    row.absorbed = known
     db.session.flush()
     learning.close_decisions(config, now=NOW + MATURE + DAY)
     assert policies.current(config).believe(CONTEXT)["racional"] == before

@@ -19,6 +19,7 @@ import rehearsal
 from app import create_app
 from learning import absorbing, figures, own_arms
 from learning.own_arms import Wording
+from learning.state import state_row
 from models import (
     Contact,
     Conversation,
@@ -139,7 +140,7 @@ def test_the_play_takes_no_stock_and_touches_nobody_else(played):
 def test_what_was_learnt_equals_the_log(played):
     application, _, _ = played
     config = application.config["BALCAO"]
-    row = absorbing.state_row(now=NOW)
+    row = state_row(now=NOW)
     assert row.settled == absorbing.settled_anew(config, 0, NOW).policy.to_state()
     told = figures.report(config, now=NOW)
     assert sum(line.count for line in told.lines) == _count(of=Decision)
