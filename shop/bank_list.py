@@ -29,10 +29,18 @@ AMOUNT_HEADINGS: Final = ("valor", "amount", "importe", "monto", "credito", "cre
 TYPE_HEADINGS: Final = ("tipo", "type", "natureza", "nature", "d/c", "c/d", "dc", "cd")
 CURRENCY_HEADINGS: Final = ("moeda", "currency", "moneda", "divisa")
 DEBITS: Final = ("d", "db", "dr", "saida", "cargo", "egreso", "salida", "withdrawal", "outgoing")
+CREDITS: Final = ("c", "cr")
 SUM_MAX_DIGITS: Final = 15
 
 # 97,00 D and -97,00 both have left the account; some write the minus as a dash.
 _DEBIT_MARK = re.compile(r"\d\s*(?:D|DB|DR|-)\s*$", re.IGNORECASE)
+# Banks that write no sign say it in words. What is given back has left, whatever it was given back for; what was
+# "sent by" somebody may have come.
+_GIVEN_BACK = re.compile(r"\b(?:devolu|devuel|estorn|reembols|refund|reversal)")
+_SENT = re.compile(
+    r"\b(?:envi(?:ad|ou|o\b)|efetuad|saida|salida|saque|retiro|egreso|sent\b|outgoing|withdraw|paid out)"
+)
+_CAME = re.compile(r"\b(?:recebi|recibi|received|cred|entrada|ingreso|incoming|deposit)")
 _DASHES = str.maketrans("\u2212\u2013\u2014", "---")
 _REFERENCE = re.compile(r"(?<![A-Za-z0-9])P\d{5,18}(?:N\d{1,3})?(?![A-Za-z0-9])", re.IGNORECASE)
 # The Pix system's own id of a transfer: E, the bank's number, the minute and eleven signs.
@@ -189,13 +197,18 @@ def _lines(rows: Iterable[Sequence[str]], columns: _Columns) -> Iterable[BankLin
             amount_minor=catalog.minor_units(amount, currency),
             currency=currency,
             external_id=transfer[0] if transfer else None,
-            is_debit=bare != written.strip() or _is_debit(_cell(row, columns.type), written),
+            is_debit=bare != written.strip() or _is_debit(_cell(row, columns.type), written, told),
         )
 
 
-def _is_debit(kind: str, written: str) -> bool:
-    told = _plain(kind)
-    return told.startswith("deb") or told in DEBITS or _DEBIT_MARK.search(written) is not None
+def _is_debit(kind: str, written: str, line: str) -> bool:
+    """Tell whether money left, by the type's column, the sum's mark or the words; in doubt, it left."""
+    told, words = _plain(kind), _plain(line)
+    if told.startswith("deb") or told in DEBITS or _DEBIT_MARK.search(written) is not None:
+        return True
+    if _GIVEN_BACK.search(words):
+        return True
+    return bool(_SENT.search(words)) and not (told in CREDITS or _CAME.search(words))
 
 
 def _currency(written: str) -> str:
