@@ -34,8 +34,8 @@ SUM_MAX_DIGITS: Final = 15
 
 # 97,00 D and -97,00 both have left the account; some write the minus as a dash.
 _DEBIT_MARK = re.compile(r"\d\s*(?:D|DB|DR|-)\s*$", re.IGNORECASE)
-# Banks that write no sign say it in words. What is given back has left, whatever it was given back for; what was
-# "sent by" somebody may have come.
+# Banks that write no sign say it in words. What is given back has left, whatever it was given back for; what
+# was "sent by" somebody may have come.
 _GIVEN_BACK = re.compile(r"\b(?:devolu|devuel|estorn|reembols|refund|reversal)")
 _SENT = re.compile(
     r"\b(?:envi(?:ad|ou|o\b)|efetuad|saida|salida|saque|retiro|egreso|sent\b|outgoing|withdraw|paid out)"
