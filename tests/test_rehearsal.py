@@ -59,16 +59,21 @@ def played(request, tmp_path_factory) -> Iterator[tuple[Flask, rehearsal.Result,
         db.session.commit()
         told: list[Progress] = []
         result = rehearsal.run(Plan(CUSTOMERS, 25, seed=3), config, now=NOW, tell=told.append)
-        yield application, result, told
-        db.session.remove()
+    yield application, result, told
+    with application.app_context():
         db.engine.dispose()
     next(databases, None)
 
 
 @pytest.fixture(autouse=True)
-def _undo(request):
-    yield
-    if "played" in request.fixturenames:
+def _on_stage(request):
+    """Open the desk of the play for one test, not for all: a command of another desk would run on it."""
+    if "played" not in request.fixturenames:
+        yield
+        return
+    application, _, _ = request.getfixturevalue("played")
+    with application.app_context():
+        yield
         db.session.rollback()
         integrations.forget()
 
@@ -205,7 +210,9 @@ def test_the_command_tells_of_an_own_strategy_the_truth_of_what_it_builds_on(app
         _add_products()
         own_arms.add("Amiga", "racional", Wording("Be friendly."), reason="try", now=NOW)
         db.session.commit()
-    told = app.test_cli_runner().invoke(args=["simulate", "--customers", "4", "--days", "20"]).stdout
+    done = app.test_cli_runner().invoke(args=["simulate", "--customers", "4", "--days", "20"])
+    assert done.exit_code == 0, done.output
+    told = done.stdout
     rows = {line.split()[0]: line.split()[1] for line in told.splitlines() if line[:1].islower()}
     assert rows["amiga"] == rows["racional"] != "0.0%"
 
