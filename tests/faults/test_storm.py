@@ -9,7 +9,7 @@ from tests.faults.__main__ import on_servers, on_sqlite
 from tests.faults.servers import ServerMissing
 from tests.faults.storm import Plan
 
-PLAN = Plan(contacts=16, messages_each=4, kill_gap_secs=(1.0, 2.0), kills_max=3, pause_secs=0.2)
+PLAN = Plan(contacts=10, messages_each=4, kill_gap_secs=(1.0, 2.0), kills_max=2, pause_secs=0.2)
 
 pytestmark = pytest.mark.slow
 
