@@ -8,8 +8,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
-.PHONY: help setup run test check lint types pages building format e2e screenshots test-faults bench bench-analysis bench-bandit bench-pages services lock demo-history local-ai example clean
+.PHONY: help setup run test check lint types pages building format e2e screenshots test-faults fuzz audit bench bench-analysis bench-bandit bench-pages services lock demo-history local-ai example clean
 
 help:
 	@echo "make run       set up what is missing and serve the desk (PORT, default 5000)"
@@ -19,6 +18,8 @@ help:
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
 	@echo "make e2e       the tests in a real browser (needs chromium)"
 	@echo "make test-faults  a storm: 5,000 messages under faults, kills and restarts (ARGS=\"--database sqlite\")"
+	@echo "make fuzz      atheris on every reader of what strangers write, a minute each (SECS=600)"
+	@echo "make audit     ask the internet for known weaknesses of the pinned libraries"
 	@echo "make bench     measure (ARGS=... goes to the bench); make bench-analysis measures the reading of texts"
 	@echo "make bench-pages  server time, queries and weight of every page, with 200,000 messages"
 	@echo "make bench-bandit  how many sales each way of choosing loses in simulated worlds"
@@ -85,6 +86,22 @@ e2e: setup
 test-faults: setup
 	@exec $(PY) -m tests.faults $(ARGS)
 
+$(VENV)/.security: requirements-security.txt $(VENV)/.development
+	@$(INSTALL) --require-hashes -r requirements-security.txt
+	@touch $@
+
+# Hypothesis first, deep; then atheris, which needs Linux and Python 3.11 to 3.13.
+SECS ?= 60
+
+fuzz: setup $(VENV)/.security
+	@FUZZ_EXAMPLES=2000 $(PY) -m pytest -q tests/fuzz && exec $(PY) -m tests.fuzz --secs $(SECS) $(ARGS)
+
+# Never part of `make test`: the answer is another one every day. Strict, because a library of which the index
+# knows nothing would else pass as if it had no weakness.
+audit: setup $(VENV)/.security
+	@for file in requirements.txt requirements-dev.txt requirements-local-ai.txt; do echo "--- $$file"; \
+	$(VENV)/bin/pip-audit --strict --require-hashes --disable-pip -r $$file $(ARGS) || exit 1; done
+
 bench-analysis: $(VENV)/.development
 	@$(PY) -m bench.analysis $(ARGS)
 
@@ -98,7 +115,9 @@ bench-pages: setup
 bench: setup
 	@exec $(PY) -m bench $(ARGS)
 
-check: lint types pages building
+# Side by side: the types alone take half of the time.
+check: setup
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint types pages building
 
 lint: setup
 	@$(VENV)/bin/ruff check --output-format concise .
@@ -133,6 +152,7 @@ lock:
 	@$(LOCK) $(ARGS) requirements.in -o requirements.txt
 	@$(LOCK) $(ARGS) requirements-dev.in -o requirements-dev.txt
 	@$(LOCK) $(ARGS) requirements-local-ai.in -o requirements-local-ai.txt
+	@$(LOCK) $(ARGS) requirements-security.in -o requirements-security.txt
 
 example: $(VENV)/.runtime
 	@$(PY) config.py > .env.example

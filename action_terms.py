@@ -52,7 +52,7 @@ Half = Callable[[Args, ActionContext], ActionResult]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action: exactly one of the three is set."""
+    """One action: one of the three is set, or `reads` beside `asks_network`, for where nothing is asked."""
 
     reads: Half | None = None
     asks_network: Half | None = None

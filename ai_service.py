@@ -55,6 +55,7 @@ Purpose = Literal[
     "transcription",
     "vision",
     "document",
+    "test",
 ]
 SURE_MODEL: Final = 0.6
 MAX_TRIES: Final = 2  # one corrected try
@@ -82,6 +83,16 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """How the shop wants replies: whether the call reads too, how freely and long they are, in which tone."""
+
+    reads: bool = True
+    temperature: float = 0.7
+    reply_tokens: int = REPLY_TOKENS
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Assistant:
     """The models that may be asked now, and what is remembered of them from call to call.
 
@@ -93,6 +104,7 @@ class Assistant:
     memory: llm.Memory
     judging: Judging = "never"
     ends_at: float | None = None
+    voice: Voice = Voice()
 
     def secs(self, at_most: float) -> float:
         """Give how long a call may take."""
@@ -126,10 +138,13 @@ class Helped:
     call: Call
 
 
-def assistant_of(config: Config) -> Assistant | None:
-    """Give the models that the settings name, with an empty memory; one a process. None without any."""
-    models = llm.models_of(config)
-    return None if models is None else Assistant(models, llm.Memory(), cast(Judging, config.ai_judge))
+def assistant_of(config: Config, memory: llm.Memory) -> Assistant | None:
+    """Give the models that the settings name, with the process's memory of them. None without any, or when
+    they are switched off."""
+    models = llm.models_of(config) if config.ai_use != "off" else None
+    voice = Voice(config.ai_reads, config.ai_temperature, config.ai_reply_tokens, config.ai_tone)
+    judging = cast(Judging, config.ai_judge)
+    return None if models is None else Assistant(models, memory, judging, voice=voice)
 
 
 def warm_up(now: datetime) -> None:
@@ -183,11 +198,13 @@ def write(
     the assistant's time is over. `keep_lease` is
     called before every call but the first, which the caller has made ready for.
     """
-    reads_too = reading is None or reading.intent_confidence < CLEAR_INTENT
+    is_in_doubt = reading is None or reading.intent_confidence < CLEAR_INTENT
+    reads_too = is_in_doubt and assistant.voice.reads
     asked = prompts.reply(
         words,
         strategy=strategy,
         instruction=instruction,
+        tone=assistant.voice.tone,
         language=language,
         facts=facts,
         turns=turns,
@@ -343,7 +360,8 @@ def _ask(assistant: Assistant, prompt: Prompt, form: type[Form]) -> Answered[For
         memory=assistant.memory,
         schema=form,
         deadline_secs=assistant.secs(REPLY_SECS),
-        max_tokens=REPLY_TOKENS,
+        max_tokens=assistant.voice.reply_tokens,
+        temperature=assistant.voice.temperature,
     )
 
 

@@ -79,7 +79,7 @@ PRICE_OFFERED = re.compile(r"\b(?:por|for|en|em|at|a)\s+\d")
 PERCENT_OFF = re.compile(
     r"\d\s*(?:%|percent|por\s?cento|por\s?ciento)\s*(?:off|less|(?:a |de )?menos|mais barato|más barato)"
 )
-NEGATIVE = re.compile(r"(?<!\S)[-\u2212\u2013]\d")
+NEGATIVE = re.compile(r"(?<!\S)(?:[-\u2212\u2013]|=\s?)\d")  # "=97" is a sum of her own, and no count either
 # Beside a count stand the name of the goods at most, and words that say nothing.
 COUNT_WORDS = 2
 NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
@@ -99,7 +99,7 @@ OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
 Subject = Literal[
     "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
     "unwanted", "trouble", "trust", "delivering", "not_of_goods", "elsewhere", "half", "until", "offer",
-    "praise", "thanks", "not_counted", "assortment",
+    "praise", "thanks", "not_counted", "assortment", "difference",
 ]  # fmt: skip
 Answer = str | int | float
 

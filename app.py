@@ -21,6 +21,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
+from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -39,11 +40,14 @@ import payment_door
 import routes
 import tasks
 from admin import (
+    ai_settings,
     alert_settings,
     api_keys,
     articles,
     campaigns,
+    connectors,
     contacts,
+    conversions,
     figures,
     flows,
     getting_started,
@@ -55,9 +59,11 @@ from admin import (
     product_form,
     products,
     programmes,
+    retention,
     shelves,
     teaching,
     teams,
+    template_form,
     template_list,
     ways_to_pay,
     webhooks,
@@ -72,6 +78,7 @@ from dashboard import (
     browser_alerts,
     calendar_feed,
     components,
+    connector_door,
     conversation,
     downloads,
     events,
@@ -81,6 +88,7 @@ from dashboard import (
     live,
     metrics_page,
     order,
+    order_by_hand,
     overview,
     person_data,
     reach,
@@ -205,6 +213,7 @@ def _is_webhook(request: Request) -> bool:
 bootstrap = Bootstrap5()
 migrate = Migrate()
 csrf = CSRFProtect()
+compress = Compress()
 log = structlog.get_logger()
 
 font_awesome_files = Blueprint(
@@ -222,6 +231,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(calendar_feed.bp, auth.anyone),  # its token is the guard
     # The token in the address is the guard.
     Door(form_door.bp, auth.anyone, checks_csrf=False, max_bytes=form_door.BODY_MAX_BYTES),
+    Door(connector_door.bp, auth.anyone, checks_csrf=False),  # the signature is the guard
     Door(downloads.bp, auth.anyone),  # the secret in the address is the guard
     Door(font_awesome_files, auth.anyone),
     Door(overview.bp, auth.at_least("agent")),
@@ -234,6 +244,7 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(records.bp, auth.at_least("agent")),
     Door(record.bp, auth.at_least("agent")),
     Door(order.bp, auth.at_least("agent")),
+    Door(order_by_hand.bp, auth.at_least("manager")),
     Door(account.bp, auth.at_least("agent")),
     Door(second_factor.bp, auth.at_least("agent")),
     Door(browser_alerts.bp, auth.at_least("agent")),
@@ -248,22 +259,27 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(products.bp, auth.at_least("manager"), max_bytes=product_form.FORM_MAX_BYTES),
     Door(shelves.bp, auth.at_least("manager")),
     Door(owner_phone.bp, auth.at_least("admin")),
-    Door(template_list.bp, auth.at_least("manager")),
+    Door(template_list.bp, auth.at_least("manager"), max_bytes=template_form.REQUEST_MAX_BYTES),
     Door(campaigns.bp, auth.at_least("manager"), max_bytes=campaigns.FORM_MAX_BYTES),
     Door(reach.bp, auth.at_least("agent")),
     Door(alert_settings.bp, auth.at_least("admin")),
+    Door(ai_settings.bp, auth.at_least("admin")),
+    Door(retention.bp, auth.at_least("admin")),
     Door(webhooks.bp, auth.at_least("admin")),
     Door(lead_forms.bp, auth.at_least("admin")),
+    Door(connectors.bp, auth.at_least("admin")),
     Door(api_keys.bp, auth.at_least("admin")),
     Door(contacts.bp, auth.at_least("manager"), max_bytes=contacts.FORM_MAX_BYTES),
     Door(programmes.bp, auth.at_least("manager")),
     Door(people.bp, auth.at_least("admin")),
     Door(getting_started.bp, auth.at_least("admin")),
     Door(numbers.bp, auth.at_least("admin")),
+    Door(conversions.bp, auth.at_least("admin")),
     Door(figures.bp, auth.at_least("manager")),
     Door(flows.bp, auth.at_least("admin"), max_bytes=flows.FORM_MAX_BYTES),
 )
 # Files that extensions bring along; they are the same for everybody.
+STATIC_ENDPOINTS: Final = ("static", "bootstrap.static", "font_awesome.static")
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})
 GUARDS: Final[Mapping[str, auth.Guard]] = {door.blueprint.name: door.guard for door in DOORS}
 MAX_BYTES: Final[Mapping[str, int]] = {door.blueprint.name: door.max_bytes for door in DOORS}
@@ -315,6 +331,9 @@ def _flask_settings(config: Config) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": is_https or (config.is_production and not config.public_base_url),
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session
         "BOOTSTRAP_SERVE_LOCAL": True,
+        # Pages stay as they are: compressed, their length would tell of the secrets in them (BREACH).
+        "COMPRESS_MIMETYPES": ["text/css", "text/javascript", "image/svg+xml"],
+        "COMPRESS_STREAMING_ENDPOINT_CONDITIONAL": list(STATIC_ENDPOINTS),
         "RATELIMIT_STORAGE_URI": config.queue_url or "memory://",
         "RATELIMIT_HEADERS_ENABLED": True,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
@@ -353,6 +372,7 @@ def _install_extensions(app: Flask, config: Config) -> None:
     languages.install(app, config)
     templating.install(app)
     csrf.init_app(app)
+    compress.init_app(app)
     # Error pages must not ask who reads them: the database may be what failed.
     auth.login_manager.init_app(app, add_context_processor=False)
     auth.limiter.init_app(app)
@@ -427,7 +447,7 @@ def _name_version_of_file(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and "filename" in values:
         path = BASE_DIR / "static" / values["filename"]
         values.setdefault("v", f"{path.stat().st_mtime_ns:x}" if path.is_file() else "0")
-    elif endpoint in ("bootstrap.static", "font_awesome.static"):
+    elif endpoint in STATIC_ENDPOINTS:
         values.setdefault("v", status.VERSION)
 
 

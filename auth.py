@@ -37,6 +37,9 @@ DEVICE_COOKIE = "balcao_device"
 DEVICE_KNOWN_FOR = timedelta(days=180)
 AWAITED_CODE = "awaited_code"
 CODE_WITHIN = timedelta(minutes=10)
+# Right signatures are never counted: all of a provider's customers share its addresses, and one of them could
+# make it post forged webhooks to us.
+FORGERIES_PER_ADDRESS = "120 per minute"
 # A key's last use is for people to look at; writing it at every call would cost more than the call.
 KEY_USE_NOTED_EVERY = timedelta(hours=1)
 
@@ -252,6 +255,13 @@ def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
         LOGIN_LIMIT_PER_ADDRESS, key_func=_trying_address, methods=["POST"], deduct_when=_has_failed
     )
     return by_address(by_email(view))
+
+
+@limiter.shared_limit(FORGERIES_PER_ADDRESS, scope="forgeries", key_func=get_remote_address)
+def refuse_forged(event: str, **about: Any) -> Response:
+    """Refuse a webhook whose signature is wrong. Who goes on sending them gets 429, and fills no log."""
+    log.warning(event, **about)
+    return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
 
 
 def throttle_code(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,8 +12,8 @@ import re
 import secrets
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from textwrap import wrap
@@ -131,6 +131,13 @@ class Config:
     ai_price_out: Decimal | None
     ai_daily_spend_cap_usd: Decimal
     ai_judge: str
+    ai_use: str
+    ai_reads: bool
+    ai_intents_left_out: tuple[str, ...]
+    ai_niches_left_out: tuple[str, ...]
+    ai_tone: str
+    ai_temperature: float
+    ai_reply_tokens: int
 
     local_ai: bool | None
 
@@ -139,6 +146,7 @@ class Config:
     time_zone: str
     working_hours: tuple[Stretch, ...]
     appointment_mins: int
+    person_below: float
     quiet_secs: float
     quiet_max_secs: float
     session_timeout_mins: int
@@ -178,6 +186,7 @@ class Config:
     manual_payment_text: str
 
     unpaid_order_days: int
+    claimed_order_days: int
 
     stripe_secret_key: str = field(repr=False)
     stripe_webhook_secret: tuple[str, ...] = field(repr=False)
@@ -259,14 +268,25 @@ def load(environ: Mapping[str, str] | None = None, *, entry: Entry = "cli") -> C
     return Config(entry=entry, **values)
 
 
+def with_texts(config: Config, texts: Mapping[str, str]) -> Config:
+    """Give the settings with those that `texts` names read anew, as from the environment; an empty text
+    stays empty. Raises ConfigError with one line for each that is wrong."""
+    return replace(config, **check_texts(texts))
+
+
+def check_texts(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Read texts of some settings, by their names. Raises ConfigError as `load` does."""
+    return _read_values(texts, [replace(row, default="") for row in VARIABLES if row.name in texts])
+
+
 def _read_env_file() -> dict[str, str]:
     return {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
 
 
-def _read_values(environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_values(environ: Mapping[str, str], variables: Sequence[Variable] = VARIABLES) -> dict[str, Any]:
     values: dict[str, Any] = {}
     problems: list[str] = []
-    for variable in VARIABLES:
+    for variable in variables:
         name, text = _find(variable, environ)
         try:
             values[variable.attribute] = _parse(variable, text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 import working_hours
@@ -194,7 +194,8 @@ def _database(text: str, _variable: Variable) -> str:
     query = parts.query
     if base in ("mysql", "mariadb"):  # the server's default may be three-byte utf8, which refuses emoji
         query = urlencode({**dict(parse_qsl(query)), "charset": "utf8mb4"})
-    return urlunsplit((SQL_DRIVERS[base], parts.netloc, parts.path, query, ""))
+    # Not urlunsplit: of an address without a host, a socket's, it would make "scheme:/path".
+    return f"{SQL_DRIVERS[base]}://{parts.netloc}{parts.path}{query and f'?{query}'}"
 
 
 def _queue(text: str, _variable: Variable) -> str:

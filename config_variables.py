@@ -146,6 +146,24 @@ GROUPS: Final = (
                  "A second, short call that holds a written reply against the shop's facts before it leaves. "
                  "doubt: when a sentence says what the desk cannot find among the facts; always; never.",
                  choices=("doubt", "always", "never")),
+        Variable("AI_USE", (), "choice", "all",
+                 "What the models are asked for. all: replies to customers too; operators: only suggestions, "
+                 "summaries, translations and files; off: nothing, whatever keys are set.",
+                 choices=("all", "operators", "off")),
+        Variable("AI_READS", (), "flag", "true",
+                 "false leaves the reading of messages to local analysis alone; else the call that writes a "
+                 "reply also reads a message of which local analysis is not sure."),
+        Variable("AI_INTENTS_LEFT_OUT", (), "names", "",
+                 "Intents that the desk answers without a model, with commas between, such as complaint."),
+        Variable("AI_NICHES_LEFT_OUT", (), "names", "",
+                 "Niches (or categories) of products of which no model writes, with commas between."),
+        Variable("AI_TONE", (), "text", "",
+                 "How replies are to sound, in the shop's own words: you or thou, emoji or none. Facts, "
+                 "prices and the guards stand above it."),
+        Variable("AI_TEMPERATURE", (), "number", "0.7",
+                 "How freely replies are worded; 0 always takes the likeliest word.", low=0, high=2),
+        Variable("AI_REPLY_TOKENS", (), "whole", "700",
+                 "The longest reply of a model, in tokens, its form included.", low=200, high=4000),
     )),
     Group("How the desk reads", (
         Variable("LOCAL_AI", (), "flag", "",
@@ -166,6 +184,9 @@ GROUPS: Final = (
                  "come first. Empty: nothing is said of hours."),
         Variable("APPOINTMENT_MINS", (), "whole", "30",
                  "How long an appointment lasts; free times are offered in such steps.", low=5, high=480),
+        Variable("PERSON_BELOW", (), "number", "0",
+                 "Free text whose intent is read with less confidence than this (0 to 1) goes to a person. "
+                 "0: the desk answers or asks back.", low=0, high=1),
         Variable("QUIET_SECS", (), "number", "2.0",
                  "How long free text waits for more, so that a burst gets one answer.", low=0, high=60),
         Variable("QUIET_MAX_SECS", (), "number", "8.0",
@@ -246,6 +267,9 @@ GROUPS: Final = (
                  "After how many days an order that was not paid ends by itself, which gives its stock back; "
                  "0 never. Money that comes later takes it up again while the goods are there.",
                  low=0, high=365),
+        Variable("CLAIMED_ORDER_DAYS", (), "whole", "10",
+                 "After how many days an order ends whose customer says that it is paid, while nobody found "
+                 "the money; 0 never. Admins are told two days before.", low=0, high=365),
     )),
     Group("Payment through Stripe", (
         Variable("STRIPE_SECRET_KEY", (), "text", "",

@@ -11,6 +11,11 @@ from random import Random
 from time import monotonic
 from typing import Final
 
+from flask import current_app
+
+import ai_service
+import desk_settings
+import llm
 import model_calls
 from ai_service import Assistant, Call
 from config import Config
@@ -39,6 +44,24 @@ class Means:
     rng: Random = field(default_factory=Random)
     show_typing: Callable[[], None] = _nothing_to_keep
     began: float = field(default_factory=monotonic)
+
+
+@dataclass
+class _Known:
+    """What one process remembers: its models, the settings that named them, and how they fared."""
+
+    memory: llm.Memory = field(default_factory=llm.Memory)
+    config: Config | None = None
+    assistant: Assistant | None = None
+
+
+def means_now(config: Config) -> Means:
+    """Give the settings as they count now, over the environment's `config`, and the models that they name."""
+    known: _Known = current_app.extensions.setdefault("consulting", _Known())
+    now = desk_settings.current(config)
+    if known.config is not now:
+        known.config, known.assistant = now, ai_service.assistant_of(now, known.memory)
+    return Means(now, known.assistant)
 
 
 def assistant(means: Means, now: datetime) -> Assistant | None:

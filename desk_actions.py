@@ -5,14 +5,12 @@ nothing, commits nothing.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import analysis
 import learning
 import texts
-import working_hours
 from action_terms import (
     FAILED,
     NONE,
@@ -28,6 +26,7 @@ from action_terms import (
     text_arg,
     whole_arg,
 )
+from connectors import calcom
 from crm import (
     appointments,
     complaints,
@@ -35,14 +34,14 @@ from crm import (
     follow_ups,
     hand_overs,
     hours,
-    lead_scores,
     leads,
+    new_leads,
     slots,
     teams,
     tickets,
 )
 from crm.numbered import CUSTOMER
-from models import Appointment, Ticket
+from models import Appointment, Ticket, db, reading
 
 SHOWN_TICKETS: Final = 3
 KNOWN_LEADS: Final = 5
@@ -60,7 +59,7 @@ def _known_lead(_args: Args, ctx: ActionContext) -> ActionResult:
 
 def _create_lead(args: Args, ctx: ActionContext) -> ActionResult:
     contact = contact_of(ctx)
-    recorded = leads.record_lead(
+    new_leads.take(
         contact,
         leads.LeadWish(
             name=text_arg(args, "name") or contact.name,
@@ -74,13 +73,8 @@ def _create_lead(args: Args, ctx: ActionContext) -> ActionResult:
         conversation_id=ctx.conversation_id,
         message_id=ctx.message_id,
         source=text_arg(args, "source") or ctx.flow,
+        tells_again=True,
     )
-    lead = recorded.lead
-    if recorded.is_new:
-        teams.assign(lead, teams.SALES)
-    lead_scores.score_lead(lead, now=ctx.now)
-    about = f" ({lead.interest})" if lead.interest else ""
-    alert("lead", f"lead:{lead.id}", f"New lead: {lead.name or lead.phone or 'no name'}{about}", ctx)
     return ActionResult("created")
 
 
@@ -95,8 +89,8 @@ def _open_ticket(args: Args, ctx: ActionContext) -> ActionResult:
         message_id=ctx.message_id,
     )
     if ticket.due_at is None:
-        teams.assign(ticket, teams.SUPPORT)
-        ticket.due_at = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+        within = tickets.ANSWERED_WITHIN[ticket.priority]
+        teams.entrust(ticket, teams.SUPPORT, within, config=ctx.config, now=ctx.now)
     return ActionResult("created", {"ticket": {"number": ticket.number}})
 
 
@@ -106,7 +100,8 @@ def _add_to_ticket(_args: Args, ctx: ActionContext) -> ActionResult:
         solved = tickets.solved_recent(ctx.conversation_id, ctx.now)
         return ActionResult("solved", _facts(solved)) if solved else ActionResult(NONE)
     if tickets.add_words(ticket, ctx.message_id, ctx.priority, now=ctx.now):
-        due = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+        within = tickets.ANSWERED_WITHIN[ticket.priority]
+        due = hours.due_time(ctx.config, ticket.team_id, ctx.now, within)
         ticket.due_at = min(due, ticket.due_at or due)
     return ActionResult("added", _facts(ticket))
 
@@ -116,7 +111,8 @@ def _reopen_ticket(args: Args, ctx: ActionContext) -> ActionResult:
     if ticket is None:
         return ActionResult(NONE)
     tickets.reopen(ticket, text_arg(args, "words"), now=ctx.now)
-    ticket.due_at = _due(ctx, ticket.team_id, tickets.ANSWERED_WITHIN[ticket.priority])
+    within = tickets.ANSWERED_WITHIN[ticket.priority]
+    ticket.due_at = hours.due_time(ctx.config, ticket.team_id, ctx.now, within)
     return ActionResult("reopened", _facts(ticket))
 
 
@@ -153,8 +149,8 @@ def _open_complaint(args: Args, ctx: ActionContext) -> ActionResult:
         message_id=ctx.message_id,
     )
     if complaint.due_at is None:
-        teams.assign(complaint, teams.ESCALATION)
-        complaint.due_at = _due(ctx, complaint.team_id, complaints.ANSWERED_WITHIN)
+        within = complaints.ANSWERED_WITHIN
+        teams.entrust(complaint, teams.ESCALATION, within, config=ctx.config, now=ctx.now)
     learning.note(ctx.conversation_id, "complaint", now=ctx.now)
     alert(
         "complaint",
@@ -187,8 +183,8 @@ def _reject_solution(_args: Args, ctx: ActionContext) -> ActionResult:
     if complaint is None:
         return ActionResult(NONE)
     complaints.reject(complaint, now=ctx.now)
-    teams.assign(complaint, teams.ESCALATION)
-    complaint.due_at = _due(ctx, complaint.team_id, complaints.ANSWERED_WITHIN)
+    within = complaints.ANSWERED_WITHIN
+    teams.entrust(complaint, teams.ESCALATION, within, config=ctx.config, now=ctx.now)
     number = complaint.number
     alert("complaint", f"complaint:{number}", f"Complaint {number} is not solved: a manager should look", ctx)
     return ActionResult("reopened", {"complaint": {"number": number}})
@@ -207,13 +203,9 @@ def _follow_up(args: Args, ctx: ActionContext) -> ActionResult:
         message_id=ctx.message_id,
     )
     if is_new:
-        teams.assign(row, teams.FINANCE if kind == "payment_inquiry" else teams.SUPPORT)
-        row.due_at = _due(ctx, row.team_id, follow_ups.DONE_WITHIN)
+        duty = teams.FINANCE if kind == "payment_inquiry" else teams.SUPPORT
+        teams.entrust(row, duty, follow_ups.DONE_WITHIN, config=ctx.config, now=ctx.now)
     return ActionResult("created")
-
-
-def _due(ctx: ActionContext, team_id: int | None, working: timedelta) -> datetime:
-    return working_hours.due_time(hours.hours_of(ctx.config, team_id), ctx.now, working)
 
 
 def _request_appointment(args: Args, ctx: ActionContext) -> ActionResult:
@@ -243,10 +235,28 @@ def _upcoming_appointment(_args: Args, ctx: ActionContext) -> ActionResult:
     return ActionResult(NONE) if row is None else ActionResult("found", {"appointment": _booked(row, ctx)})
 
 
+def _ask_free_slots(args: Args, ctx: ActionContext) -> ActionResult:
+    calcom.ask_free_times(ctx.config, now=ctx.now)
+    is_ours = not db.session().in_transaction()
+    with reading():
+        try:
+            return _free_slots(args, ctx)
+        finally:
+            if is_ours:
+                db.session.rollback()
+
+
 def _free_slots(args: Args, ctx: ActionContext) -> ActionResult:
     words = text_arg(args, "wish")
     wish, between = _moment_in(words, ctx), slots.part_of_day(words)
-    free = slots.free_slots(ctx.config, slots.place(), now=ctx.now, wish=wish, between=between)
+    free = slots.free_slots(
+        ctx.config,
+        slots.place(),
+        now=ctx.now,
+        wish=wish,
+        between=between,
+        calendar=calcom.free_times(ctx.config),
+    )
     offered = [
         {"id": slots.slot_id(at), "name": texts.slot_text(at.astimezone(ctx.config.zone), ctx.language)}
         for at in free
@@ -263,9 +273,11 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
     moved = appointments.upcoming(ctx.contact_id, ctx.now) if text_arg(args, "moving") else None
     said = text_arg(args, "topic")
     topic = _without_moments(said, ctx)
+    # Where another system's calendar is asked it has the last word, a moment later.
+    calendar = [starts_at] if calcom.is_on(ctx.config) else None
     try:
         if moved is not None:
-            appointments.move(ctx.config, moved, starts_at, now=ctx.now)
+            appointments.move(ctx.config, moved, starts_at, now=ctx.now, calendar=calendar)
             return _told_of(moved, ctx)
         row = appointments.book(
             ctx.config,
@@ -276,6 +288,7 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
             wish=text_arg(args, "wish") or (said if said != topic else ""),
             conversation_id=ctx.conversation_id,
             message_id=ctx.message_id,
+            calendar=calendar,
         )
     except appointments.SlotTaken:
         return ActionResult("taken")
@@ -367,7 +380,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "follow_up": Action(writes=_follow_up),
     "request_appointment": Action(writes=_request_appointment),
     "upcoming_appointment": Action(reads=_upcoming_appointment),
-    "free_slots": Action(reads=_free_slots),
+    "free_slots": Action(reads=_free_slots, asks_network=_ask_free_slots),
     "book_appointment": Action(writes=_book_appointment),
     "cancel_appointment": Action(writes=_cancel_appointment),
     "record_feedback": Action(writes=_record_feedback),

@@ -5,7 +5,9 @@ teller, which sends alerts and letters, and the messenger, which sends webhooks 
 """
 
 import threading
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,12 +18,16 @@ from huey.consumer import Consumer
 from sqlalchemy import update
 
 import ai_service
+import desk_settings
 import lanes
 import metrics
 import tasks
+from analytics import uptime
 from config import Config
-from models import Worker, db
+from connectors import resync
+from models import Worker, db, reading
 from privacy import retention
+from privacy.retention import Forgotten
 from statements import changed_rows
 from telling import alerting, invitations, webhooks
 
@@ -30,6 +36,9 @@ log = structlog.get_logger()
 SWEEP_EVERY_SECS: Final = 2.0
 HEARTBEAT_EVERY_SECS: Final = 10.0
 TIDY_EVERY_SECS: Final = 6 * 3600.0
+TIDY_AGAIN_SECS: Final = 300.0  # where one go did not end
+FORGETTING_SECS: Final = 20.0  # alerts wait behind it
+FORGETTING_LEASE_SECS: Final = 600.0
 QUEUE_POLL_SECS: Final = 0.05
 RECONCILE_BACK_AT_START: Final = timedelta(hours=24)
 
@@ -95,8 +104,10 @@ class DeskWorker:
                     tell()
                     if waited >= next_tidying:
                         alerting.forget_old(_clock())
-                        forget_by_age()
-                        next_tidying = waited + TIDY_EVERY_SECS
+                        uptime.forget_old(_clock())
+                        db.session.commit()
+                        is_more_left = forget_by_age()
+                        next_tidying = waited + (TIDY_AGAIN_SECS if is_more_left else TIDY_EVERY_SECS)
             except Exception as error:
                 log.warning("tell_failed", error=type(error).__name__)
             waited += SWEEP_EVERY_SECS
@@ -113,23 +124,78 @@ class DeskWorker:
 def tell_programs() -> None:
     """Send webhooks to programs of other people, which may be slower than anybody of ours should wait for."""
     config: Config = current_app.config["BALCAO"]
+    with reading():
+        resyncs = resync.due()
+        db.session.rollback()
+    for endpoint_id in resyncs:
+        with _one_of_many("resync", endpoint_id):
+            resync.go_on(endpoint_id, now=_clock())
+            db.session.commit()
     for endpoint_id in webhooks.wanted(_clock):
         with _one_of_many("webhook", endpoint_id):
             webhooks.tell(endpoint_id, config, tasks.HOLDER, _clock)
 
 
-def forget_by_age() -> None:
-    """Delete what is older than the settings allow, and its files; one worker at a time. Commits."""
-    config: Config = current_app.config["BALCAO"]
-    with tasks.once("retention", every_secs=TIDY_EVERY_SECS / 2) as is_mine:
-        if not is_mine:
-            return
-        forgotten = retention.forget(config, now=_clock())
+def forget_by_age() -> bool:
+    """Delete what is older than the settings allow; one worker at a time. Commits.
+
+    Gives whether more is left than the time of one go allows.
+    """
+    with tasks.once("retention", every_secs=TIDY_AGAIN_SECS / 2) as is_mine:
+        now = _clock()
+        if is_mine:
+            config: Config = current_app.config["BALCAO"]
+            forgotten = forget_now(config, by="worker", now=now, for_secs=FORGETTING_SECS)
+            return forgotten is not None and not forgotten.is_all
+    return False
+
+
+def forget_now(
+    config: Config,
+    *,
+    by: str,
+    now: datetime,
+    for_secs: float,
+    done: Callable[[int], None] = lambda _rows: None,
+) -> Forgotten | None:
+    """Delete what is older than the settings allow, with its files, and keep what was removed. Commits.
+
+    One bounded transaction follows another until nothing is left or `for_secs` are over: a busy desk makes in
+    a day more than one should delete. `config` is the environment's; `done` is told how many rows have gone
+    so far. None when somebody else is at it.
+    """
+    lease = lanes.claim("job:forgetting", tasks.HOLDER, FORGETTING_LEASE_SECS)
+    if lease is None:
+        return None
+    counts: Counter[str] = Counter()
+    until = time.monotonic() + for_secs
+    is_all = False
+    try:
+        while not is_all and (not counts or time.monotonic() < until):
+            share = retention.forget(desk_settings.current(config), now=now)
+            lanes.confirm(lease, FORGETTING_LEASE_SECS)
+            db.session.commit()
+            _remove(config, share.media_paths)
+            is_all = not share.counts
+            counts.update(share.counts)
+            done(counts.total())
+        forgotten = Forgotten(dict(counts), is_all=is_all)
+        retention.note_run(forgotten, by=by, now=now)
         db.session.commit()
-        if forgotten.counts:
-            log.info("forgotten", **forgotten.counts)
-        for path in forgotten.media_paths:
+    finally:
+        db.session.rollback()
+        lanes.release(lease)
+    if counts:
+        log.info("forgotten", **counts)
+    return forgotten
+
+
+def _remove(config: Config, paths: Iterable[str]) -> None:
+    for path in paths:
+        try:
             (config.media_dir / path).unlink(missing_ok=True)
+        except OSError as error:  # the row is gone already: somebody has to look at the folder
+            log.warning("file_not_removed", path=path, error=type(error).__name__)
 
 
 def tell() -> None:
@@ -168,6 +234,7 @@ def _beat() -> None:
     beat = update(Worker).where(Worker.name == tasks.HOLDER).values(seen_at=now, figures=figures)
     if changed_rows(beat) == 0:
         db.session.add(Worker(name=tasks.HOLDER, started_at=now, seen_at=now, figures=figures))
+    uptime.beat(uptime.WORKER, now)
     db.session.commit()
 
 

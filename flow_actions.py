@@ -97,14 +97,25 @@ def apply(name: str, args: Args, ctx: ActionContext, gathered: ActionResult | No
 def take_catalog_order(items: Sequence[OrderItem], ctx: ActionContext) -> ActionResult:
     """Make a WhatsApp catalogue order the conversation's cart, inside the turn's write transaction.
 
-    `found` with the facts of `show_cart`, or `none`; both tell in `left_out` the names (or skus) of what
-    could not go in.
+    `found` with the facts of `show_cart`, `kept` with those of the cart that stays because nothing fits, or
+    `none`; all tell in `left_out` what could not go in: its name (or sku), the reason and how many are left.
     """
     taken = orders.fill_from_catalog(ctx.conversation_id, ctx.contact_id, items, now=ctx.now)
-    left_out = [*taken.unknown_skus, *taken.other_currency_skus, *(s.name for s in taken.shortages)]
+    left_out = [
+        *({"name": sku, "reason": "unknown", "left": 0} for sku in taken.unknown_skus),
+        *(
+            {"name": _name(one.id, one.name, ctx), "reason": "currency", "left": 0}
+            for one in taken.other_currency
+        ),
+        *(
+            {"name": _name(one.product_id, one.name, ctx), "reason": "stock", "left": one.left}
+            for one in taken.shortages
+        ),
+    ]
     if taken.cart is None:
         return ActionResult(NONE, {"left_out": left_out})
-    return ActionResult("found", {**_cart_facts(taken.cart, ctx), "left_out": left_out})
+    outcome = "kept" if taken.is_kept else "found"
+    return ActionResult(outcome, {**_cart_facts(taken.cart, ctx), "left_out": left_out})
 
 
 # --- investment programmes ----------------------------------------------------------------------------------
@@ -245,11 +256,12 @@ def _remove_from_cart(args: Args, ctx: ActionContext) -> ActionResult:
 
 def _sold(item: OrderLine, ctx: ActionContext) -> dict[str, Any]:
     """Give what a line of the cart sells, by the name that the customer knows it by."""
-    sold = db.session.get(Product, item.product_id)
-    return {
-        "id": item.product_id,
-        "name": catalog.shown_name(sold, ctx.language) if sold is not None else item.name,
-    }
+    return {"id": item.product_id, "name": _name(item.product_id, item.name, ctx)}
+
+
+def _name(product_id: int, name: str, ctx: ActionContext) -> str:
+    sold = db.session.get(Product, product_id)
+    return catalog.shown_name(sold, ctx.language) if sold is not None else name
 
 
 def _taken_out(words: str, name: str, language: str) -> int | None:
@@ -354,7 +366,21 @@ def _ran_out(product_id: int | None, ctx: ActionContext) -> ActionResult:
 
 
 def _order_status(args: Args, ctx: ActionContext) -> ActionResult:
-    return _orders(args, ctx, "order_status_word", lambda order: order.status)
+    return _orders(args, ctx, "order_status_word", _order_word)
+
+
+def _order_word(order: Order) -> str:
+    """Give how an order stands; what she says she paid is no order that waits for her."""
+    is_checked = order.status == "placed" and order.payment_status == "claimed"
+    return "claimed" if is_checked else order.status
+
+
+def _which_order(_args: Args, ctx: ActionContext) -> ActionResult:
+    listed = _order_status({}, ctx)
+    own = listed.facts.get("orders", ())
+    if len(own) == 1:
+        return ActionResult("one", {"order": own[0]})
+    return ActionResult("several", listed.facts) if own else ActionResult(NONE)
 
 
 def _payment_status(args: Args, ctx: ActionContext) -> ActionResult:
@@ -463,5 +489,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "refill_cart": Action(writes=_refill_cart),
     "checkout": Action(writes=_checkout),
     "order_status": Action(reads=_order_status),
+    "which_order": Action(reads=_which_order),
     "payment_status": Action(reads=_payment_status),
 }

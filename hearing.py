@@ -16,9 +16,9 @@ import ai_service
 import alerts
 import answering
 import consulting
-from answering import Answer
 from consulting import Means
 from conversations import Thread
+from flow_turns import Answer
 from llm import File
 from providers import provider
 from providers.base import DownloadedMedia, InboundMessage

@@ -10,12 +10,13 @@ committed, so a 200 means stored. This room commits: that is its meaning. It nev
 import fcntl
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
+from weakref import finalize, ref
 
 import structlog
 from flask import current_app
@@ -133,7 +134,8 @@ class Inbox:
             "sqlite": self._store_sqlite,
             "postgresql": self._store_postgresql,
         }.get(engine.dialect.name, self._store_mariadb)
-        self._arrivals: SimpleQueue[_Delivery] = SimpleQueue()
+        self._arrivals: SimpleQueue[_Delivery | None] = SimpleQueue()
+        finalize(self, self._arrivals.put, None)
         self._starting = Lock()
         self._writer: Thread | None = None
 
@@ -154,25 +156,10 @@ class Inbox:
         if self._writer is None or not self._writer.is_alive():
             with self._starting:
                 if self._writer is None or not self._writer.is_alive():
-                    self._writer = Thread(target=self._write, name="inbox", daemon=True)
+                    self._writer = Thread(
+                        target=_write, args=(ref(self), self._arrivals), name="inbox", daemon=True
+                    )
                     self._writer.start()
-
-    def _write(self) -> None:
-        company = 1
-        while True:
-            first = self._arrivals.get()
-            if company > 1:
-                time.sleep(GATHER_SECS)
-            together = [first, *self._take_arrived()]
-            company = len(together)
-            self._commit_together(together)
-
-    def _take_arrived(self) -> Iterator[_Delivery]:
-        while True:
-            try:
-                yield self._arrivals.get_nowait()
-            except Empty:
-                return
 
     def _commit_together(self, deliveries: list[_Delivery]) -> None:
         try:
@@ -231,6 +218,24 @@ class Inbox:
             raise
         finally:
             connection.close()
+
+
+def _write(inbox_of: Callable[[], Inbox | None], arrivals: SimpleQueue[_Delivery | None]) -> None:
+    """Commit what arrives. Holds no inbox while it waits: with its application, the thread ends."""
+    company = 1
+    while (first := arrivals.get()) is not None and (inbox := inbox_of()) is not None:
+        if company > 1:
+            time.sleep(GATHER_SECS)
+        together = [first, *_take_arrived(arrivals)]
+        company = len(together)
+        inbox._commit_together(together)
+        del inbox
+
+
+def _take_arrived(arrivals: SimpleQueue[_Delivery | None]) -> Iterator[_Delivery]:
+    with suppress(Empty):
+        while (delivery := arrivals.get_nowait()) is not None:
+            yield delivery
 
 
 def current() -> Inbox:

@@ -13,7 +13,7 @@ from uuid import uuid4
 import structlog
 
 # These log a line per connection or request, which says nothing that ours do not.
-QUIET_LOGGERS = ("werkzeug", "urllib3", "alembic", "huey", "flask_limiter", "twilio")
+QUIET_LOGGERS = ("werkzeug", "urllib3", "alembic", "huey", "flask-limiter", "twilio")
 
 
 def configure(level: str, log_format: str) -> None:

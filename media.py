@@ -1,8 +1,8 @@
 """Files that came with messages, and files of our own, kept in a folder under their own hash. Called by
 `tasks` and `shop` (to store) and pages (to read).
 
-The type is checked by content's size cap and by the provider's word; files are only ever served as
-attachments.
+A provider's word on a file's type is kept, and trusted by nobody: a page shows only what `shown_type` knows
+by its first bytes, and offers the rest as a download.
 """
 
 import hashlib
@@ -26,6 +26,25 @@ DUE_LIMIT: Final = 100
 # Long enough for a provider that tries again, short enough for a link that stands in its log.
 PUBLIC_FOR: Final = timedelta(hours=1)
 PUBLIC_PREFIX: Final = "/f/"
+# What a browser may show: where a mark stands in the file, the mark, the type. Nothing that can carry script.
+SHOWN_TYPES: Final = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
+    (0, b"\xff\xf1", "audio/aac"),
+    (0, b"\xff\xf9", "audio/aac"),
+    (4, b"ftypM4A", "audio/mp4"),
+    (4, b"ftyphei", ""),  # a phone's own kind of picture, in the box of a film
+    (4, b"ftypmif1", ""),
+    (4, b"ftyp", "video/mp4"),
+)
+MARK_BYTES: Final = 12
 
 
 def due(now: datetime) -> list[int]:
@@ -75,7 +94,7 @@ def store(content: bytes, mime_type: str, filename: str, folder: Path, *, now: d
 
 def file_of(row: StoredFile, folder: Path) -> Path | None:
     """Give the path of a file of our own, None when it is not there (any more) or not inside the folder."""
-    return _inside(row.path, folder)
+    return within(row.path, folder)
 
 
 def own_file(file_id: int, folder: Path, address: str, *, secret_key: str, now: datetime) -> OwnFile | None:
@@ -120,7 +139,25 @@ def note_failure(row: StoredMedia, error: MediaError, *, now: datetime) -> None:
 
 def path_of(row: StoredMedia, folder: Path) -> Path | None:
     """Give the file of a stored row, None when it is not there (any more)."""
-    return _inside(row.path, folder) if row.state == "stored" else None
+    return within(row.path, folder) if row.state == "stored" else None
+
+
+def within(relative: str, folder: Path) -> Path | None:
+    """Give a file by its place in the folder, None when it is not there (any more) or not inside."""
+    path = (folder / relative).resolve()
+    return path if relative and path.is_relative_to(folder.resolve()) and path.is_file() else None
+
+
+def shown_type(path: Path) -> str:
+    """Give the type of a picture, a sound or a film that a browser may show, by its first bytes; empty for
+    all else, whatever it is called."""
+    with path.open("rb") as file:
+        return type_of(file.read(MARK_BYTES))
+
+
+def type_of(head: bytes) -> str:
+    """Give the same of a file's first MARK_BYTES."""
+    return next((type_ for at, mark, type_ in SHOWN_TYPES if head.startswith(mark, at)), "")
 
 
 def _write(content: bytes, digest: str, mime_type: str, folder: Path) -> Path:
@@ -135,8 +172,3 @@ def _write(content: bytes, digest: str, mime_type: str, folder: Path) -> Path:
         part.write_bytes(content)
         part.replace(target)
     return relative
-
-
-def _inside(relative: str, folder: Path) -> Path | None:
-    path = (folder / relative).resolve()
-    return path if relative and path.is_relative_to(folder.resolve()) and path.is_file() else None

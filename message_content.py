@@ -95,7 +95,8 @@ class Template:
     """An approved message template: the only thing that may leave outside the service window.
 
     `components` are the provider's own component objects (Meta) or the variables under one
-    `{"type": "variables", "values": {...}}` (Twilio); `name` is the Content SID there.
+    `{"type": "variables", "values": {...}}` (Twilio); `name` is the Content SID there. A file of our own
+    (`file_id`) goes on top: delivery makes it one of the components.
     """
 
     KIND: ClassVar[str] = "template"
@@ -103,6 +104,7 @@ class Template:
     language: str
     components: tuple[dict[str, Any], ...] = ()
     preview: str = ""
+    file_id: int = 0
 
     @property
     def summary(self) -> str:

@@ -6,7 +6,7 @@ no session held. Verbs flush and never commit.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -39,6 +39,7 @@ ALARMING: Final = ("rejected", "paused", "disabled", "deleted", "archived")
 SUBMISSION_LOST_AFTER: Final = timedelta(minutes=10)
 REASON_CHARS: Final = 255
 PREVIEW_CHARS: Final = 140
+REVIEWS_AT_ONCE: Final = 50
 NAME_CHARS: Final = 512
 LANGUAGE_CHARS: Final = 15
 EXTERNAL_ID_CHARS: Final = 100
@@ -136,7 +137,7 @@ def content(
     except Unfillable as refused:
         raise TemplateRefused(refused.code, refused.keys) from refused
     name = (row.external_id or row.name) if _is_shared(row) else row.name
-    return Template(name, row.language, filled.components, preview=filled.preview)
+    return Template(name, row.language, filled.components, filled.preview, filled.file_id)
 
 
 def queue(
@@ -290,8 +291,12 @@ def _take_over(row: MessageTemplate, one: ListedTemplate, now: datetime) -> bool
 
 
 def _write(row: MessageTemplate, one: ListedTemplate) -> None:
+    # The provider knows the file on top by an address of its own; ours stays what is sent.
+    ours = int((row.wording or {}).get("file_id", 0))
+    is_same_kind = one.wording.header_kind == (row.wording or {}).get("header_kind")
+    wording = replace(one.wording, file_id=ours if is_same_kind else 0)
     row.category, row.status = one.category[:20] or "utility", one.status[:20]
-    row.wording, row.body = templates.to_json(one.wording), one.wording.body
+    row.wording, row.body = templates.to_json(wording), wording.body
     row.status_reason, row.quality = one.status_reason[:REASON_CHARS], one.quality
 
 
@@ -318,6 +323,9 @@ def save_draft(
     Raises DraftRefused: with what Meta would refuse, `taken` for a name that has this language already, or
     `handed_in` for a template that is not ours to change any more.
     """
+    number = integrations.number(integration_id)
+    if number is not None and number.webhook_shape == "twilio":
+        draft = replace(draft, wording=replace(draft.wording, style="shared"))
     found = list(templates.problems(draft))
     if row is not None and row.status not in (DRAFT, REJECTED):
         found.append(Problem("name", "handed_in"))
@@ -387,6 +395,9 @@ def begin_submission(row: MessageTemplate, *, now: datetime) -> bool:
         .where(MessageTemplate.id == row.id, MessageTemplate.status.in_((DRAFT, REJECTED)))
         .values(status=PENDING, status_reason="", updated_at=now)
     )
+    if taken == 1 and _is_shared(row):
+        row.external_id = None  # a Content cannot be changed: another takes its place
+        db.session.flush()
     return taken == 1
 
 
@@ -398,13 +409,36 @@ def note_submitted(template_id: int, submitted: Submitted, *, now: datetime) -> 
     """Keep what the provider said. Flushes."""
     row = db.session.get_one(MessageTemplate, template_id, populate_existing=True)
     row.external_id = bounded(submitted.external_id, EXTERNAL_ID_CHARS)
-    row.category = submitted.category[:20]
-    row.synced_at = row.updated_at = now
-    number = integrations.number(row.integration_id)
-    if number is not None and number.webhook_shape == "twilio":
-        row.wording = {**row.wording, "style": "shared"}
+    row.synced_at = now
     row.status = DRAFT  # what it was, for the history; it became `pending` when it left
-    _set_status(row, submitted.status, now)
+    _note_standing(row, submitted, now)
+
+
+def in_review(provider_name: str) -> list[tuple[int, Number, str]]:
+    """List what a provider reviews and tells no webhook of: row, number and external id."""
+    rows = db.session.execute(
+        select(MessageTemplate.id, MessageTemplate.integration_id, MessageTemplate.external_id)
+        .join(Integration, Integration.id == MessageTemplate.integration_id)
+        .where(MessageTemplate.status == PENDING, Integration.provider == provider_name)
+        .order_by(MessageTemplate.synced_at)
+        .limit(REVIEWS_AT_ONCE)
+    ).all()
+    numbers = [(row_id, integrations.number(owner), sid) for row_id, owner, sid in rows]
+    return [(row_id, number, sid) for row_id, number, sid in numbers if number is not None and sid]
+
+
+def note_review(template_id: int, standing: Submitted, *, now: datetime) -> None:
+    """Keep how a review stands now. Flushes. Idempotent."""
+    row = db.session.get_one(MessageTemplate, template_id, populate_existing=True)
+    row.synced_at = now
+    if row.external_id == standing.external_id and row.status == PENDING != standing.status:
+        _note_standing(row, standing, now)
+
+
+def _note_standing(row: MessageTemplate, standing: Submitted, now: datetime) -> None:
+    row.category = standing.category[:20] or row.category
+    row.status_reason = standing.status_reason[:REASON_CHARS]
+    _set_status(row, standing.status, now)
 
 
 def note_refused(template_id: int, words: str, *, now: datetime) -> None:

@@ -34,6 +34,7 @@ Purpose = Literal[
     "transcription",
     "vision",
     "document",
+    "test",
 ]
 
 
@@ -47,6 +48,17 @@ class Totals:
     completion_tokens: int = 0
     cost_microusd: int = 0
     took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls to one model for one purpose came to; cost in millionths of a US dollar."""
+
+    model: str
+    purpose: str
+    calls: int
+    failures: int
+    cost_microusd: int
 
 
 def affordable(models: Models | None, config: Config, *, now: datetime) -> Models | None:
@@ -66,10 +78,25 @@ def may_spend(config: Config, *, now: datetime) -> bool:
 
 def spent_today(zone: ZoneInfo, *, now: datetime) -> int:
     """Give what the calls of the shop's day cost so far, in millionths of a US dollar."""
-    spent = db.session.scalar(
-        select(func.sum(ModelCall.cost_microusd)).where(ModelCall.created_at >= _midnight(zone, now))
+    since = ModelCall.created_at >= _midnight(zone, now)
+    return int(db.session.scalar(select(func.sum(ModelCall.cost_microusd)).where(since)) or 0)
+
+
+def spent_by_model(zone: ZoneInfo, *, now: datetime) -> list[Spent]:
+    """Give what was asked of each model since the shop's month began, and for what; the dearest first."""
+    first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), tzinfo=zone).astimezone(UTC)
+    cost = func.coalesce(func.sum(ModelCall.cost_microusd), 0)
+    failed = func.coalesce(func.sum(case((ModelCall.outcome != "ok", 1), else_=0)), 0)
+    rows = db.session.execute(
+        select(ModelCall.model, ModelCall.purpose, func.count(ModelCall.id), failed, cost)
+        .where(ModelCall.created_at >= first)
+        .group_by(ModelCall.model, ModelCall.purpose)
+        .order_by(cost.desc(), func.count(ModelCall.id).desc())
     )
-    return int(spent or 0)
+    return [
+        Spent(model, purpose, int(calls), int(bad), int(micros))
+        for model, purpose, calls, bad, micros in rows
+    ]
 
 
 def record(
@@ -157,7 +184,7 @@ def _tell_of_cap(config: Config, now: datetime) -> None:
     cap_usd = config.ai_daily_spend_cap_usd
     words = (
         f"Today's calls to the language model have cost {cap_usd} US dollars, the day's cap. "
-        "Until midnight only free models are asked; raise AI_DAILY_SPEND_CAP_USD to go on."
+        "Until midnight only free models are asked; raise the cap under AI to go on."
     )
     alerts.raise_alert(SPEND_ALERT, topic, words, now=now)
 

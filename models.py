@@ -328,6 +328,11 @@ class Contact(Base):
     def has_opted_out(self) -> bool:
         return self.opted_out_at is not None
 
+    @property
+    def takes_ads(self) -> bool:
+        """Whether a real person has refused neither messages nor advertisements."""
+        return self.opted_out_at is None and self.refuses_marketing_at is None and not self.is_demo
+
     def identity(self, kind: str) -> str | None:
         """Give the newest identity of `kind` that is still in use."""
         values = [i for i in self.identities if i.kind == kind and i.replaced_at is None]
@@ -1476,6 +1481,15 @@ class DailyFigure(Base):
     total: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
+class Pulse(Base):
+    """A minute in which a process of this kind lived: what "uptime" is counted from. part: web, worker."""
+
+    __tablename__ = "pulses"
+
+    part: Mapped[str] = mapped_column(exact(10), primary_key=True)
+    minute: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True, index=True)
+
+
 class SavedReport(Base):
     """A choice of figures and a period under a name of the operator's own."""
 
@@ -1757,6 +1771,7 @@ class WebhookEndpoint(Base):
 
     id: Mapped[int] = primary_key()
     service: Mapped[str] = mapped_column(String(20), default="webhook")  # whose manner of telling it wants
+    integration_id: Mapped[int | None] = reference("integrations.id", nullable=True)  # None: of every number
     name: Mapped[str] = mapped_column(String(120), default="")
     url: Mapped[str] = mapped_column(Text)
     kinds: Mapped[Any | None] = mapped_column(Json)  # None: all, also those that are to come
@@ -1768,6 +1783,29 @@ class WebhookEndpoint(Base):
     last_ok_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    trouble: Mapped[str | None] = mapped_column(String(60))  # the code of what fails since `failing_since`
+    settings: Mapped[Any | None] = mapped_column(Json)  # a connector's choices; no secrets
+    hook_secret: Mapped[str | None] = mapped_column(Text, info=SEALED)  # signs what a connector is told
+
+
+class ConnectorLink(Base):
+    """What a record of ours is called in another system: nothing is created twice there, and a deletion knows
+    what is left. `facts` is what was last said or heard of it."""
+
+    __tablename__ = "connector_links"
+    __table_args__ = (
+        UniqueConstraint("endpoint_id", "record", "record_id"),
+        Index(None, "endpoint_id", "external_id"),
+    )
+
+    id: Mapped[int] = primary_key()
+    endpoint_id: Mapped[int] = reference("webhook_endpoints.id", index=False)
+    record: Mapped[str] = mapped_column(String(20))  # the singular of its table
+    record_id: Mapped[int] = mapped_column(Id)
+    contact_id: Mapped[int] = mapped_column(Id, index=True)  # whose data it is
+    external_id: Mapped[str] = mapped_column(exact(64))
+    facts: Mapped[Any | None] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class OutgoingEvent(Base):

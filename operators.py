@@ -23,7 +23,7 @@ from zxcvbn import zxcvbn
 
 import vault
 from config import Config, ConfigError
-from models import ApiKey, ApiWrite, Operator, db
+from models import ApiKey, ApiWrite, Operator, db, reading
 from statements import insert_or_ignore
 from vocabulary import ROLES
 
@@ -128,14 +128,22 @@ def find_operator(email: str) -> Operator | None:
 
 
 def authenticate(email: str, password: str, *, now: datetime) -> Operator | None:
-    """Give the active operator whose password this is. Takes the same time for an unknown e-mail. Flushes."""
-    operator = find_operator(email[:190])
-    known_hash = operator.password_hash if operator else _nobodys_hash
-    is_right = _is_password(known_hash, password[:PASSWORD_MAX_CHARS])
-    if operator is None or not is_right or not operator.is_active:
+    """Give the active operator whose password this is. Takes the same time for an unknown e-mail.
+
+    Judging a password is slow on purpose, so it happens between transactions: strangers who guess would keep
+    all others from writing. Rolls back what was not committed before; flushes.
+    """
+    with reading():
+        known = find_operator(email[:190])
+        known_hash = known.password_hash if known else _nobodys_hash
+        db.session.rollback()
+    if not _is_password(known_hash, password[:PASSWORD_MAX_CHARS]):
         return None
-    if _hasher.check_needs_rehash(operator.password_hash):
-        operator.password_hash = _hasher.hash(password)
+    newer_hash = _hasher.hash(password) if _hasher.check_needs_rehash(known_hash) else known_hash
+    operator = find_operator(email[:190])
+    if operator is None or operator.password_hash != known_hash or not operator.is_active:
+        return None  # gone, or changed meanwhile
+    operator.password_hash = newer_hash
     operator.last_login_at = now
     db.session.flush()
     return operator
@@ -200,6 +208,7 @@ def turn_off_totp(operator: Operator) -> None:
 
 def takes_second_factor(operator: Operator, code: str, *, secret_key: str, now: datetime) -> bool:
     """Whether `code` is the app's of this moment, or a recovery code; either counts once. Flushes."""
+    db.session.refresh(operator, with_for_update=True)  # of two who show it at once, one is late
     written = "".join(code.split()).lower()
     step = _step_of(vault.unseal(operator.totp_secret, secret_key), written, now)
     if step is not None:

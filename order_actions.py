@@ -207,6 +207,7 @@ def _order(order: Order, ctx: ActionContext) -> dict[str, Any]:
     return {
         "number": order.number,
         "total_text": catalog.price_words(order.total_minor, order.currency, ctx.language),
+        "is_claimed": order.payment_status == "claimed",
     }
 
 

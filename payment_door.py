@@ -17,7 +17,7 @@ from flask.typing import ResponseReturnValue
 
 import cashier
 import tasks
-from auth import api_key_required, current_config
+from auth import api_key_required, current_config, refuse_forged
 from cashier import Errand
 from dashboard.languages import PAGE_LANGUAGES
 from models import db
@@ -92,8 +92,7 @@ def _receive(method: str) -> Response:
     service = payment_services(current_config()).get(method)
     now = datetime.now(UTC)
     if service is None or not service.verify(notice, now=now):
-        log.warning("payment_webhook_refused", method=method, is_set_up=service is not None)
-        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+        return refuse_forged("payment_webhook_refused", method=method, is_set_up=service is not None)
     event_id = _store(service, notice, now)
     db.session.commit()
     if event_id is not None:

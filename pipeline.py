@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 import alerts
 import answering
 import conversations
+import flow_turns
 import flow_versions
 import hearing
 import integrations
@@ -33,12 +34,12 @@ import texts
 import understanding
 import whatsapp_service
 from ai_service import Assistant
-from answering import Answer
 from config import Config
 from consulting import Means
 from conversations import Thread
 from crm import hand_overs, heard
 from crm.teams import ESCALATION, SUPPORT
+from flow_turns import Answer
 from lanes import Lease, LeaseLost
 from message_content import Text
 from models import Conversation, Turn, UtcDateTime, WebhookEvent, db, reading
@@ -346,7 +347,7 @@ def _apply(
     if hearing.is_unseen(understood, answer):
         hearing.tell_unseen(thread, understood, now)
     if not answer.is_complete:
-        answering.complete(desk.config, thread, understood, answer, now, message_ids[-1])
+        flow_turns.complete(desk.config, thread, understood, answer, now, message_ids[-1])
         _complete_turn(turn_id, lease, understood, answer, times)
     _note_harm(thread, understood, answer, now)
     told = (thread.contact_id, thread.conversation_id, message_ids[-1], understood.text, understood.flow)

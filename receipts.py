@@ -29,7 +29,9 @@ from webhooks_out.kinds import MESSAGE_STATUS
 log = structlog.get_logger()
 
 UNMATCHED_TRIES: Final = 12  # of a receipt whose message is not known (yet): about an hour
-OPT_OUT_CODES: Final = frozenset({131050, 21610})
+# Twilio: nothing more reaches her. Meta: no marketing template does (providers/meta_errors.py).
+OPT_OUT_CODES: Final = frozenset({21610})
+NO_MARKETING_CODES: Final = frozenset({131050})
 
 
 def apply_receipts(events: Sequence[WebhookEvent], *, now: datetime) -> None:
@@ -133,8 +135,11 @@ def _tell_of_failure(ours: _Ours, receipt: Receipt, now: datetime) -> None:
         conversation_id=ours.conversation_id,
         now=now,
     )
-    if any(error.code in OPT_OUT_CODES for error in receipt.errors):
+    codes = {error.code for error in receipt.errors}
+    if codes & OPT_OUT_CODES:
         conversations.opt_out(contact_id, now=now)
+    elif codes & NO_MARKETING_CODES:
+        conversations.set_marketing_preference(contact_id, wants_marketing=False, now=now)
 
 
 def _wait_for_message(event: WebhookEvent, now: datetime) -> None:

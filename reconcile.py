@@ -1,23 +1,27 @@
-"""What Twilio's webhooks did not bring: messages found by listing, and uncertain sends settled by what the
-list shows.
+"""What Twilio's webhooks do not bring: messages found by listing, uncertain sends settled by what the list
+shows, and what became of templates in review.
 
 Twilio does not repeat a webhook that was lost, so `tasks` lists each of its numbers at start and every five
 minutes and stores what is missing as the webhook would have been. Flushes and never commits (the inbox does).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import structlog
 from sqlalchemy import select, update
 
 import inbox
+import message_templates
 from integrations import Number
 from models import ContactIdentity, Conversation, Message, WebhookEvent, db
 from providers.base import SendError
 from providers.twilio import ListedMessage, twilio
 from statements import changed_rows
 from vocabulary import statuses_before
+
+log = structlog.get_logger()
 
 # The list tells when a message was sent; our clock and Twilio's differ a little.
 SEND_TIME_TOLERANCE: Final = timedelta(minutes=2)
@@ -43,6 +47,19 @@ def settle_uncertain(number: Number, listed: Sequence[ListedMessage], *, now: da
     The list does not carry our own id; one listed message settles one of ours at most.
     """
     return sum(_settle(number, one, now) for one in listed if one.is_ours and one.sent_at is not None)
+
+
+def follow_reviews(clock: Callable[[], datetime], *, between: Callable[[], None]) -> None:
+    """Ask what became of each template in review; `between` commits, so that no session is held meanwhile."""
+    waiting = message_templates.in_review("twilio")
+    for template_id, number, sid in waiting:
+        between()
+        standing = twilio.template_approval(number.account, sid)
+        if isinstance(standing, SendError):
+            log.warning("review_not_told", template_id=template_id, code=standing.code)
+            continue
+        message_templates.note_review(template_id, standing, now=clock())
+    between()
 
 
 def _settle(number: Number, one: ListedMessage, now: datetime) -> int:

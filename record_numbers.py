@@ -23,6 +23,13 @@ _WRITTEN = re.compile(
     rf"(?<![^\W_])([{''.join(PREFIXES)}])?[\s#.–—-]{{0,3}}(\d{{5,{MAX_DIGITS}}})(?!\d)", re.IGNORECASE
 )
 
+# An order is named by its letter or by what it is; bare digits may be anything.
+_ORDER_NAMED = re.compile(
+    r"(?<![^\W_])P[\s#.–—-]{0,3}\d{3,}"
+    r"|(?<![^\W_])(?:pedido|orden|order|compra)\s(?:(?:n|nº|n°|no|nro|num|número|numero|number)[\s.]*)?#?\d{4,}",
+    re.IGNORECASE,
+)
+
 
 def number_of(prefix: str, row_id: int) -> str:
     """Give the number of the row `row_id`, 1 or more."""
@@ -40,6 +47,11 @@ def read_number(written: str, prefix: str) -> str | None:
         if (letter or prefix).upper() == prefix and _check_digit(digits[:-1]) == digits[-1]:
             return f"{prefix}-{digits}"
     return None
+
+
+def names_order(written: str) -> bool:
+    """Tell whether an order is named by a number, also by one that no order has."""
+    return _ORDER_NAMED.search(unicodedata.normalize("NFKC", written)) is not None
 
 
 def _check_digit(digits: str) -> str:

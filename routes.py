@@ -25,7 +25,7 @@ import metrics
 import tasks
 import whatsapp_service
 from alerts import deliveries
-from auth import api_key_required, current_config
+from auth import api_key_required, current_config, refuse_forged
 from inbox import InboxRow, InboxUnavailable
 from integrations import Number
 from message_content import Content
@@ -90,7 +90,7 @@ def text_message_status() -> Response:
     """Hear from Twilio that the text message of an alert did not arrive after all."""
     signed, secret = _signed_request("twilio"), current_config().twilio_auth_token
     if not secret or not provider("twilio").verify(signed, secret):
-        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+        return refuse_forged("webhook_refused", shape="sms", cause="signature")
     batch = request.args.get("batch", "")
     is_number = batch.isascii() and batch.isdigit() and len(batch) <= ROW_DIGITS
     if request.form.get("MessageStatus") in UNDELIVERED and is_number:
@@ -140,8 +140,7 @@ def _take(shape: str, answer: Response) -> Response:
     if db.session.registry.has():
         db.session.rollback()  # no transaction is held while the inbox writes
     if admission is None:
-        log.warning("webhook_refused", shape=shape, cause="signature")
-        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+        return refuse_forged("webhook_refused", shape=shape, cause="signature")
     try:
         elements = provider(shape).split(signed)
     except MalformedBody as error:

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+import desk_settings
 import integrations
 import llm
 import tasks
@@ -23,9 +24,19 @@ import vault
 from config import Config
 from flow_files import FlowError
 from menu_flows import shipped
-from models import Integration, MessageTemplate, Operator, WebhookEvent, Worker, db
+from models import (
+    Integration,
+    MessageTemplate,
+    Operator,
+    WebhookEndpoint,
+    WebhookEvent,
+    Worker,
+    db,
+    utc_now,
+)
 from providers import provider
 from shop import pix
+from telling import conversions
 from webhooks_out import endpoints
 from wires import smtp
 from wires.payment import PaymentError
@@ -69,6 +80,7 @@ def check_setup(config: Config, *, now: datetime) -> list[Finding]:
     if all(finding.level != "fail" for finding in findings[-2:]):
         findings += [*_people(), *_worker(now), *_numbers(config), *_arrivals(now), *_templates(now)]
         findings += [*_set_aside(), *_programs()]
+        config = desk_settings.current(config)  # what admins saved comes before the environment
     findings += [_queue(config), _flows(), _media_folder(config), *_pix(config), *payment_findings(config)]
     return [*findings, *_mail(config), *_model(config)]
 
@@ -297,7 +309,23 @@ def _programs() -> Iterator[Finding]:
         elif not endpoint.is_active:
             yield Finding(subject, "warn", "is switched off and told nothing; look at Webhooks")
         else:
-            yield Finding(subject, "ok", "is told by webhook")
+            yield (
+                _conversions(endpoint)
+                if endpoint.service == endpoints.CONVERSIONS
+                else Finding(subject, "ok", "is told by webhook")
+            )
+
+
+def _conversions(endpoint: WebhookEndpoint) -> Finding:
+    number = integrations.number(endpoint.integration_id or 0)
+    if number is None:
+        words = "the number is off, or its credentials cannot be opened"
+        return Finding("conversions", "warn", words)
+    error = conversions.look(number.account, endpoint.url, utc_now())
+    if error is not None:
+        words = f"{number.name}: {error.operator_message} The token needs whatsapp_business_manage_events"
+        return Finding("conversions", "warn", words)
+    return Finding("conversions", "ok", f"{number.name}: Meta takes them in dataset {endpoint.url}")
 
 
 # --- the rest -----------------------------------------------------------------------------------------------

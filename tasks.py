@@ -26,9 +26,9 @@ from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 from sqlalchemy import delete, select, update
 
-import ai_service
 import assisting
 import cashier
+import consulting
 import conversations
 import counting
 import inbox
@@ -42,7 +42,6 @@ import rehearsal
 import settling
 import unasked
 import whatsapp_service
-from ai_service import Assistant
 from cashier import Counter, Errand
 from config import Config
 from consulting import Means
@@ -114,9 +113,9 @@ def cleanup() -> None:
 
 
 @huey.periodic_task(crontab(minute="*/10"))
-def close_decisions() -> None:
+def close_decisions(job: str = "close_decisions", every_secs: float = 500) -> None:
     """Learn which strategy sells from the conversations that had their time."""
-    with once("close_decisions", every_secs=500) as is_mine:
+    with once(job, every_secs=every_secs) as is_mine:
         if is_mine:
             now = datetime.now(UTC)
             learning.notice(now=now)
@@ -293,6 +292,11 @@ def wake_outbox(conversation_id: int) -> None:
     _enqueue(run_outbox, conversation_id)
 
 
+def wake_learning() -> None:
+    """Have what was forgotten or remembered worked out at once: until then draws know nothing."""
+    _enqueue(close_decisions, "close_decisions:asked", 1)
+
+
 def wake_errand(errand: Errand) -> None:
     """Tell the workers that a payment service is to be asked, or has told something."""
     _enqueue(run_errand, errand.kind, errand.row_id)
@@ -342,16 +346,14 @@ def run_lane(key: str) -> None:
 
 
 def _show_typing(arrival: Arrival) -> None:
-    """Show the customer blue ticks and that somebody is typing, while more of a burst is waited for or a
-    model writes. Best effort."""
+    """Show blue ticks and that somebody is typing, while a burst is waited for or a model writes; at best."""
     message, account = arrival.event, arrival.number.account
     if isinstance(message, InboundMessage):
         provider(account.provider, account.shape).mark_read(account, message.external_id, typing=True)
 
 
 def answer_inside(key: str) -> list[Content]:
-    """Answer what is due in one lane and hand the answers to the caller instead of delivering them.
-    Commits."""
+    """Answer what is due in one lane and hand the answers to the caller, who delivers them. Commits."""
     worked = pipeline.work_inbound(key, _desk())
     for conversation_id in worked.handed_over:
         wake_summary(conversation_id)
@@ -424,6 +426,7 @@ def reconcile_numbers(back: timedelta) -> None:
         if rows:
             inbox.current().store(rows)
             wake({row.lane for row in rows if row.lane})
+    reconcile.follow_reviews(_clock, between=db.session.commit)
 
 
 def train_models(watched: Callable[[Sequence[Lesson]], Iterable[Lesson]] = iter) -> list[Learnt] | None:
@@ -504,7 +507,6 @@ class _Surroundings:
     app: Flask | None = None
     limiter: FixedWindowRateLimiter | None = None
     pair_limiter: MovingWindowRateLimiter | None = None
-    assistant: Assistant | None = None
 
 
 def install(app: Flask, config: Config) -> None:
@@ -516,15 +518,14 @@ def install(app: Flask, config: Config) -> None:
         huey.storage = MemoryStorage("balcao")
     else:
         huey.storage = SqliteStorage("balcao", filename=str(config.instance_dir / "queue.db"))
-    _Surroundings.assistant = ai_service.assistant_of(config)
     storage = storage_from_string(config.queue_url or "memory://")
     _Surroundings.limiter = FixedWindowRateLimiter(storage)
     _Surroundings.pair_limiter = MovingWindowRateLimiter(storage)
 
 
 def means() -> Means:
-    """Give what the pages and the tasks ask a model with: this process's models and their memory."""
-    return Means(_config(), _Surroundings.assistant)
+    """Give what pages and tasks ask a model with: the settings as they count now, and their models."""
+    return consulting.means_now(_config())
 
 
 def _await_turn(integration_id: int) -> None:
@@ -570,10 +571,8 @@ def _load_file(file_id: int) -> OwnFile | None:
 
 
 def _desk() -> Desk:
-    config = _config()
-    return Desk(
-        config, _clock, HOLDER, _lease_secs(config), _Surroundings.assistant, show_typing=_show_typing
-    )
+    now = means()
+    return Desk(now.config, _clock, HOLDER, _lease_secs(now.config), now.assistant, show_typing=_show_typing)
 
 
 def _lease_secs(config: Config) -> float:

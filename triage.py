@@ -94,6 +94,7 @@ DOUBTING_INTENTS: Final = frozenset({"feedback", "lead_inquiry", "other"})
 SHOP_WORD: Final = "shop word"
 CHOSEN: Final = "chose an option"
 ALARMED: Final = "angry and critical"
+UNSURE: Final = "not read surely enough"
 NO_OPTION: Final = "does not name an option"
 FIRST_WORDS: Final = "first contact without a clear wish"
 # Said while a typed answer is awaited, these are none: a word is said back, the question stays open.
@@ -157,6 +158,7 @@ class Situation:
     urgency_confidence: float = 1.0
     buying_signal: str | None = None
     buying_signal_confidence: float = 0.0
+    person_below: float = 0.0  # less sure of the intent than this, a person is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class Decision:
 
 def decide(situation: Situation) -> Decision:
     """Give the responder and the reason. Total: every situation has an answer."""
-    for rule in (_silence, _consent, _person, _menu, _courtesy, _answer, _shop, _meaning):
+    for rule in (_silence, _consent, _person, _menu, _courtesy, _answer, _shop, _unsure, _meaning):
         decision = rule(situation)
         if decision is not None:
             return decision
@@ -273,6 +275,14 @@ def _answer(s: Situation) -> Decision | None:
 def _shop(s: Situation) -> Decision | None:
     if not {_plain(s.text), " ".join(s.sought)}.isdisjoint(_phrases(SHOP_WORDS)):
         return Decision("shop", SHOP_WORD, flow="shop")
+    return None
+
+
+def _unsure(s: Situation) -> Decision | None:
+    """Where the shop wishes so, a person answers what was not read surely enough; a menu's own words are."""
+    is_free = bool(s.text) and s.awaits is None and not s.is_first_contact
+    if is_free and s.intent_confidence < s.person_below:
+        return Decision("human", UNSURE, effect="hand_over")
     return None
 
 

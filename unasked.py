@@ -139,7 +139,14 @@ def _bring(find: Callable[[datetime], list[int]], config: Config, now: datetime)
 
 
 def end_unpaid(config: Config, now: datetime) -> list[int]:
-    """End the orders that were not paid in time, one commit each; gives the conversations to wake."""
+    """End the orders that were not paid in time, one commit each; gives the conversations to wake. Of those
+    that are said to be paid, people are told before."""
+    with reading():
+        ending = lapsing.to_warn_of(config, now)
+        db.session.rollback()
+    for order_id in ending:
+        lapsing.warn(order_id, now=now)
+        db.session.commit()
     with reading():
         order_ids = lapsing.waiting_too_long(config, now)
         db.session.rollback()

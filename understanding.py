@@ -30,7 +30,7 @@ from models import reading as as_reader
 from owner import replies as owner_replies
 from owner.replies import Wish
 from providers.base import Event, InboundMessage
-from record_numbers import ORDER, read_number
+from record_numbers import ORDER, names_order, read_number
 from shop import cart_words, order_words, orders
 from training.current import current_models
 from triage import Decision, Situation
@@ -112,6 +112,7 @@ BUDGET_TOLD: Final = re.compile(
 # remembers which order is meant.
 ORDER_HELP: Final = "shop/order_help"
 ORDER_MEANT: Final = "about"
+OF_ORDERS: Final = frozenset({"order_inquiry", "payment_inquiry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,23 @@ def takes_out(thread: Thread, understood: Understanding) -> bool:
     return has_cart or (is_wish and SHOP in (understood.number.start_flow, understood.flow))
 
 
+def names_unknown_order(thread: Thread, understood: Understanding) -> bool:
+    """Tell whether a wish about an order, or a question about one, names it by a number that none of hers
+    has: nothing is done to another one then. Reads rows."""
+    decision, pressed = understood.decision, understood.choice_id or ""
+    is_about_order = (
+        pressed.startswith(f"{ORDER_HELP}:") or pressed == PAYMENTS or decision.entry in OF_ORDERS
+    )
+    if not is_about_order or understood.first.message.choice_id or decision.responder not in ("ai", "menu"):
+        return False
+    if not names_order(understood.text):
+        return False
+    with as_reader():
+        meant = orders.order_of(thread.contact_id, understood.text)
+        db.session.rollback()
+    return meant is None and _has_ordered(thread.contact_id)
+
+
 def names_day(understood: Understanding) -> bool:
     """Tell whether a day is named where free times are shown: those of that day are wanted."""
     session, read = understood.session, understood.reading
@@ -217,12 +235,14 @@ def names_day(understood: Understanding) -> bool:
 
 
 def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
-    """Read a button that the owner pressed on her own phone; what anybody else forges is a plain message."""
+    """Read a button that the owner pressed on her own phone; who asked for silence, or has a person, is told
+    of no other's."""
     message = arrival.message
     with as_reader():
         wish = owner_replies.wish_of(arrival.number, thread.contact_id, message.choice_id, message.text)
         db.session.rollback()
-    return wish
+    is_quiet = thread.has_opted_out or thread.is_with_person(arrival.received_at)
+    return None if wish is not None and wish.verb == owner_replies.VOID and is_quiet else wish
 
 
 def cart_wish(thread: Thread, understood: Understanding, now: datetime) -> tuple[Understanding, str] | None:
@@ -368,6 +388,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             sought=answers.search_words(text),
             wants_person=answers.wants_person(text),
             wants_only_person=answers.wants_person(text, only=True),
+            person_below=config.person_below,
             entry_flow=_entry_flow(reading.intent, flow.name, number) if reading else None,
             **_meaning_of(reading),
         )
@@ -431,7 +452,7 @@ def _about_order(thread: Thread, session: Session | None, number: Number, text: 
     words = answers.plain(text)
     if order_words.asks_payment(words) and _has_ordered(thread.contact_id):
         return PAYMENTS
-    wish = "cancel" if order_words.cancels_by_number(words) else answers.order_wish_of(text)
+    wish = order_words.wish_of(words) or answers.order_wish_of(text)
     return f"{ORDER_HELP}:{wish}" if wish is not None and _has_ordered(thread.contact_id) else None
 
 

@@ -9,9 +9,9 @@ provider.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Final
 
 import structlog
@@ -45,6 +45,8 @@ PAIR_BACKOFF_BASE: Final = 4.0  # Meta: retry after 4^n seconds
 CREDENTIAL_PAUSE_SECS: Final = 60.0
 NUMBER_PAUSE_SECS: Final = 5.0
 RECEIPTS_WAIT_SECS: Final = 2.0
+# Meta keeps an upload for 30 days, a simulated number's address lives an hour.
+HEADER_KEPT_SECS: Final = 1800.0
 # Twilio repeats within seconds (its time-out is 15 s); what comes much later is somebody's replay.
 HAND_OUT_AGAIN_SECS: Final = 300.0
 
@@ -116,6 +118,10 @@ class DeliveryRules:
     pair_wait_secs: Callable[[int], float] = lambda _conversation_id: 0.0
     # Reads one of our own files that a message carries; None when it is gone.
     load_file: Callable[[int], OwnFile | None] = lambda _file_id: None
+
+
+# What the file on top of a template became: since when, as a component; by number and file.
+_kept_headers: dict[tuple[int, int], tuple[float, tuple[dict[str, Any], ...]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,12 +365,20 @@ def _send(parcel: _Parcel, rules: DeliveryRules) -> Sent | SendError:
 
 def _attached(parcel: _Parcel, rules: DeliveryRules) -> Content | SendError:
     content, account = parcel.content, parcel.number.account
-    if not isinstance(content, Media) or not content.file_id:
+    if not isinstance(content, Media | Template) or not content.file_id:
         return content
+    key, at = (account.integration_id, content.file_id), monotonic()
+    if isinstance(content, Template) and (kept := _kept_headers.get(key)) and at - kept[0] < HEADER_KEPT_SECS:
+        return replace(content, file_id=0, components=(*kept[1], *content.components))
     file = rules.load_file(content.file_id)
     if file is None:
         return SendError("file_gone", "final", "The file that this message carried is not there any more.")
-    return provider(account.provider, account.shape).attach(account, content, file)
+    attached = provider(account.provider, account.shape).attach(account, content, file)
+    if isinstance(content, Template) and isinstance(attached, Template):
+        # The newest alone: what is sent to thousands is sent at once.
+        _kept_headers.clear()
+        _kept_headers[key] = (at, attached.components[: len(attached.components) - len(content.components)])
+    return attached
 
 
 def _mark_next(conversation_id: int, rules: DeliveryRules, now: datetime) -> _Parcel | datetime | None:
@@ -491,6 +505,8 @@ def _settle_error(parcel: _Parcel, error: SendError, rules: DeliveryRules, now: 
         _fail(parcel.message_id, parcel.conversation_id, error.code, error.operator_message, now)
         if error.is_opt_out:
             conversations.opt_out(parcel.contact_id, now=now)
+        elif error.stops_marketing:
+            conversations.set_marketing_preference(parcel.contact_id, wants_marketing=False, now=now)
 
 
 def _retry(parcel: _Parcel, error: SendError, now: datetime) -> None:

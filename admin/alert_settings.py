@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 import phone
 import tasks
+from admin.noting import note, note_switch
 from admin.product_form import Form
 from alerts import deliveries, kinds, recipients
 from alerts.recipients import Channel, Wish
@@ -134,6 +135,7 @@ def add(channel: str) -> ResponseReturnValue:
         db.session.rollback()
         form.problems["address"] = _("This address is told already.")
         return _form_page(wanted, form, None), 422
+    note("alert_recipient", row.id, "", "added")
     db.session.commit()
     flash(_("Saved. Send a test to see that it arrives."), "success")
     if secret:
@@ -155,6 +157,7 @@ def save(recipient_id: int) -> ResponseReturnValue:
     if wish is None:
         return _form_page(_channel(row), form, row), 422
     recipients.change(row, wish)
+    note("alert_recipient", row.id, "", "changed")
     db.session.commit()
     flash(_("Saved."), "success")
     return redirect(url_for("alert_settings.alerts"), 303)
@@ -174,9 +177,10 @@ def save_owner() -> ResponseReturnValue:
     wish = replace(wish, language=current_config().default_language)
     row = recipients.owner()
     if row is None:
-        recipients.add(recipients.WHATSAPP, recipients.OWNER, wish, now=utc_now())
+        row = recipients.add(recipients.WHATSAPP, recipients.OWNER, wish, now=utc_now())
     else:
         recipients.change(row, wish)
+    note("alert_recipient", row.id, "", "changed")
     db.session.commit()
     flash(_("Saved."), "success")
     return redirect(url_for("alert_settings.alerts"), 303)
@@ -187,6 +191,7 @@ def switch(recipient_id: int) -> ResponseReturnValue:
     """Tell a recipient from now on, or no more."""
     row = _find(recipient_id)
     recipients.switch(row, is_active=not row.is_active)
+    note_switch("alert_recipient", row.id, is_on=row.is_active)
     db.session.commit()
     flash(_("Told again from now on.") if row.is_active else _("Switched off: told no more."), "success")
     return redirect(url_for("alert_settings.alerts"), 303)
@@ -195,6 +200,7 @@ def switch(recipient_id: int) -> ResponseReturnValue:
 @bp.post("/alerts/recipients/<int:recipient_id>/remove")
 def remove(recipient_id: int) -> ResponseReturnValue:
     recipients.remove(_find(recipient_id), now=utc_now())
+    note("alert_recipient", recipient_id, "", "deleted")
     db.session.commit()
     flash(_("Removed. It can be taken back at the end of the page."), "success")
     return redirect(url_for("alert_settings.alerts"), 303)
@@ -204,6 +210,7 @@ def remove(recipient_id: int) -> ResponseReturnValue:
 def restore(recipient_id: int) -> ResponseReturnValue:
     row = db.session.get(AlertRecipient, recipient_id) or abort(404)
     recipients.restore(row)
+    note("alert_recipient", recipient_id, "deleted", "added")
     db.session.commit()
     flash(_("Told again from now on."), "success")
     return redirect(url_for("alert_settings.alerts"), 303)
@@ -217,6 +224,7 @@ def new_secret(recipient_id: int) -> ResponseReturnValue:
         abort(404)
     secret = signed_webhook.new_secret()
     recipients.set_secret(row, secret, current_config().secret_key)
+    note("alert_recipient", row.id, "", "new secret")
     db.session.commit()
     return _form_page(recipients.WEBHOOK, _form_of(row), row, secret)
 

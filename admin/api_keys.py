@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 import operators
+from admin.noting import note
 from admin.product_form import Form
 from models import ApiKey, Operator, db, utc_now
 from operators import SCOPES, OperatorRefused
@@ -39,6 +40,7 @@ def add() -> ResponseReturnValue:
         made = operators.create_api_key(name, tuple(chosen), operator_id=current_user.id)
     except OperatorRefused:
         abort(400)
+    note("api_key", made.row.id, "", "added")
     db.session.commit()
     return _page(Form({"name": ""}), key=made.key)
 
@@ -60,6 +62,7 @@ def key(key_id: int) -> ResponseReturnValue:
 @bp.post("/api-keys/<int:key_id>/revoke")
 def revoke(key_id: int) -> ResponseReturnValue:
     operators.revoke_api_key(db.session.get(ApiKey, key_id) or abort(404), now=utc_now())
+    note("api_key", key_id, "", "revoked")
     db.session.commit()
     flash(_("The key is revoked: it opens nothing any more."), "success")
     return redirect(url_for("api_keys.page"), 303)

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 import knowledge
+from admin.noting import note, note_switch
 from dashboard import arguments
 from dashboard.languages import page_language
 from knowledge import ArticleRefused, FilesRefused, Problem, Sheet, Upload
@@ -50,6 +51,7 @@ def new() -> ResponseReturnValue:
         row = knowledge.create_article(sheet, now=utc_now())
     except ArticleRefused as refused:
         return _refused_form(sheet, refused)
+    note("article", row.id, "", "added")
     db.session.commit()
     flash(_("“%(title)s” is in the knowledge base.", title=row.title), "success")
     return redirect(url_for("articles.articles"), 303)
@@ -67,6 +69,7 @@ def edit(article_id: int) -> ResponseReturnValue:
         knowledge.change_article(row, sheet, now=utc_now())
     except ArticleRefused as refused:
         return _refused_form(sheet, refused, row)
+    note("article", article_id, "", "changed")
     db.session.commit()
     flash(_("“%(title)s” is saved.", title=row.title), "success")
     return redirect(url_for("articles.articles"), 303)
@@ -77,6 +80,7 @@ def switch(article_id: int) -> ResponseReturnValue:
     """Let the search find an article, or not, as the form says."""
     row = _row(article_id)
     knowledge.switch_article(row, is_active=request.form.get("active") == "1")
+    note_switch("article", article_id, is_on=row.is_active)
     db.session.commit()
     return redirect(url_for("articles.articles", language=row.language), 303)
 
@@ -86,6 +90,7 @@ def delete(article_id: int) -> ResponseReturnValue:
     row = _row(article_id)
     title = row.title
     knowledge.delete_article(row)
+    note("article", article_id, "", "deleted")
     db.session.commit()
     flash(_("“%(title)s” is deleted.", title=title), "success")
     return redirect(url_for("articles.articles"), 303)
@@ -104,6 +109,8 @@ def import_files() -> ResponseReturnValue:
         done = knowledge.import_files(uploads, language=language, now=utc_now())
     except FilesRefused as refused:
         return _list_page(refused.problems), 400
+    if done.created or done.changed:
+        note("article", 0, "", "imported", reason=f"+{done.created} ~{done.changed}")
     db.session.commit()
     flash(
         _(

@@ -20,10 +20,10 @@ import integrations
 import message_templates
 import phone
 import tasks
-from admin.cells import safe_cell
 from auth import current_config
 from dashboard import template_words
 from dashboard.arguments import page_number, row_id
+from dashboard.cells import safe_cell
 from integrations import Number
 from message_templates import TemplateRefused
 from models import Campaign, Label, MessageTemplate, Niche, Operator, db, utc_now

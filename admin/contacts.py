@@ -25,12 +25,12 @@ from sqlalchemy.orm import joinedload, selectinload
 
 import integrations
 import phone
-from admin.cells import safe_cell
 from admin.noting import note
 from conversations import JoinedMeanwhile
 from dashboard import template_words
 from dashboard.arguments import row_id, words
-from models import Contact, Conversation, db, utc_now
+from dashboard.cells import safe_cell
+from models import Contact, ContactField, Conversation, db, utc_now
 from outreach import address_book, lists
 from outreach.address_book import FieldTaken
 from outreach.lists import ListRefused
@@ -38,6 +38,7 @@ from vocabulary import LANGUAGES
 
 FORM_MAX_BYTES: Final = lists.MAX_BYTES + 64 * 1024
 PREFIX: Final = "field_"
+PART_SIZE: Final = 100
 
 bp = Blueprint("contacts", __name__)
 
@@ -74,7 +75,7 @@ def download() -> Response:
 @bp.post("/contacts/import")
 def take_in() -> ResponseReturnValue:
     """Make or complete the people of a file."""
-    number = integrations.number(request.form.get("number", 0, type=int))
+    number = integrations.number(request.form.get("number", 0, type=row_id))
     upload = request.files.get("file")
     if number is None or upload is None or not upload.filename:
         flash(_("Choose a number and a file."), "danger")
@@ -85,26 +86,60 @@ def take_in() -> ResponseReturnValue:
     except ListRefused as refused:
         flash(template_words.list_words(refused.code, refused.detail), "danger")
         return redirect(url_for("contacts.list_page"), 303)
-    done = address_book.take_in(number, listed, now=utc_now())
+    new = changed = 0
+    nobody: list[int] = []
+    for some in listed.parts(PART_SIZE):
+        done = address_book.take_in(number, some, now=utc_now())
+        db.session.commit()  # a long file must not keep messages waiting for the database
+        new, changed, nobody = new + done.new, changed + done.changed, [*nobody, *done.refused]
+    note("contact", 0, "", "imported", reason=f"+{new} ~{changed}")
     db.session.commit()
-    flash(_("New: %(new)d. Completed: %(changed)d.", new=done.new, changed=done.changed), "success")
-    if done.refused:
-        flash(
-            _("No telephone number in the lines %(lines)s.", lines=", ".join(map(str, done.refused))), "warn"
-        )
+    flash(_("New: %(new)d. Completed: %(changed)d.", new=new, changed=changed), "success")
+    if nobody:
+        lines = ", ".join(map(str, nobody[: address_book.LINES_SHOWN]))
+        flash(_("No telephone number in the lines %(lines)s.", lines=lines), "warn")
     return redirect(url_for("contacts.list_page"), 303)
 
 
 @bp.post("/contacts/fields")
 def add_field() -> ResponseReturnValue:
     try:
-        address_book.add_field(request.form.get("name", ""), now=utc_now())
+        row = address_book.add_field(request.form.get("name", ""), now=utc_now())
     except FieldTaken:
         db.session.rollback()
         flash(_("A field needs a name that no other has."), "danger")
     else:
+        note("field", row.id, "", "added", reason=row.name)
         db.session.commit()
         flash(_("The field is there."), "success")
+    return redirect(url_for("contacts.list_page"), 303)
+
+
+@bp.post("/contacts/fields/<int:field_id>")
+def rename_field(field_id: int) -> ResponseReturnValue:
+    try:
+        address_book.rename_field(db.get_or_404(ContactField, field_id), request.form.get("name", ""))
+    except FieldTaken:
+        db.session.rollback()
+        flash(_("A field needs a name that no other has."), "danger")
+    else:
+        note("field", field_id, "", "changed")
+        db.session.commit()
+        flash(_("Saved."), "success")
+    return redirect(url_for("contacts.list_page"), 303)
+
+
+@bp.post("/contacts/fields/<int:field_id>/delete")
+def drop_field(field_id: int) -> ResponseReturnValue:
+    """Delete a field with what stands in it."""
+    row = db.get_or_404(ContactField, field_id)
+    if request.form.get("sure") != "1":
+        flash(_("Confirm that the field goes with everything in it."), "danger")
+        return redirect(url_for("contacts.list_page"), 303)
+    emptied = address_book.drop_field(row)
+    note("field", field_id, "", "deleted")
+    db.session.commit()
+    flash(_("The field is deleted. Contacts that had something in it: %(count)d.", count=emptied), "success")
     return redirect(url_for("contacts.list_page"), 303)
 
 
@@ -124,6 +159,7 @@ def edit(contact_id: int) -> ResponseReturnValue:
         language=language if language in LANGUAGES else "",
         custom={one.id: request.form.get(f"{PREFIX}{one.id}", "") for one in fields},
     )
+    note("contact", contact_id, "", "changed")
     db.session.commit()
     flash(_("The contact is saved."), "success")
     return redirect(url_for("contacts.edit", contact_id=contact_id), 303)
@@ -132,18 +168,26 @@ def edit(contact_id: int) -> ResponseReturnValue:
 @bp.get("/contacts/<int:contact_id>/join")
 def ask_to_join(contact_id: int) -> ResponseReturnValue:
     """Show both before they become one."""
-    other = _contact(request.args.get("other", 0, type=int))
+    other = _contact(request.args.get("other", 0, type=row_id))
     kept = _contact(contact_id)
     if not _may_join(kept, other):
         flash(_("Choose another contact."), "danger")
         return redirect(url_for("contacts.edit", contact_id=contact_id))
     both = [(one, _conversations(one)) for one in (kept, other)]
-    return render_template("admin/contact_join.html", kept=kept, other=other, both=both)
+    return render_template(
+        "admin/contact_join.html",
+        kept=kept,
+        other=other,
+        both=both,
+        fields=address_book.fields(),
+        after=address_book.joined(kept, other),
+        lost=address_book.lost(kept, other),
+    )
 
 
 @bp.post("/contacts/<int:contact_id>/join")
 def join(contact_id: int) -> ResponseReturnValue:
-    kept, other = _contact(contact_id), _contact(request.form.get("other", 0, type=int))
+    kept, other = _contact(contact_id), _contact(request.form.get("other", 0, type=row_id))
     if request.form.get("sure") != "1" or not _may_join(kept, other):
         flash(_("Confirm that they are one person; it cannot be undone."), "danger")
         return redirect(url_for("contacts.ask_to_join", contact_id=contact_id, other=other.id), 303)

@@ -14,7 +14,7 @@ from babel.numbers import get_currency_precision
 from admin import figure_words
 from admin.figure_rows import FIGURES as LINKED
 from admin.figure_words import Told, value_words
-from analytics import Period, Report
+from analytics import Period, Report, uptime
 from analytics.forecast import Forecast, TooLittle, forecast
 from analytics.reports import Sum, Sums
 from models import DeskSetting, db
@@ -138,6 +138,8 @@ _UNITS: Final[dict[str, tuple[str, bool | None]]] = {
     "alone": ("share", None),
     "csat": ("share", True),
     "not_delivered": ("share", False),
+    "errors": ("share", False),
+    "uptime": ("fine_share", True),
     "judged": ("share", True),
     "cost": ("money", False),
     "roi": ("times", True),
@@ -163,6 +165,11 @@ def _value(name: str, sums: Sums, currency: str, prices: Prices) -> float | None
         case "not_delivered":
             sent = sums.count("messages_out")
             return sums.count("not_delivered") / sent if sent else None
+        case "errors":
+            worked = sums.count("messages_in") + sums.count("messages_out")
+            return (sums.count("not_delivered") + sums.count("not_worked_on")) / worked if worked else None
+        case "uptime":
+            return sums.mean("uptime", uptime.ALL)
         case "judged":
             return sums.mean("judged")
         case "cost":

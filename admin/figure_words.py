@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from math import floor
 from typing import NamedTuple
 
 from flask_babel import format_decimal, format_percent
@@ -69,10 +70,7 @@ def _more_tiles() -> Mapping[str, Told]:
             _("Satisfied customers"),
             _("The share of scores of 4 or 5 among all scores from 1 to 5 that customers gave (CSAT)."),
         ),
-        "not_delivered": Told(
-            _("Not delivered"),
-            _("The share of our messages that failed, or of which nobody knows whether they came."),
-        ),
+        **_faults(),
         "judged": Told(
             _("Read correctly"),
             _(
@@ -92,6 +90,30 @@ def _more_tiles() -> Mapping[str, Told]:
             _(
                 "Revenue divided by the costs in the same currency (ROI). It says nothing about wages or"
                 " goods."
+            ),
+        ),
+    }
+
+
+def _faults() -> Mapping[str, Told]:
+    return {
+        "not_delivered": Told(
+            _("Not delivered"),
+            _("The share of our messages that failed, or of which nobody knows whether they came."),
+        ),
+        "errors": Told(
+            _("Errors"),
+            _(
+                "Of all messages that came and left, the share of ours that failed or whose fate nobody"
+                " knows, and of theirs that the desk could not work on."
+            ),
+        ),
+        "uptime": Told(
+            _("Uptime"),
+            _(
+                "The share of the minutes in which both a web process and a worker lived, of all minutes"
+                " since the desk first noted that it lives. Days before have no figure. The provider's own"
+                " outages do not count."
             ),
         ),
     }
@@ -230,6 +252,9 @@ def value_words(value: float | None, unit: str, currency: str = "") -> str:
     match unit:
         case "share":
             return str(format_percent(value, "#,##0.#%"))
+        case "fine_share":
+            # Never rounded up to a whole: 99.99 % is not 100 %.
+            return str(format_percent(floor(value * 10_000) / 10_000, "#,##0.##%"))
         case "money":
             return money(round(value), currency)
         case "secs":

@@ -23,10 +23,11 @@ import analytics
 import auth
 import counting
 from admin import figure_rows, figure_shapes, figure_words
-from admin.cells import safe_cell
+from admin.noting import note
 from analytics import Period
 from analytics.forecast import LEARNT_DAYS, MIN_DAYS, MIN_EVENTS
 from auth import current_config
+from dashboard.cells import safe_cell
 from models import DailyFigure, SavedReport, db, utc_now
 from statements import changed_rows
 
@@ -197,6 +198,7 @@ def save_prices() -> ResponseReturnValue:
         flash(_("Write prices as numbers, like 0.0625."), "danger")
         return redirect(url_for("figures.page") + "#prices", 303)
     figure_shapes.save_prices(prices, now=utc_now())
+    note("prices", 0, "", "changed")
     db.session.commit()
     flash(_("The prices are saved."), "success")
     return redirect(url_for("figures.page"), 303)

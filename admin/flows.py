@@ -3,6 +3,7 @@ For admins.
 """
 
 import difflib
+import hashlib
 import re
 import secrets
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from sqlalchemy import select
 import flow_versions
 import integrations
 from admin.flow_drawing import Drawing, draw
+from admin.flow_words import flow_problem_words
+from admin.noting import note
 from auth import current_config
 from flow_files import Flow, FlowError, shipped
 from flow_versions import FlowRefused
@@ -64,7 +67,8 @@ def begin() -> ResponseReturnValue:
     """Make a new flow's draft from another flow's text."""
     name = request.form.get("name", "").strip().lower()[:60]
     try:
-        flow_versions.begin(name, request.form.get("like", ""), now=utc_now(), operator_id=current_user.id)
+        like = request.form.get("like", "")
+        row = flow_versions.begin(name, like, now=utc_now(), operator_id=current_user.id)
     except FlowRefused as refused:
         db.session.rollback()
         words = {
@@ -73,28 +77,36 @@ def begin() -> ResponseReturnValue:
         }
         flash(words.get(str(refused), _("A name has small letters, digits and _, up to 40.")), "danger")
         return redirect(url_for("flows.list_page"), 303)
+    note("flow", row.id, "", "added", reason=name)
     db.session.commit()
     return redirect(url_for("flows.edit", flow=name), 303)
 
 
 @bp.get("/flows/<flow>")
 def edit(flow: str) -> str:
-    draft = flow_versions.draft_of(flow)
-    source = draft.source if draft is not None else flow_versions.source_of(flow)
-    if source is None:
-        abort(404)
-    return _page(flow, source)
+    source = flow_versions.text_of(flow)
+    return abort(404) if source is None else _page(flow, source)
 
 
 @bp.post("/flows/<flow>")
 def save(flow: str) -> ResponseReturnValue:
-    """Keep the text as the draft, and then do what the button says: only keep, try, publish, throw away."""
-    if flow_versions.draft_of(flow) is None and flow_versions.source_of(flow) is None:
+    """Keep the text as the draft, and then do what the button says: only keep, try, publish, throw away.
+
+    Refused when the kept text is another than the one that the form was opened with: of two people in one
+    flow, none overwrites the other unseen.
+    """
+    flow_versions.hold_drafts(now=utc_now())
+    kept = flow_versions.text_of(flow)
+    if kept is None:
         abort(404)
     source = request.form.get("source", "").replace("\r\n", "\n").replace("\0", "")[: SOURCE_MAX_CHARS + 1]
     what = request.form.get("do", "")
+    if request.form.get("base", "") != _mark(kept) and (what == "drop" or source != kept):
+        db.session.rollback()
+        return _page(flow, source, kept=kept), 409
     if what == "drop":
         flow_versions.drop_draft(flow)
+        note("flow", 0, "", "draft dropped", reason=flow)
         db.session.commit()
         flash(_("The draft is thrown away."), "success")
         return redirect(url_for("flows.list_page" if not _is_walked(flow) else "flows.edit", flow=flow), 303)
@@ -108,7 +120,10 @@ def save(flow: str) -> ResponseReturnValue:
             return _try(flow)
     except FlowRefused as refused:
         db.session.rollback()
-        flash(_("The draft is kept. It has a mistake: %(problem)s", problem=str(refused)), "danger")
+        flash(
+            _("The draft is kept. It has a mistake: %(problem)s", problem=flow_problem_words(str(refused))),
+            "danger",
+        )
         return _page(flow, source), 422
     flash(_("The draft is kept. Nothing is wrong with it."), "success")
     return redirect(url_for("flows.edit", flow=flow), 303)
@@ -140,7 +155,7 @@ def _go_back(flow: str, row: FlowVersion | None) -> ResponseReturnValue:
         made = flow_versions.go_back(row, flow, now=utc_now(), operator_id=current_user.id)
     except FlowRefused as refused:
         db.session.rollback()
-        flash(str(refused), "danger")
+        flash(flow_problem_words(str(refused)), "danger")
         return redirect(url_for("flows.edit", flow=flow), 303)
     number = made.version
     db.session.commit()
@@ -188,7 +203,13 @@ def _try(flow: str) -> ResponseReturnValue:
     return redirect(url_for("simulator.simulator", number=row_id), 303)
 
 
-def _page(flow: str, source: str) -> str:
+def _mark(text: str) -> str:
+    """Give the mark of a text, by which a form knows whether it still stands."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _page(flow: str, source: str, *, kept: str | None = None) -> str:
+    """Show a text; `kept` is what somebody saved meanwhile instead."""
     versions = flow_versions.versions_of(flow)
     names = {
         row.id: row.name
@@ -206,6 +227,9 @@ def _page(flow: str, source: str) -> str:
         is_shipped=flow in shipped(),
         is_walked=_is_walked(flow),
         lines=list(_difference(flow_versions.source_of(flow) or "", source)),
+        base=_mark(flow_versions.text_of(flow) or ""),
+        is_stale=kept is not None,
+        meanwhile=list(_difference(kept or "", source)),
     )
 
 
@@ -220,7 +244,7 @@ def _shown(flow: str, source: str) -> Shown:
             problem = str(refused)
     found = LINE.search(problem)
     drawing = draw(read, source) if isinstance(read, Flow) else None
-    return Shown(source, problem, int(found[1]) if found else 0, drawing)
+    return Shown(source, flow_problem_words(problem), int(found[1]) if found else 0, drawing)
 
 
 def _read(flow: str, source: str) -> Flow | str:

@@ -25,7 +25,6 @@ from models import (
     Integration,
     Message,
     Operator,
-    PaymentSettings,
     Product,
     Sale,
     WebhookEvent,
@@ -97,7 +96,6 @@ def _facts() -> dict[str, bool]:
         "webhook": event.where(real),
         "sent": sent.where(real, Message.direction == "out", Message.status.in_(LEFT)),
         "product": select(Product.id).where(Product.is_active, Product.is_demo.is_(False)),
-        "pix": select(PaymentSettings.id).where(PaymentSettings.pix_key.not_in(("", till.DEMO_PIX_KEY))),
         "sale": select(Sale.id).where(Sale.is_demo.is_(False)),
         "article": select(Article.id).where(Article.is_active, Article.is_demo.is_(False)),
         "colleague": select(Operator.id).where(Operator.is_active, Operator.id != current_user.id),
@@ -123,7 +121,7 @@ def _tries(has: Mapping[str, bool]) -> list[Check]:
 def _numbers(has: Mapping[str, bool]) -> list[Check]:
     there = url_for("numbers.list_page")
     return [
-        Check(has["number"], _("A number is connected"), _("Add one of Meta or Twilio."), there),
+        Check(has["number"], _("A number is written down"), _("Add one of Meta or Twilio."), there),
         Check(has["health"], _("The provider knows it"), _("Open the number and press “Test now”."), there),
         Check(has["webhook"], _("A signed webhook has come"), _("Write to the number from a phone."), there),
         Check(has["sent"], _("An answer has left"), _("It follows the first message by itself."), there),
@@ -132,7 +130,9 @@ def _numbers(has: Mapping[str, bool]) -> list[Check]:
 
 def _goods(has: Mapping[str, bool]) -> list[Check]:
     config = current_config()
-    can_pay = has["pix"] or bool(config.stripe_secret_key or config.mercadopago_access_token)
+    ways = till.till(config)
+    takes_pix = ways.takes_pix and ways.pix_key != till.DEMO_PIX_KEY
+    has_service = bool(config.stripe_secret_key or config.mercadopago_access_token)
     return [
         Check(
             has["product"],
@@ -140,7 +140,12 @@ def _goods(has: Mapping[str, bool]) -> list[Check]:
             _("Write one."),
             url_for("products.products"),
         ),
-        Check(can_pay, _("Customers can pay"), _("Set up Pix or another way."), url_for("ways_to_pay.ways")),
+        Check(
+            takes_pix or bool(ways.manual_text) or has_service,
+            _("Customers can pay"),
+            _("Set up Pix or another way."),
+            url_for("ways_to_pay.ways"),
+        ),
         Check(
             has["sale"],
             _("A first order was paid"),

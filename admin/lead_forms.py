@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 import integrations
+from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from crm import web_forms
@@ -32,9 +33,10 @@ def add() -> ResponseReturnValue:
     number = request.form.get("number", type=row_id)
     if number is not None and integrations.number(number) is None:
         number = None
-    _row, token = web_forms.add_form(
+    row, token = web_forms.add_form(
         written["name"], source=written["source"] or written["name"], integration_id=number, now=utc_now()
     )
+    note("lead_form", row.id, "", "added", reason=row.name)
     db.session.commit()
     return _page(Form({"name": "", "source": ""}), f"{current_config().own_url}/forms/{token}")
 
@@ -42,6 +44,7 @@ def add() -> ResponseReturnValue:
 @bp.post("/webhooks/forms/<int:form_id>/revoke")
 def revoke(form_id: int) -> ResponseReturnValue:
     web_forms.revoke(db.session.get(LeadForm, form_id) or abort(404), now=utc_now())
+    note("lead_form", form_id, "", "deleted")
     db.session.commit()
     flash(_("Removed."), "success")
     return redirect(url_for("lead_forms.page"), 303)

@@ -45,6 +45,7 @@ from vocabulary import STRATEGIES, TEXT_LANGUAGES
 
 PAGE_SIZE: Final = 50
 SHOWN_CHANGES: Final = 20
+FORGETTING: Final = ("reset", "remember")
 
 bp = Blueprint("learning", __name__)
 
@@ -75,6 +76,8 @@ def steer() -> ResponseReturnValue:
         flash(_refusal(refused), "danger")
         return _page(), 422
     db.session.commit()
+    if action in FORGETTING:
+        tasks.wake_learning()
     flash(_("Done. The reason is kept below."), "success")
     return redirect(url_for("learning.learning"), 303)
 

@@ -19,6 +19,7 @@ from sqlalchemy import func, select, update
 import flow_versions
 import integrations
 import vault
+from admin import conversions
 from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
@@ -211,6 +212,7 @@ def _page(row: Integration, form: Form) -> str:
         checks=_checks(row),
         addresses=_addresses(row),
         verify_token=_verify_token(row),
+        told=conversions.standing(row.id) if row.provider == "meta" else None,
         **_choices(),
     )
 

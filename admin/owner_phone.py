@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 
 import integrations
 import phone
+from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from models import Contact, Conversation, Integration, db, utc_now
@@ -50,6 +51,7 @@ def save(integration_id: int) -> ResponseReturnValue:
         problem = _("This is no phone number. Write it with country code: +55 11 98765-4321.")
         return _page(row.id, Form({"owner_phone": typed}, {"owner_phone": problem})), 422
     integrations.change(row, owner_phone=number)
+    note("owner_phone", row.id, "", "changed")
     db.session.commit()
     flash(_("The owner's phone is saved."), "success")
     return redirect(url_for("owner_phone.owner_phone"), 303)
@@ -94,6 +96,7 @@ def _kind_words() -> dict[str, str]:
     return {
         "paid": _("an order was paid"),
         "payment_claimed": _("a customer says that she paid"),
+        "claim_ending": _("an order that is said to be paid ends soon"),
         "payment_mismatch": _("a payment of another amount"),
         "payment_twice": _("an order was paid twice"),
         "payment_late": _("a cancelled order was paid"),

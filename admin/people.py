@@ -7,7 +7,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 import operators
 from admin.noting import note
@@ -125,10 +125,12 @@ def _done(row: Operator, before: str, after: str, words: str) -> ResponseReturnV
 
 
 def _is_last_admin(row: Operator) -> bool:
-    others = select(func.count(Operator.id)).where(
-        Operator.role == "admin", Operator.is_active.is_(True), Operator.id != row.id
-    )
-    return row.role == "admin" and not db.session.scalar(others)
+    """Whether nobody else is admin. Holds the admins' rows until the commit and reads them anew: of two who
+    end each other at once, the second must see what the first has done.
+    """
+    admins = select(Operator).where(Operator.role == "admin", Operator.is_active.is_(True))
+    held = admins.order_by(Operator.id).with_for_update().execution_options(populate_existing=True)
+    return [one.id for one in db.session.scalars(held)] == [row.id]
 
 
 def _page(email: str = "", password: str = "") -> str:

@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage, MultiDict
 
 import media
-import vault
+from admin import kept_files
 from config import Config
 from models import StoredFile, db
 from shop import assortment, catalog, delivery, pictures
@@ -40,7 +40,6 @@ CURRENCY_SIGN: Final = re.compile(r"^(?:[A-Za-z]{0,3}\$|[A-Z]{3}\b|[€£¥₹])
 # Python also reads 1e9 and 1_000 as numbers; nobody means a price by them.
 PRICE_SIGNS: Final = re.compile(r"[-+]?[\d.,'\s\u2019]+")
 LOCAL_TIME: Final = "%Y-%m-%dT%H:%M"
-FILE_SEAL: Final = "product file "
 BAD: Final = "bad"
 
 
@@ -83,7 +82,7 @@ def form_of(goods: Goods, config: Config) -> Form:
     for name, file_id in (("image", goods.image_id), ("delivery_file", goods.delivery_file_id)):
         file = db.session.get(StoredFile, file_id) if file_id is not None else None
         if file is not None:
-            _show_file(form, name, file, config)
+            kept_files.show(form, name, file, config)
     return form
 
 
@@ -100,11 +99,6 @@ def _time_field(moment: datetime | None, zone: ZoneInfo) -> str:
     return moment.astimezone(zone).strftime(LOCAL_TIME) if moment is not None else ""
 
 
-def _show_file(form: Form, name: str, file: StoredFile, config: Config) -> None:
-    form.files[name] = file
-    form.written[f"{name}_kept"] = vault.sign(f"{FILE_SEAL}{file.id}", config.secret_key)
-
-
 # --- reading ------------------------------------------------------------------------------------------------
 
 
@@ -116,9 +110,9 @@ def read_form(fields: Mapping[str, str], files: MultiDict[str, FileStorage], con
         if sent is not None and sent.filename:
             file = keep(form, name, sent, config)
         else:
-            file = _kept_before(form, name, config)
+            file = kept_files.kept_before(form, name, config)
         if file is not None:
-            _show_file(form, name, file, config)
+            kept_files.show(form, name, file, config)
     db.session.commit()
     return form
 
@@ -254,18 +248,6 @@ def _keep(
         return None
     now = datetime.now(UTC)
     return media.store(content, kind, sent.filename or name, config.media_dir, now=now)
-
-
-def _kept_before(form: Form, name: str, config: Config) -> StoredFile | None:
-    """Give the file that the form names; only what we sealed is believed. None when it is to go."""
-    if form.written.get(f"{name}_drop") == "1":
-        form.written.pop(f"{name}_kept", None)
-        return None
-    sealed = vault.signed_text(form.written.get(f"{name}_kept", ""), config.secret_key) or ""
-    number = sealed.removeprefix(FILE_SEAL)
-    if sealed == number or not number.isdigit():
-        return None
-    return db.session.get(StoredFile, int(number))
 
 
 # --- words --------------------------------------------------------------------------------------------------

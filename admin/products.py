@@ -12,6 +12,7 @@ from flask_login import current_user
 
 import media
 from admin import product_form
+from admin.noting import note
 from admin.product_form import CURRENCIES, Form
 from auth import current_config
 from dashboard import arguments
@@ -89,6 +90,7 @@ def delete(product_id: int) -> ResponseReturnValue:
             "danger",
         )
         return redirect(url_for("products.edit", product_id=product_id), 303)
+    note("product", product_id, "", "deleted")
     db.session.commit()
     flash(_("“%(name)s” is deleted.", name=name), "success")
     return redirect(url_for("products.products"), 303)
@@ -98,6 +100,8 @@ def delete(product_id: int) -> ResponseReturnValue:
 def drop_keys(product_id: int) -> ResponseReturnValue:
     """Throw away the licence keys that nobody has."""
     count = assortment.drop_free_keys(_row(product_id).id)
+    if count:
+        note("product", product_id, "", "keys dropped", reason=f"-{count}")
     db.session.commit()
     flash(_("Keys thrown away: %(count)d.", count=count), "success")
     return redirect(url_for("products.edit", product_id=product_id, _anchor="delivery"), 303)

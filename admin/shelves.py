@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from admin import product_form
+from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from models import Category, Niche, db, utc_now
@@ -60,6 +61,7 @@ def delete(shelf_id: int) -> ResponseReturnValue:
         db.session.rollback()
         flash(_("“%(name)s” has products, so it stays.", name=name), "danger")
     else:
+        note(kind, shelf_id, "", "deleted")
         db.session.commit()
         flash(_("“%(name)s” is deleted.", name=name), "success")
     return redirect(url_for("shelves.shelves", kind=kind), 303)

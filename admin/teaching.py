@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 
 import lanes
 import tasks
+from admin.noting import note
 from dashboard import arguments
 from dashboard.arguments import row_id
 from models import db, utc_now
@@ -47,6 +48,8 @@ def train() -> ResponseReturnValue:
     if not any(examples.counts().values()) and not lessons.list_versions():
         flash(_("There is nothing of your own to learn yet."), "danger")
     elif tasks.ask_for_training():
+        note("training", 0, "", "begun")
+        db.session.commit()
         flash(_("The training has begun. It takes up to a minute; load the page again to see it."), "success")
     else:
         flash(_("No worker could be told. Try again in a moment."), "danger")
@@ -56,6 +59,7 @@ def train() -> ResponseReturnValue:
 @bp.post("/teaching/go-back")
 def go_back() -> ResponseReturnValue:
     lessons.go_back()
+    note("training", 0, "", "as shipped")
     db.session.commit()
     flash(_("The shipped models read again. Your examples stay for the next training."), "success")
     return redirect(url_for("teaching.teaching"), 303)
@@ -82,6 +86,8 @@ def add_examples() -> ResponseReturnValue:
         db.session.rollback()
         flash(_refusal(error), "danger")
         return _examples_page(given), 422
+    if added.new or added.relabelled:
+        note("example", 0, "", "added", reason=f"{label}: +{added.new} ~{added.relabelled}")
     db.session.commit()
     flash(
         _(
@@ -99,6 +105,8 @@ def add_examples() -> ResponseReturnValue:
 def delete_examples() -> ResponseReturnValue:
     ids = [number for number in request.form.getlist("id", type=row_id) if number is not None]
     count = examples.remove_examples(ids)
+    if count:
+        note("example", 0, "", "deleted", reason=f"-{count}")
     db.session.commit()
     flash(_("Examples deleted: %(count)d.", count=count), "success")
     return redirect(f"{url_for('teaching.list_examples')}?{urlencode(_filter())}", 303)
@@ -156,11 +164,12 @@ def list_phrases() -> ResponseReturnValue:
 def add_phrase() -> ResponseReturnValue:
     given = {name: request.form.get(name, "") for name in ("label", "phrase")}
     try:
-        examples.add_phrase(*_task_and_label(given["label"]), given["phrase"], now=utc_now())
+        row = examples.add_phrase(*_task_and_label(given["label"]), given["phrase"], now=utc_now())
     except TeachingRefused as error:
         db.session.rollback()
         flash(_refusal(error), "danger")
         return _phrases_page(given), 422
+    note("phrase", row.id, "", "added", reason=given["label"])
     db.session.commit()
     flash(_("The phrase counts from now on."), "success")
     return redirect(url_for("teaching.list_phrases"), 303)
@@ -168,7 +177,8 @@ def add_phrase() -> ResponseReturnValue:
 
 @bp.post("/teaching/phrases/<int:phrase_id>/delete")
 def delete_phrase(phrase_id: int) -> ResponseReturnValue:
-    examples.remove_phrase(phrase_id)
+    if examples.remove_phrase(phrase_id):
+        note("phrase", phrase_id, "", "deleted")
     db.session.commit()
     flash(_("The phrase is deleted."), "success")
     return redirect(url_for("teaching.list_phrases"), 303)

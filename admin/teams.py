@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 import working_hours
+from admin.noting import note
 from crm import hours, teams
 from dashboard.arguments import row_id
 from dashboard.care_words import weekday_word
@@ -72,6 +73,7 @@ def write_hours(team_id: int | None = None) -> ResponseReturnValue:
             )
             return redirect(page, 303)
     hours.write_hours(team_id, stretches)
+    note("hours", team_id or 0, "", "changed")
     db.session.commit()
     flash(_("The hours are saved."), "success")
     return redirect(page, 303)
@@ -81,12 +83,14 @@ def write_hours(team_id: int | None = None) -> ResponseReturnValue:
 def add_holiday() -> ResponseReturnValue:
     try:
         day = date.fromisoformat(request.form.get("day", ""))
-        hours.add_holiday(day, request.form.get("name", ""), is_yearly=request.form.get("yearly") == "1")
+        name, is_yearly = request.form.get("name", ""), request.form.get("yearly") == "1"
+        row = hours.add_holiday(day, name, is_yearly=is_yearly)
     except hours.DayTaken:
         flash(_("This day is in the list already."), "danger")
     except ValueError:
         flash(_("Choose a day."), "danger")
     else:
+        note("holiday", row.id, "", "added", reason=day.isoformat())
         db.session.commit()
     return redirect(url_for("teams.list_page"), 303)
 
@@ -94,6 +98,7 @@ def add_holiday() -> ResponseReturnValue:
 @bp.post("/teams/holidays/<int:holiday_id>/delete")
 def delete_holiday(holiday_id: int) -> ResponseReturnValue:
     hours.delete_holiday(holiday_id)
+    note("holiday", holiday_id, "", "deleted")
     db.session.commit()
     return redirect(url_for("teams.list_page"), 303)
 
@@ -121,6 +126,7 @@ def _save(row: Team | None) -> ResponseReturnValue:
         db.session.rollback()
         flash(_("A team needs a name that no other team has."), "danger")
         return _form_page(form, row), 400
+    note("team", saved.id, "", "changed" if row else "added")
     db.session.commit()
     flash(_("“%(title)s” is saved.", title=saved.name), "success")
     return redirect(url_for("teams.list_page"), 303)

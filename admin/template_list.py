@@ -5,7 +5,6 @@ transaction held.
 """
 
 import re
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -15,31 +14,25 @@ from flask_babel import gettext as _
 
 import history
 import integrations
+import media
 import message_templates
-from auth import login_required_role
+from admin import template_form
+from admin.template_form import Form
+from auth import current_config, login_required_role
 from dashboard import template_words
 from dashboard.arguments import row_id
 from integrations import Number
 from message_templates import DraftRefused
 from models import MessageTemplate, db, utc_now
 from providers import provider, templates
-from providers.base import SendError
-from providers.templates import Button, Draft, Problem, Style, Wording
+from providers.base import OwnFile, SendError
+from providers.templates import Draft, Problem, Wording
+from providers.twilio import twilio
 
 USAGE: Final = timedelta(days=30)
-BUTTON_ROWS: Final = 3
-FIELD_MAX_CHARS: Final = 2_000
 SID: Final = re.compile(r"HX[0-9a-fA-F]{32}")
 
 bp = Blueprint("template_list", __name__)
-
-
-@dataclass
-class Form:
-    """A draft as it was typed; `problems` say at the field what is wrong."""
-
-    written: dict[str, str] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
 
 
 @bp.get("/templates")
@@ -107,7 +100,8 @@ def show(template_id: int) -> ResponseReturnValue:
 @bp.route("/templates/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     if request.method == "GET":
-        number = request.args.get("number", "")
+        known = message_templates.numbers_with_templates()
+        number = request.args.get("number", "") or (str(known[0].id) if known else "")
         return _form_page(Form({"number": number, "language": "pt_BR", "category": "utility"}), None)
     return _save(None)
 
@@ -118,7 +112,9 @@ def edit(template_id: int) -> ResponseReturnValue:
     if row.status not in (message_templates.DRAFT, message_templates.REJECTED):
         flash(_("It was handed in and cannot be changed here any more."), "danger")
         return redirect(url_for("template_list.show", template_id=template_id), 303)
-    return _form_page(_form_of(row), row) if request.method == "GET" else _save(row)
+    if request.method == "GET":
+        return _form_page(template_form.of_row(row, current_config()), row)
+    return _save(row)
 
 
 @bp.post("/templates/<int:template_id>/delete")
@@ -142,12 +138,16 @@ def submit(template_id: int) -> ResponseReturnValue:
         flash(_("This number is switched off."), "danger")
         return back
     draft, external_id = message_templates.draft_of(row), row.external_id or ""
+    file = _sample(draft.wording.file_id)
+    if draft.wording.file_id and file is None:
+        flash(_("The file on top is not there any more. Choose it anew."), "danger")
+        return back
     if not message_templates.begin_submission(row, now=now):
         db.session.rollback()
         flash(_("It was handed in already."), "danger")
         return back
     db.session.commit()
-    answer = provider(number.account.provider).submit_template(number.account, draft, external_id)
+    answer = provider(number.account.provider).submit_template(number.account, draft, external_id, file)
     if not isinstance(answer, SendError):
         message_templates.note_submitted(template_id, answer, now=now)
         flash(_("Handed in. The provider tells what becomes of it."), "success")
@@ -160,18 +160,50 @@ def submit(template_id: int) -> ResponseReturnValue:
     return back
 
 
+@bp.post("/templates/<int:template_id>/review")
+def review(template_id: int) -> ResponseReturnValue:
+    """Ask Twilio now what became of a template; it is asked every five minutes anyway."""
+    row = _row(template_id)
+    back = redirect(url_for("template_list.show", template_id=template_id), 303)
+    number, sid = integrations.number(row.integration_id), row.external_id
+    if number is None or sid is None or number.account.provider != "twilio":
+        flash(_("The provider tells by itself what becomes of it."), "success")
+        return back
+    db.session.rollback()  # no session is held while the provider answers
+    standing = twilio.template_approval(number.account, sid)
+    if isinstance(standing, SendError):
+        flash(_("It could not be asked: %(words)s", words=standing.operator_message), "danger")
+        return back
+    message_templates.note_review(template_id, standing, now=utc_now())
+    db.session.commit()
+    flash(_("State: %(word)s.", word=template_words.status_word(standing.status)), "success")
+    return back
+
+
+def _sample(file_id: int) -> OwnFile | None:
+    config = current_config()
+    if not file_id:
+        return None
+    return media.own_file(
+        file_id, config.media_dir, config.own_url, secret_key=config.secret_key, now=utc_now()
+    )
+
+
 # --- the form -----------------------------------------------------------------------------------------------
 
 
 def _save(row: MessageTemplate | None) -> ResponseReturnValue:
-    form = _read_form()
-    draft = _draft(form.written)
+    config = current_config()
+    form = template_form.read(request.form, request.files.get(template_form.FILE), config, now=utc_now())
+    number = _number_of(form, row)
+    draft = template_form.draft_of(form, is_shared=_is_shared(number))
     if "preview" in request.form:
         return _form_page(form, row, draft.wording)
-    number = _number() if row is None else integrations.number(row.integration_id)
     if number is None:
         abort(404)
     try:
+        if form.refused:
+            raise DraftRefused([Problem(template_form.FILE, form.refused)])
         saved = _kept(number, draft, row, form.written.get("sid", "").strip())
     except DraftRefused as refused:
         db.session.rollback()
@@ -184,7 +216,7 @@ def _save(row: MessageTemplate | None) -> ResponseReturnValue:
 
 
 def _kept(number: Number, draft: Draft, row: MessageTemplate | None, sid: str) -> MessageTemplate:
-    if number.account.provider != "twilio":
+    if row is not None or not sid or number.webhook_shape != "twilio":
         return message_templates.save_draft(number.id, draft, row, now=utc_now())
     if not SID.fullmatch(sid):
         raise DraftRefused([Problem("sid", "bad_sid")])
@@ -195,92 +227,23 @@ def _field_of(problem: Problem) -> str:
     return f"example:{problem.detail}" if problem.part == "examples" else problem.part
 
 
-def _read_form() -> Form:
-    def clean(text: str) -> str:
-        return text.replace("\r\n", "\n").replace("\0", "")[:FIELD_MAX_CHARS]
-
-    return Form({name: clean(value) for name, value in request.form.items() if name != "csrf_token"})
-
-
-def _draft(written: dict[str, str]) -> Draft:
-    header = written.get("header", "").strip()
-    names = templates.names_in(written.get("body", ""))
-    style: Style = "named" if names and not any(name.isdigit() for name in names) else "numbered"
-    examples = {
-        name.removeprefix("example:"): value.strip()
-        for name, value in written.items()
-        if name.startswith("example:") and value.strip()
-    }
-    wording = Wording(
-        body=written.get("body", "").strip(),
-        header_kind="text" if header else "",
-        header=header,
-        footer=written.get("footer", "").strip(),
-        buttons=tuple(_buttons(written)),
-        examples=examples,
-        style=style,
-    )
-    return Draft(
-        written.get("name", "").strip(), written.get("language", ""), written.get("category", ""), wording
-    )
-
-
-def _buttons(written: dict[str, str]) -> list[Button]:
-    found = []
-    for place in range(BUTTON_ROWS):
-        kind, text = written.get(f"button_kind_{place}", ""), written.get(f"button_text_{place}", "").strip()
-        value = written.get(f"button_value_{place}", "").strip()
-        if not kind:
-            continue
-        found.append(
-            Button(
-                kind[:20],
-                text,
-                url=value if kind == "url" else "",
-                phone=value if kind == "phone_number" else "",
-                code=value if kind == "copy_code" else "",
-            )
-        )
-    return found
-
-
-def _form_of(row: MessageTemplate) -> Form:
-    wording = message_templates.wording_of(row)
-    written = {
-        "number": str(row.integration_id),
-        "name": row.name,
-        "language": row.language,
-        "category": row.category,
-        "header": wording.header,
-        "body": wording.body,
-        "footer": wording.footer,
-        **{f"example:{key}": value for key, value in wording.examples.items()},
-    }
-    for place, button in enumerate(wording.buttons[:BUTTON_ROWS]):
-        written[f"button_kind_{place}"] = button.kind
-        written[f"button_text_{place}"] = button.text
-        written[f"button_value_{place}"] = button.url or button.phone or button.code
-    return Form(written)
-
-
 def _form_page(form: Form, row: MessageTemplate | None, wording: Wording | None = None) -> str:
-    shown = wording or _draft(form.written).wording
-    numbers = message_templates.numbers_with_templates()
-    kinds = {number.id: number.provider for number in numbers}
-    chosen = form.written.get("number", "")
+    number = _number_of(form, row)
+    is_shared = _is_shared(number)
+    shown = wording or template_form.draft_of(form, is_shared=is_shared).wording
     return render_template(
         "admin/message_template_form.html",
         form=form,
         row=row,
-        numbers=[(number.id, number.name) for number in numbers],
-        is_twilio=kinds.get(int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0) == "twilio",
+        numbers=[(one.id, one.name) for one in message_templates.numbers_with_templates()],
+        is_shared=is_shared,
         languages=[(code, code) for code in templates.LANGUAGE_CODES],
         categories=[(code, template_words.category_word(code)) for code in templates.CATEGORIES],
         kinds=template_words.button_kinds(),
         places=[place for place in templates.placeholders(shown) if place.kind == "text"],
         preview=templates.preview(shown, shown.examples),
         shown=shown,
-        button_rows=range(BUTTON_ROWS),
+        button_rows=template_form.button_rows(form),
         words=template_words,
     )
 
@@ -290,6 +253,20 @@ def _row(template_id: int) -> MessageTemplate:
 
 
 def _number() -> Number:
-    written = request.form.get("number", "")
-    wanted = int(written) if written.isascii() and written.isdecimal() and len(written) < 19 else 0
-    return integrations.number(wanted) or abort(404)
+    return _number_named(request.form.get("number", "")) or abort(404)
+
+
+def _number_of(form: Form, row: MessageTemplate | None) -> Number | None:
+    if row is not None:
+        return integrations.number(row.integration_id)
+    return _number_named(form.written.get("number", ""))
+
+
+def _number_named(written: str) -> Number | None:
+    is_id = written.isascii() and written.isdecimal() and len(written) < 19
+    return integrations.number(int(written)) if is_id else None
+
+
+def _is_shared(number: Number | None) -> bool:
+    """At Twilio one numbering runs through all parts of a template."""
+    return number is not None and number.webhook_shape == "twilio"

@@ -9,6 +9,7 @@ from flask_login import current_user
 
 import cashier
 import tasks
+from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from models import db, utc_now
@@ -41,6 +42,7 @@ def save() -> ResponseReturnValue:
         db.session.rollback()
         problems = {refusal.field: _problem(refusal.field, is_too_long=bool(too_long))}
         return render_template("admin/ways_to_pay.html", form=Form(written=written, problems=problems)), 422
+    note("ways_to_pay", 0, "", "changed")
     db.session.commit()
     flash(_("Saved. New orders are paid this way."), "success")
     return redirect(url_for("ways_to_pay.ways"), 303)

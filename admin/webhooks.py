@@ -10,8 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from admin.alert_settings import web_address
+from admin.noting import note, note_switch
 from admin.product_form import Form
 from auth import current_config
+from connectors import CONNECTORS
 from dashboard import alert_words
 from dashboard.arguments import row_id
 from models import OutgoingEvent, WebhookDelivery, WebhookEndpoint, db, utc_now
@@ -50,6 +52,7 @@ def page() -> ResponseReturnValue:
             counts.get(row.id, {}).get("failed", 0),
         )
         for row in endpoints.listed()
+        if row.service not in CONNECTORS
     ]
     return render_template("admin/webhooks.html", shown=shown)
 
@@ -68,6 +71,7 @@ def add() -> ResponseReturnValue:
         return _form_page(form, None), 422
     secret = signed_webhook.new_secret()
     row = endpoints.add(url, wish, secret=secret, secret_key=current_config().secret_key, now=utc_now())
+    note("webhook_endpoint", row.id, "", "added")
     db.session.commit()
     flash(_("Saved. Send a test to see that it arrives."), "success")
     return _form_page(_form_of(row), row, secret)
@@ -82,11 +86,14 @@ def endpoint(endpoint_id: int) -> ResponseReturnValue:
 @bp.post("/webhooks/<int:endpoint_id>")
 def save(endpoint_id: int) -> ResponseReturnValue:
     row = _find(endpoint_id)
+    if row.service != "webhook":
+        abort(404)
     form, wish = _read()
     url = _address(form)
     if url is None or wish is None:
         return _form_page(form, row), 422
     endpoints.change(row, wish, url=url)
+    note("webhook_endpoint", row.id, "", "changed")
     db.session.commit()
     flash(_("Saved."), "success")
     return redirect(url_for("webhooks.endpoint", endpoint_id=endpoint_id), 303)
@@ -97,6 +104,7 @@ def rotate(endpoint_id: int) -> ResponseReturnValue:
     """Make a new secret; the old one signs beside it for a day."""
     row, secret = _find(endpoint_id), signed_webhook.new_secret()
     endpoints.rotate(row, secret, secret_key=current_config().secret_key, now=utc_now())
+    note("webhook_endpoint", row.id, "", "new secret")
     db.session.commit()
     return _form_page(_form_of(row), row, secret)
 
@@ -105,6 +113,7 @@ def rotate(endpoint_id: int) -> ResponseReturnValue:
 def switch(endpoint_id: int) -> ResponseReturnValue:
     row = _find(endpoint_id)
     endpoints.switch(row, is_active=not row.is_active)
+    note_switch("webhook_endpoint", row.id, is_on=row.is_active)
     db.session.commit()
     flash(_("Told again from now on.") if row.is_active else _("Switched off: told no more."), "success")
     return redirect(url_for("webhooks.endpoint", endpoint_id=endpoint_id), 303)
@@ -113,6 +122,7 @@ def switch(endpoint_id: int) -> ResponseReturnValue:
 @bp.post("/webhooks/<int:endpoint_id>/remove")
 def remove(endpoint_id: int) -> ResponseReturnValue:
     endpoints.remove(_find(endpoint_id), now=utc_now())
+    note("webhook_endpoint", endpoint_id, "", "deleted")
     db.session.commit()
     flash(_("Removed."), "success")
     return redirect(url_for("webhooks.page"), 303)
@@ -212,9 +222,10 @@ def _address(form: Form) -> str | None:
 
 
 def _title(row: WebhookEndpoint) -> str:
-    host = urlsplit(row.url).netloc
-    return f"{row.name} · {host}" if row.name else host
+    where = urlsplit(row.url).netloc or row.url
+    return f"{row.name} · {where}" if row.name else where
 
 
 def _find(endpoint_id: int) -> WebhookEndpoint:
-    return endpoints.find(endpoint_id) or abort(404)
+    row = endpoints.find(endpoint_id)
+    return row if row is not None and row.service not in CONNECTORS else abort(404)

@@ -40,6 +40,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("delivery_failed", CUSTOMERS),
     Kind("paid", MONEY),
     Kind("payment_claimed", MONEY),
+    Kind("claim_ending", MONEY),
     Kind("payment_mismatch", MONEY),
     Kind("payment_twice", MONEY),
     Kind("payment_late", MONEY),
@@ -69,7 +70,15 @@ KINDS: Final[tuple[Kind, ...]] = (
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 # Alerts whose topic ends with the id of an order.
 ABOUT_ORDERS: Final = frozenset(
-    {"paid", "payment_claimed", "payment_mismatch", "payment_late", "payment_twice", "payment_failed"}
+    {
+        "paid",
+        "payment_claimed",
+        "claim_ending",
+        "payment_mismatch",
+        "payment_late",
+        "payment_twice",
+        "payment_failed",
+    }
     | {"refund_failed", "refund_wanted", "order_placed", "to_deliver", "undelivered"}
 )
 

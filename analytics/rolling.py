@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, insert, select
 
 from analytics.of_messages import figures_of_messages
 from analytics.of_records import figures_of_records
+from analytics.uptime import figures_of_errors, figures_of_uptime
 from models import Contact, DailyFigure, Message, Payment, Refund, Sale, db
 from statements import changed_rows, table
 
@@ -54,7 +55,12 @@ def tally_day(day: date, *, zone: ZoneInfo) -> Tally:
     tally = Tally()
     tally.add(COUNTED)
     start, end = midnight(day, zone), midnight(day + timedelta(days=1), zone)
-    for found in (figures_of_messages(start, end, zone), figures_of_records(start, end)):
+    for found in (
+        figures_of_messages(start, end, zone),
+        figures_of_records(start, end),
+        figures_of_uptime(start, end),
+        figures_of_errors(start, end),
+    ):
         for figure in found:
             tally.add(*figure)
     return tally

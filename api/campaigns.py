@@ -1,6 +1,6 @@
 """Campaigns: how far they are, and holding one, letting it go on or ending it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -74,42 +74,29 @@ def get_campaign(campaign_id: int) -> CampaignResults:
 @endpoint("POST", "/campaigns/<int:campaign_id>/pause", scope="outreach:write", refusals=("conflict",))
 def pause_campaign(campaign_id: int) -> Written[shapes.Moved]:
     """Hold a campaign; what is in the outbox already leaves."""
-    _find(campaign_id)
-    try:
-        row = campaigns.pause(campaign_id, now=utc_now(), operator=None)
-    except CampaignRefused as refused:
-        raise _refused(refused) from refused
-    return _moved(row)
+    return _move(campaigns.pause, campaign_id)
 
 
 @endpoint("POST", "/campaigns/<int:campaign_id>/resume", scope="outreach:write", refusals=("conflict",))
 def resume_campaign(campaign_id: int) -> Written[shapes.Moved]:
     """Let a paused campaign go on."""
-    _find(campaign_id)
-    try:
-        row = campaigns.resume(campaign_id, now=utc_now(), operator=None)
-    except CampaignRefused as refused:
-        raise _refused(refused) from refused
-    return _moved(row)
+    return _move(campaigns.resume, campaign_id)
 
 
 @endpoint("POST", "/campaigns/<int:campaign_id>/cancel", scope="outreach:write", refusals=("conflict",))
 def cancel_campaign(campaign_id: int) -> Written[shapes.Moved]:
     """End a campaign for good."""
+    return _move(campaigns.cancel, campaign_id)
+
+
+def _move(move: Callable[..., Campaign], campaign_id: int) -> Written[shapes.Moved]:
     _find(campaign_id)
     try:
-        row = campaigns.cancel(campaign_id, now=utc_now(), operator=None)
+        row = move(campaign_id, now=utc_now(), operator=None)
     except CampaignRefused as refused:
-        raise _refused(refused) from refused
-    return _moved(row)
-
-
-def _moved(row: Campaign) -> Written[shapes.Moved]:
+        words = f"The campaign does not stand where this is possible ({refused.code})."
+        raise Refused("conflict", words) from refused
     return Written(shapes.Moved(id=row.id, url=f"{PREFIX}/campaigns/{row.id}", state=row.state))
-
-
-def _refused(refused: CampaignRefused) -> Refused:
-    return Refused("conflict", f"The campaign does not stand where this is possible ({refused.code}).")
 
 
 def _find(campaign_id: int) -> Campaign:

@@ -80,7 +80,9 @@ def get_contact(contact_id: int) -> shapes.Contact:
     return _shapes([_find(contact_id)])[0]
 
 
-@endpoint("PATCH", "/contacts/<int:contact_id>", scope="contacts:write", refusals=("conflict",))
+@endpoint(
+    "PATCH", "/contacts/<int:contact_id>", scope="contacts:write", refusals=("conflict",), locks=Contact
+)
 def change_contact(contact_id: int, said: ContactChange) -> Written[shapes.Contact]:
     """Correct a contact, or note that the person wants no more messages."""
     row = _find(contact_id)
@@ -96,7 +98,7 @@ def change_contact(contact_id: int, said: ContactChange) -> Written[shapes.Conta
     return Written(_shapes([row])[0])
 
 
-@endpoint("DELETE", "/contacts/<int:contact_id>", scope="contacts:write")
+@endpoint("DELETE", "/contacts/<int:contact_id>", scope="contacts:write", locks=Contact)
 def delete_contact(contact_id: int) -> Written[Forgotten]:
     """Delete a person for good: threads, messages, records and files, on every number."""
     config = current_config()

@@ -15,16 +15,19 @@ from sqlalchemy.orm import joinedload
 import auth
 import conversations
 import integrations
+import media
 import message_templates
 import tasks
 import whatsapp_service
-from api import shapes
-from api.doors import PREFIX, Body, Refused, Written, endpoint, found
+from api import files, shapes
+from api.doors import PREFIX, Body, Download, Refused, Upload, Written, endpoint, found
 from api.kinds import BodyId, Clean, Flag, Moment, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from conversations import OutsideServiceWindow
 from crm import feedback
-from message_content import Text
+from dashboard import attachments
+from dashboard.attachments import Attachment
+from message_content import Media, Text
 from message_templates import TemplateRefused
 from models import (
     Conversation,
@@ -37,15 +40,20 @@ from models import (
     utc_now,
 )
 from outreach import threads
+from providers import loose
 from teamwork import caseload
 from vocabulary import STATUS_ORDER
 
 BODY_MAX_CHARS: Final = 4096
+LINK_MAX_CHARS: Final = 2000
 VALUE_MAX_CHARS: Final = 500
 PURPOSE: Final = "operator"
 # The column of a conversation's reason.
 REASON_MAX_CHARS: Final = 120
 SENDING: Final = ("service_window_closed", "opted_out", "number_off", "template_refused")
+
+
+Caption = Annotated[str, Field(max_length=attachments.CAPTION_MAX_CHARS), Clean]
 
 
 class ConversationQuery(DatedQuery):
@@ -89,7 +97,22 @@ class TemplateMessage(Body):
     template: TemplateChoice
 
 
-class NewMessage(RootModel[TextMessage | TemplateMessage]):
+class LinkMessage(Body):
+    """A file that the desk gets from a public https address, while the service window is open."""
+
+    link: Annotated[str, Field(max_length=LINK_MAX_CHARS, pattern=r"^https://[!-~]+$")]
+    caption: Caption = ""
+    take_over: bool = True
+
+
+class NewFile(Upload):
+    """A file from the program itself, while the service window is open."""
+
+    caption: Caption = ""
+    take_over: Flag = True
+
+
+class NewMessage(RootModel[TextMessage | LinkMessage | TemplateMessage]):
     model_config = ConfigDict(frozen=True)
 
 
@@ -150,6 +173,16 @@ def get_message(message_id: int) -> shapes.Message:
     return _shapes([found(db.session.get(Message, message_id))])[0]
 
 
+@endpoint("GET", "/media/<int:media_id>", scope="messages:read")
+def get_media(media_id: int) -> Download:
+    """Get a file that came with a message, by the id in its `media`."""
+    row = found(db.session.get(StoredMedia, media_id))
+    path = found(media.path_of(row, auth.current_config().media_dir))
+    return Download(
+        path=path, filename=loose.file_name(row.filename) or f"{row.media_kind}-{row.id}{path.suffix}"
+    )
+
+
 def _messages(asked: ThreadQuery) -> Select[Any]:
     return narrowed(
         select(Message), asked, Message.created_at, direction=Message.direction, status=Message.status
@@ -174,18 +207,49 @@ def open_conversation(said: NewConversation) -> Written[shapes.Made]:
     "/conversations/<int:conversation_id>/messages",
     scope="messages:send",
     status=202,
-    refusals=SENDING,
+    refusals=(*SENDING, "file_refused"),
     needs_key=True,
+    gather=files.fetched,
 )
-def send_message(conversation_id: int, said: NewMessage) -> Written[shapes.Accepted]:
-    """Send text while the service window is open, or an approved template, as the inbox does."""
+def send_message(
+    conversation_id: int, said: NewMessage, brought: Attachment | None
+) -> Written[shapes.Accepted]:
+    """Send text or a file by its address while the service window is open, or an approved template."""
+    row, chosen = _writable(conversation_id), said.root
+    if isinstance(chosen, TemplateMessage):
+        return _accepted(conversation_id, _queue_template(row, chosen.template))
+    content = Text(chosen.text.strip()) if isinstance(chosen, TextMessage) else _kept(brought, chosen.caption)
+    return _accepted(conversation_id, _queue(row, content, takes_over=chosen.take_over))
+
+
+@endpoint(
+    "POST",
+    "/conversations/<int:conversation_id>/files",
+    scope="messages:send",
+    status=202,
+    refusals=(*SENDING[:-1], "file_refused"),
+    needs_key=True,
+    gather=files.uploaded,
+)
+def send_file(conversation_id: int, said: NewFile, brought: Attachment) -> Written[shapes.Accepted]:
+    """Send a picture, a PDF, a sound or a film: what it is, is seen in it and not in its name."""
+    row = _writable(conversation_id)
+    content = _kept(brought, said.caption)
+    return _accepted(conversation_id, _queue(row, content, takes_over=said.take_over))
+
+
+def _writable(conversation_id: int) -> Conversation:
     row = _held(conversation_id)
     if row.contact.has_opted_out:
         raise Refused("opted_out", "This person asked for no more messages.")
-    if isinstance(said.root, TextMessage):
-        message_id = _queue_text(row, said.root)
-    else:
-        message_id = _queue_template(row, said.root.template)
+    return row
+
+
+def _kept(brought: Attachment | None, caption: str) -> Media:
+    return attachments.keep(found(brought), caption, now=utc_now())
+
+
+def _accepted(conversation_id: int, message_id: int) -> Written[shapes.Accepted]:
     caseload.note_message(conversation_id)
     db.session.flush()
     accepted = shapes.Accepted(
@@ -220,14 +284,12 @@ def _handed(row: Conversation) -> shapes.Handed:
     return shapes.Handed(id=row.id, url=f"{PREFIX}/conversations/{row.id}", handler=row.handler)
 
 
-def _queue_text(row: Conversation, said: TextMessage) -> int:
+def _queue(row: Conversation, content: Text | Media, *, takes_over: bool) -> int:
     now = utc_now()
-    if said.take_over:
+    if takes_over:
         conversations.take_over(row, None, now=now, reason=_reason(), actor="program")
     try:
-        return whatsapp_service.queue_own(
-            row, Text(said.text.strip()), operator=None, client_token=_client_token(), now=now
-        )
+        return whatsapp_service.queue_own(row, content, operator=None, client_token=_client_token(), now=now)
     except OutsideServiceWindow as error:
         raise Refused(
             "service_window_closed",
@@ -301,8 +363,8 @@ def _window_end(row: Conversation, now: datetime) -> datetime | None:
 
 
 def _shapes(rows: Sequence[Message]) -> list[shapes.Message]:
-    media: dict[int, list[shapes.Media]] = defaultdict(list)
-    stored = select(StoredMedia).where(StoredMedia.message_id.in_([row.id for row in rows]))
-    for one in db.session.scalars(stored.order_by(StoredMedia.id)):
-        media[one.message_id].append(shapes.Media.of(one))
-    return [shapes.Message.of(row, media=media[row.id]) for row in rows]
+    stored: dict[int, list[shapes.Media]] = defaultdict(list)
+    rows_of = select(StoredMedia).where(StoredMedia.message_id.in_([row.id for row in rows]))
+    for one in db.session.scalars(rows_of.order_by(StoredMedia.id)):
+        stored[one.message_id].append(shapes.Media.of(one))
+    return [shapes.Message.of(row, media=stored[row.id]) for row in rows]

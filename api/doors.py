@@ -13,21 +13,27 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, request, send_file
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, ValidationError
-from werkzeug.datastructures import WWWAuthenticate
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from sqlalchemy import inspect, select
+from werkzeug.datastructures import FileStorage, WWWAuthenticate
+from werkzeug.exceptions import RequestEntityTooLarge
 
 import auth
 import operators
 from api.shapes import Receipt
-from models import ApiWrite, db, utc_now
+from models import ApiWrite, Base, db, utc_now
 
 PREFIX: Final = "/api/v1"
 MAX_BYTES: Final = 256 * 1024
+# The largest file that is taken, and the form around it.
+UPLOAD_MAX_BYTES: Final = 16 * 1024 * 1024 + MAX_BYTES
+BYTES: Final = "application/octet-stream"
 LIMITERS_OWN: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
 RATE_SECS: Final = 60
 KEY_MAX_CHARS: Final = 128
@@ -43,9 +49,11 @@ REFUSALS: Final[Mapping[str, int]] = {
     "service_window_closed": 409,
     "opted_out": 409,
     "number_off": 409,
+    "file_refused": 409,
     "template_refused": 409,
     "slot_taken": 409,
     "conflict": 409,
+    "precondition_failed": 412,
     "unsupported_media_type": 415,
     "invalid": 422,
     "idempotency_key_reused": 422,
@@ -74,6 +82,21 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Upload(BaseModel):
+    """What a form with a file brings (multipart/form-data)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    file: Annotated[FileStorage, WithJsonSchema({"type": "string", "format": "binary"})]
+
+
+class Download(BaseModel):
+    """A file as an answer."""
+
+    path: Path
+    filename: str
+
+
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
@@ -97,8 +120,10 @@ class Endpoint:
     needs_key: bool
     view: Callable[..., Any]
     query: type[Query]
-    body: type[Body] | None
+    body: type[Body | Upload] | None
     answer: type[BaseModel]
+    locks: type[Base] | None = None
+    gather: Callable[[Any], Any] | None = None
 
     @property
     def name(self) -> str:
@@ -107,6 +132,11 @@ class Endpoint:
     @property
     def changes(self) -> bool:
         return self.method != "GET"
+
+    @property
+    def shown(self) -> "Endpoint":
+        """The GET of the same address."""
+        return next(one for one in ENDPOINTS if (one.method, one.rule) == ("GET", self.rule))
 
 
 ENDPOINTS: Final[list[Endpoint]] = []
@@ -120,8 +150,12 @@ def endpoint(
     status: int = 200,
     refusals: tuple[str, ...] = (),
     needs_key: bool = False,
+    locks: type[Base] | None = None,
+    gather: Callable[[Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a function an endpoint. `asked` is its query, `said` its body; a change gives `Written`."""
+    """Make a function an endpoint. `asked` is its query, `said` its body; a change gives `Written`;
+    `locks` is the table whose row If-Match holds fast, `gather` makes `brought` of what was said while no
+    transaction is open."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(view)
@@ -140,6 +174,8 @@ def endpoint(
             hints.get("asked", Query),
             hints.get("said"),
             answer,
+            locks,
+            gather,
         )
         ENDPOINTS.append(made)
         bp.add_url_rule(rule, view.__name__, _LIMITED(_door(made)), methods=[method])
@@ -158,6 +194,9 @@ def _door(made: Endpoint) -> Callable[..., ResponseReturnValue]:
             given["asked"] = asked
         if made.body is not None:
             given["said"] = _read_body(made.body)
+        if made.gather is not None:
+            db.session.rollback()
+            given["brought"] = made.gather(given["said"])
         return _change(made, given) if made.changes else _show(made.view(**given))
 
     pass_door.__name__ = made.name
@@ -218,14 +257,37 @@ def _read_query(model: type[Query]) -> Query:
         raise Refused("bad_query", _told(error)) from error
 
 
-def _read_body(model: type[Body]) -> Body:
+def _read_body(model: type[Body | Upload]) -> Body | Upload:
+    if issubclass(model, Upload):
+        return _read_upload(model)
     if request.mimetype != "application/json":
         raise Refused("unsupported_media_type", "Send application/json.")
     try:
-        return model.model_validate_json(request.get_data(cache=True))
+        return model.model_validate_json(_read_whole())
     except ValidationError as error:
         is_broken = any(one["type"] == "json_invalid" for one in error.errors(include_input=False))
         raise Refused("bad_json" if is_broken else "invalid", _told(error)) from error
+
+
+def _read_whole() -> bytes:
+    """Give the body. One without a length is read up to the limit only, and might be a part."""
+    body = request.get_data(cache=True)
+    if request.content_length is None and len(body) == request.max_content_length:
+        raise RequestEntityTooLarge
+    return body
+
+
+def _read_upload(model: type[Upload]) -> Upload:
+    request.max_content_length = UPLOAD_MAX_BYTES
+    if request.mimetype != "multipart/form-data":
+        raise Refused("unsupported_media_type", "Send multipart/form-data.")
+    fields: list[tuple[str, list[Any]]] = [*request.form.lists(), *request.files.lists()]
+    if any(len(values) > 1 for _, values in fields):
+        raise Refused("invalid", "A field stands there more than once.")
+    try:
+        return model.model_validate({name: values[0] for name, values in fields})
+    except ValidationError as error:
+        raise Refused("invalid", _told(error)) from error
 
 
 def _told(error: ValidationError) -> str:
@@ -243,12 +305,17 @@ def _told(error: ValidationError) -> str:
 
 def _show(answer: BaseModel) -> ResponseReturnValue:
     """Give the answer, or 304 to who has it already."""
-    body = answer.model_dump_json().encode()
-    response = Response(body, mimetype="application/json")
-    response.set_etag(hashlib.sha256(body).hexdigest()[:32])
+    if isinstance(answer, Download):
+        return send_file(answer.path, mimetype=BYTES, as_attachment=True, download_name=answer.filename)
+    response = Response(answer.model_dump_json(), mimetype="application/json")
+    response.set_etag(_etag(answer))
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.add("Authorization")
     return response.make_conditional(request)
+
+
+def _etag(answer: BaseModel) -> str:
+    return hashlib.sha256(answer.model_dump_json().encode()).hexdigest()[:32]
 
 
 def _json(answer: Mapping[str, Any], status: int) -> Response:
@@ -278,6 +345,8 @@ def _change(made: Endpoint, given: Mapping[str, Any]) -> Response:
     row = operators.begin_write(asked, auth.veiled(key.encode())) if key else None
     if row is not None and row.status:
         return _again(row, asked.fingerprint)
+    if "If-Match" in request.headers and made.locks is not None:
+        _check_match(made, made.locks)
     written = made.view(**given)
     answer = written.answer.model_dump(mode="json")
     if row is None:
@@ -286,7 +355,20 @@ def _change(made: Endpoint, given: Mapping[str, Any]) -> Response:
     db.session.commit()
     for step in written.after:
         step()
-    return _told_of(answer, made.status)
+    response = _told_of(answer, made.status)
+    if made.locks is not None and isinstance(written.answer, made.shown.answer):
+        response.set_etag(_etag(written.answer))
+    return response
+
+
+def _check_match(made: Endpoint, table: type[Base]) -> None:
+    """Refuse to change what is not as the program saw it (RFC 9110, 13.1.1). Its row is held fast until the
+    change is committed, so that of two programs that saw the same one is refused."""
+    places: dict[str, int] = dict(request.view_args or {})
+    (row_id,) = places.values()
+    db.session.execute(select(table).where(inspect(table).primary_key[0] == row_id).with_for_update())
+    if not request.if_match.contains(_etag(made.shown.view(**places))):
+        raise Refused("precondition_failed", "It has changed since: get it again, and look at what is new.")
 
 
 def _again(row: ApiWrite, mark: str) -> Response:
@@ -321,5 +403,12 @@ def _idempotency_key(*, is_needed: bool) -> str:
 
 
 def _fingerprint() -> str:
+    """Name the request by what it says: the boundary of a form is another each time."""
     asked = f"{request.method} {request.full_path}\n".encode()
-    return auth.veiled(asked + request.get_data(cache=True))
+    if request.mimetype != "multipart/form-data":
+        return auth.veiled(asked + request.get_data(cache=True))
+    parts = [f"{name}={value}".encode() for name, value in sorted(request.form.items())]
+    for name, file in sorted(request.files.items()):
+        file.stream.seek(0)
+        parts.append(f"{name}={file.filename}=".encode() + hashlib.sha256(file.stream.read()).digest())
+    return auth.veiled(asked + b"\n".join(parts))

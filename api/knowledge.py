@@ -72,7 +72,7 @@ def create_article(said: ArticleText) -> Written[shapes.Made]:
     return Written(shapes.Made(id=row.id, url=f"{PREFIX}/articles/{row.id}"))
 
 
-@endpoint("PUT", "/articles/<int:article_id>", scope="knowledge:write", refusals=("conflict",))
+@endpoint("PUT", "/articles/<int:article_id>", scope="knowledge:write", refusals=("conflict",), locks=Article)
 def replace_article(article_id: int, said: ArticleText) -> Written[shapes.Article]:
     """Replace an article."""
     row = _find(article_id)
@@ -83,7 +83,7 @@ def replace_article(article_id: int, said: ArticleText) -> Written[shapes.Articl
     return Written(_articles([row])[0])
 
 
-@endpoint("DELETE", "/articles/<int:article_id>", scope="knowledge:write")
+@endpoint("DELETE", "/articles/<int:article_id>", scope="knowledge:write", locks=Article)
 def delete_article(article_id: int) -> Written[Deleted]:
     """Delete an article."""
     knowledge.delete_article(_find(article_id))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.doors import ENDPOINTS, KEY_PATTERN, PREFIX, REFUSALS, Endpoint
+from api.doors import BYTES, ENDPOINTS, KEY_PATTERN, PREFIX, REFUSALS, Download, Endpoint, Upload
 from api.shapes import Error
 from operators import SCOPES
 
@@ -41,8 +41,8 @@ The desk for programs. Show a key as `Authorization: Bearer <key>`; an admin mak
 
 Times are UTC (RFC 3339); money is whole minor units with its currency. Lists give pages: `next_cursor` of
 one is the `cursor` of the next, and new rows shift nothing. Every GET has an ETag: `If-None-Match` answers
-304. Whatever is no success has one shape, `{"error": {"code", "message"}}`: `code` is stable, `message` is
-for people.
+304, and `If-Match` changes only what has not changed since. Whatever is no success has one shape,
+`{"error": {"code", "message"}}`: `code` is stable, `message` is for people.
 """
 
 
@@ -74,7 +74,7 @@ def document(version: str) -> dict[str, Any]:
 
 
 def _schemas() -> tuple[dict[Any, Any], dict[str, Any]]:
-    answers = {one.answer for one in ENDPOINTS} | {Error}
+    answers = ({one.answer for one in ENDPOINTS} | {Error}) - {Download}
     bodies = {one.body for one in ENDPOINTS if one.body is not None}
     wanted: list[tuple[type[BaseModel], Any]] = [
         *((model, "serialization") for model in sorted(answers, key=_name)),
@@ -102,7 +102,8 @@ def _operation(one: Endpoint, schemas: Mapping[type[BaseModel], Any]) -> dict[st
         "responses": _responses(one, schemas),
     }
     if one.body is not None:
-        content = {"application/json": {"schema": schemas[one.body]}}
+        kind = "multipart/form-data" if issubclass(one.body, Upload) else "application/json"
+        content = {kind: {"schema": schemas[one.body]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -155,6 +156,11 @@ def _headers(one: Endpoint) -> Iterable[dict[str, Any]]:
     elif one.method == "GET":
         words = "The ETag of an earlier answer: 304 when it has not changed."
         yield {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}, "description": words}
+    elif one.locks is not None:
+        words = (
+            "The ETag that the GET of this address gave: 412 when it has changed since, and nothing is done."
+        )
+        yield {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": words}
 
 
 def _responses(one: Endpoint, schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
@@ -164,7 +170,7 @@ def _responses(one: Endpoint, schemas: Mapping[type[BaseModel], Any]) -> dict[st
     success = {
         "description": HTTPStatus(one.status).phrase,
         "headers": headers,
-        "content": {"application/json": {"schema": schemas[one.answer]}},
+        "content": _shown(one, schemas),
     }
     answers: dict[str, Any] = {str(one.status): success}
     if one.method == "GET":
@@ -177,8 +183,16 @@ def _responses(one: Endpoint, schemas: Mapping[type[BaseModel], Any]) -> dict[st
     return answers
 
 
+def _shown(one: Endpoint, schemas: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
+    if one.answer is Download:
+        return {BYTES: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": schemas[one.answer]}}
+
+
 def _own_refusals(one: Endpoint) -> set[int]:
     found = {REFUSALS[code] for code in one.refusals}
+    if one.locks is not None:
+        found.add(REFUSALS["precondition_failed"])
     if "<" in one.rule:
         found.add(404)
     if one.body is not None:

@@ -76,7 +76,7 @@ def _operation(
 
 
 def _schema_of(part: Mapping[str, Any] | None) -> dict[str, Any]:
-    return part["content"]["application/json"]["schema"] if part else {}
+    return next(iter(part["content"].values()))["schema"] if part else {}
 
 
 def _opened(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:

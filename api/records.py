@@ -11,12 +11,11 @@ from sqlalchemy import select
 import alerts
 import auth
 import tasks
-import working_hours
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
 from api.kinds import Amount, BodyId, Clean, Moment, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
-from crm import appointments, complaints, hours, lead_scores, leads, moves, teams, tickets
+from crm import appointments, complaints, leads, moves, new_leads, teams, tickets
 from crm.numbered import Actor, Tracked
 from models import (
     Appointment,
@@ -149,7 +148,7 @@ def get_lead(lead_id: int) -> shapes.Lead:
 def create_lead(said: NewLead) -> Written[shapes.Made]:
     """Open a lead, or complete the open one of this contact with the same interest."""
     contact, now = _contact(said), utc_now()
-    recorded = leads.record_lead(
+    lead = new_leads.take(
         contact,
         leads.LeadWish(
             name=said.name,
@@ -164,16 +163,10 @@ def create_lead(said: NewLead) -> Written[shapes.Made]:
         conversation_id=said.conversation_id,
         source=said.source,
     )
-    lead = recorded.lead
-    if recorded.is_new:
-        teams.assign(lead, teams.SALES)
-        words = leads.news_of(lead)
-        alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=lead.conversation_id, now=now)
-    lead_scores.score_lead(lead, now=now)
     return _made("leads", lead.id)
 
 
-@endpoint("PATCH", "/leads/<int:lead_id>", scope="records:write", refusals=("conflict",))
+@endpoint("PATCH", "/leads/<int:lead_id>", scope="records:write", refusals=("conflict",), locks=Lead)
 def change_lead(lead_id: int, said: LeadChange) -> Written[shapes.Lead]:
     """Move a lead on, or give it to somebody."""
     return _change(Lead, lead_id, said, said.status, _leads)
@@ -207,12 +200,12 @@ def create_ticket(said: NewTicket) -> Written[shapes.Made]:
         priority=said.priority,
         conversation_id=said.conversation_id,
     )
-    teams.assign(row, teams.SUPPORT)
-    row.due_at = working_hours.due_time(_hours(row.team_id), now, tickets.ANSWERED_WITHIN[row.priority])
+    within = tickets.ANSWERED_WITHIN[row.priority]
+    teams.entrust(row, teams.SUPPORT, within, config=auth.current_config(), now=now)
     return _made("tickets", row.id)
 
 
-@endpoint("PATCH", "/tickets/<int:ticket_id>", scope="records:write", refusals=("conflict",))
+@endpoint("PATCH", "/tickets/<int:ticket_id>", scope="records:write", refusals=("conflict",), locks=Ticket)
 def change_ticket(ticket_id: int, said: TicketChange) -> Written[shapes.Ticket]:
     """Move a ticket on, or give it to somebody."""
     return _change(Ticket, ticket_id, said, said.status, _tickets)
@@ -240,8 +233,8 @@ def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
     row = complaints.open_complaint(
         contact.id, said.description, now=now, conversation_id=said.conversation_id
     )
-    teams.assign(row, teams.ESCALATION)
-    row.due_at = working_hours.due_time(_hours(row.team_id), now, complaints.ANSWERED_WITHIN)
+    within = complaints.ANSWERED_WITHIN
+    teams.entrust(row, teams.ESCALATION, within, config=auth.current_config(), now=now)
     alerts.raise_alert(
         "complaint",
         f"complaint:{row.id}",
@@ -252,7 +245,9 @@ def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
     return _made("complaints", row.id)
 
 
-@endpoint("PATCH", "/complaints/<int:complaint_id>", scope="records:write", refusals=("conflict",))
+@endpoint(
+    "PATCH", "/complaints/<int:complaint_id>", scope="records:write", refusals=("conflict",), locks=Complaint
+)
 def change_complaint(complaint_id: int, said: ComplaintChange) -> Written[shapes.Complaint]:
     """Move a complaint on, or give it to somebody."""
     return _change(Complaint, complaint_id, said, said.status, _complaints)
@@ -283,6 +278,7 @@ def get_appointment(appointment_id: int) -> shapes.Appointment:
     "/appointments/<int:appointment_id>",
     scope="records:write",
     refusals=("conflict", "slot_taken"),
+    locks=Appointment,
 )
 def change_appointment(appointment_id: int, said: AppointmentChange) -> Written[shapes.Appointment]:
     """Fix an appointment's time, move it on, or give it to somebody."""
@@ -358,10 +354,6 @@ def _contact(said: NewRecord) -> Contact:
         if thread is None or thread.contact_id != contact.id:
             raise Refused("conflict", "This contact has no such conversation.")
     return contact
-
-
-def _hours(team_id: int | None) -> working_hours.Hours:
-    return hours.hours_of(auth.current_config(), team_id)
 
 
 def _made(kind: str, record_id: int) -> Written[shapes.Made]:

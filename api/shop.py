@@ -79,7 +79,7 @@ def get_product(product_id: int) -> shapes.Product:
     return _products([found(db.session.get(Product, product_id))])[0]
 
 
-@endpoint("PATCH", "/products/<int:product_id>", scope="shop:write", refusals=("conflict",))
+@endpoint("PATCH", "/products/<int:product_id>", scope="shop:write", refusals=("conflict",), locks=Product)
 def change_product(product_id: int, said: ProductChange) -> Written[shapes.Product]:
     """Change a product's price, stock or deadline, or take it off sale."""
     row: Product = found(db.session.get(Product, product_id, with_for_update=True))

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bench import batch, door, growth, pages, turns
+from bench import batch, door, growth, pages, scale, turns
 from bench.servers import Unavailable
 
 DATABASES = ("sqlite", "postgresql")
 MEASURES = ("door", "turns", "batch", "growth")
-ALONE = ("pages",)  # fills a desk of its own for minutes
+ALONE = ("pages", "scale")  # minutes each
+ONLY_POSTGRESQL = ("scale",)
 
 
 def main() -> int:
@@ -39,11 +40,13 @@ def main() -> int:
             kind, messages=chosen.messages or growth.MESSAGES_BIG, turns=chosen.turns
         ),
         "pages": lambda kind: pages.measure(kind, messages=chosen.messages or pages.MESSAGES),
+        "scale": scale.measure,
     }
     measures = MEASURES if chosen.measure == "all" else (chosen.measure,)
     failures = 0
     for name in measures:
-        for kind in (chosen.database,) if chosen.database else DATABASES:
+        everywhere = DATABASES[1:] if name in ONLY_POSTGRESQL else DATABASES
+        for kind in (chosen.database,) if chosen.database else everywhere:
             failures += _run(name, kind, runs[name], as_json=chosen.json)
     return 1 if failures else 0
 

@@ -1,4 +1,4 @@
-"""What each page of the dashboard costs on a desk that has been used: server time, queries, weight.
+"""What each page of the dashboard costs on a used desk: server time, queries, weight of its HTML alone.
 
 The desk is filled as `growth` fills it, with people waiting, labels, moods and records besides; then a
 signed-in operator opens every page in turn, in this process, so that the time is the server's alone. On a
@@ -77,6 +77,33 @@ PAGES: Final = (
     "/operators",
     "/audit",
     "/getting-started",
+    "/orders?q=Cliente+77",
+    "/ai",
+    "/retention",
+    "/alerts",
+    "/api-keys",
+    "/campaigns",
+    "/campaigns/new",
+    "/categories",
+    "/connectors",
+    "/feedback",
+    "/inbox/canned",
+    "/inbox/tools",
+    "/integrations/new",
+    "/knowledge/new",
+    "/leads/scores",
+    "/learning/decisions",
+    "/learning/strategies",
+    "/owner-phone",
+    "/products/new",
+    "/programmes",
+    "/teaching/examples",
+    "/teaching/phrases",
+    "/templates",
+    "/templates/new",
+    "/ways-to-pay",
+    "/webhooks",
+    "/webhooks/forms",
 )
 
 

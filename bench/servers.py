@@ -82,9 +82,9 @@ class Site:
         self.running.append(running)
         return running
 
-    def start_web(self, app: str = "main:app", name: str = "web") -> str:
+    def start_web(self, app: str = "main:app", name: str = "web", port: int = 0) -> str:
         """Serve `app` under the program's own gunicorn settings; gives its URL once it answers."""
-        port = free_port()
+        port = port or free_port()
         command = [sys.executable, "-m", "gunicorn", app, "-c", "gunicorn.conf.py"]
         running = self.start(name, command, PORT=str(port))
         url = f"http://127.0.0.1:{port}"

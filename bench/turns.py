@@ -9,10 +9,11 @@ import secrets
 import time
 import urllib.request
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 from bench.load import RequestMaker, run_load
-from bench.servers import Site, cpu_used, site
+from bench.servers import Site, cpu_used, free_port, site
 from tests.fakes.graph import SentMessage, read_journal
 
 CONTACTS = 500
@@ -20,24 +21,45 @@ STEPS = ("menu", "1", "menu", "1")
 WORKERS = 2
 PROBE = "5511800000000"
 QUIET_SECS = 1.5  # nothing new for so long means that an answer is complete
-PROBE_SECS = 20.0
+PROBE_SECS = 60.0
 RUN_SECS = 180.0
 
 
 def measure(database: str, *, with_redis: bool) -> dict[str, Any]:
     """Post all webhooks at once; give turns per second until the journal has all answers, and CPU time."""
     with site(database, with_redis=with_redis) as desk:
-        graph_url = desk.start_graph("--forget", "--receipts", "")
-        desk.prepare()
-        url = desk.start_web()
-        for number in range(WORKERS):
-            desk.start_worker(number)
-        maker = RequestMaker(url, secrets.token_hex(4))
-        probe_answers = _walk_probe(url, graph_url, maker)
-        return _run(desk, url, graph_url, maker, probe_answers)
+        return walk(desk, workers=WORKERS)
 
 
-def _run(desk: Site, url: str, graph_url: str, maker: RequestMaker, probe_answers: int) -> dict[str, Any]:
+def walk(
+    desk: Site, *, workers: int, receipts: str = "", settled: Callable[[], object] = lambda: None
+) -> dict[str, Any]:
+    """Start a desk's processes and let all contacts walk the steps; gives the figures.
+
+    `receipts` are the statuses, comma separated, that come back for each send; `settled` is called once all
+    is answered, and returns when what else the turns caused is done, too: its CPU time counts.
+    """
+    port = free_port()
+    back = ("--webhook-url", f"http://127.0.0.1:{port}/webhook") if receipts else ()
+    graph_url = desk.start_graph("--forget", "--receipts", receipts, *back)
+    desk.prepare()
+    url = desk.start_web(port=port)
+    for number in range(workers):
+        desk.start_worker(number)
+    maker = RequestMaker(url, secrets.token_hex(4))
+    probe_answers = _walk_probe(url, graph_url, maker)
+    settled()
+    return _run(desk, url, graph_url, maker, probe_answers, settled)
+
+
+def _run(
+    desk: Site,
+    url: str,
+    graph_url: str,
+    maker: RequestMaker,
+    probe_answers: int,
+    settled: Callable[[], object],
+) -> dict[str, Any]:
     expected = probe_answers * (1 + CONTACTS)
     began = int(time.time()) - len(STEPS)
     contacts = [f"5511{900_000_000 + place}" for place in range(CONTACTS)]
@@ -49,6 +71,7 @@ def _run(desk: Site, url: str, graph_url: str, maker: RequestMaker, probe_answer
     posted = run_load(url, requests)
     finished = _await_count(graph_url, expected, started + RUN_SECS)
     secs = finished - started
+    settled()
     used = cpu_used(before, desk.cpu_secs())
     time.sleep(QUIET_SECS)  # a doubled answer would come now
     turns = len(requests)

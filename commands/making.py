@@ -85,8 +85,8 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
 
         def note(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
+            bar.length = total or 1
+            bar.update((done if total else 1) - bar.pos)  # of nothing, everything is done
 
         yield note
 

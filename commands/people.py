@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import click
 from flask_babel import force_locale
 
+import desk_settings
+import desk_worker
 import privacy
 import texts
 from commands.making import (
@@ -22,6 +25,7 @@ from commands.making import (
     table,
     without_asking,
 )
+from connectors import TITLES
 from dashboard.person_archive import archive_of
 from models import Contact, Erasure, db, reading
 from privacy import erasures, retention
@@ -87,7 +91,7 @@ def delete_user(written: str, yes: bool, wants_json: bool) -> None:
     deleted, receipt = erasures.erase(
         people, asked_by="command", secret_key=settings().secret_key, now=clock()
     )
-    told = _told(receipt)
+    told, left = _told(receipt), erasures.left_elsewhere(receipt)
     db.session.commit()
     remove_files(deleted.media_paths)
     if wants_json:
@@ -98,6 +102,9 @@ def delete_user(written: str, yes: bool, wants_json: bool) -> None:
         f"{deleted.webhook_events} raw webhooks, {len(deleted.media_paths)} files. "
         f"Receipt: {told['receipt']}"
     )
+    if left:
+        where = ", ".join(f"{TITLES[service]} ({count})" for service, count in left.items())
+        click.echo(f"Still kept elsewhere; delete it there: {where}")
 
 
 @command("erasures")
@@ -124,11 +131,19 @@ def list_erasures(written: str | None, wants_json: bool) -> None:
 @command("forget-old")
 @as_json
 def forget_old(wants_json: bool) -> None:
-    """Delete what is older than the RETENTION_ settings allow; the worker does it by itself."""
-    with progress("Tables") as done:
-        forgotten = retention.forget(settings(), now=clock(), done=done)
-    db.session.commit()
-    remove_files(forgotten.media_paths)
+    """Delete what is older than the page of retention, or else the environment allows; the worker does it by
+    itself."""
+    total = sum(retention.count(desk_settings.current(settings()), now=clock()).values())
+    with progress("Rows") as done:
+        forgotten = desk_worker.forget_now(
+            settings(),
+            by="command",
+            now=clock(),
+            for_secs=inf,
+            done=lambda rows: done(rows, max(rows, total)),
+        )
+    if forgotten is None:
+        refuse("another run is at work; try again in a moment")
     if wants_json:
         print_json(asdict(forgotten))
     else:

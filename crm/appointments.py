@@ -70,10 +70,14 @@ def book(
     wish: str = "",
     conversation_id: int | None = None,
     message_id: int | None = None,
+    calendar: Sequence[datetime] | None = None,
 ) -> Appointment:
-    """Book a free time; an open request of the contact becomes the booking. Flushes. Raises SlotTaken."""
+    """Book a free time; an open request of the contact becomes the booking. Flushes. Raises SlotTaken.
+
+    `calendar` as in `slots.free_slots`.
+    """
     where = slots.place()
-    if not slots.is_free(config, where, starts_at, now=now):
+    if not slots.is_free(config, where, starts_at, now=now, calendar=calendar):
         raise SlotTaken
     request = _open_request(contact_id, conversation_id)
     row = request or Appointment(
@@ -95,10 +99,17 @@ def book(
 
 
 def move(
-    config: Config, row: Appointment, starts_at: datetime, *, now: datetime, by: Actor = CUSTOMER
+    config: Config,
+    row: Appointment,
+    starts_at: datetime,
+    *,
+    now: datetime,
+    by: Actor = CUSTOMER,
+    calendar: Sequence[datetime] | None = None,
 ) -> None:
-    """Take another free time for a booked appointment. Flushes. Raises SlotTaken."""
-    if not slots.is_free(config, slots.place(), starts_at, now=now):
+    """Take another free time for a booked appointment; `calendar` as in `slots.free_slots`. Flushes. Raises
+    SlotTaken."""
+    if not slots.is_free(config, slots.place(), starts_at, now=now, calendar=calendar):
         raise SlotTaken
     fix(config, row, starts_at, now=now, by=by)
 

@@ -9,10 +9,9 @@ from typing import Final
 
 from sqlalchemy import select
 
-import alerts
 import phone
 from analysis import Reading
-from crm import appointments, invitations, lead_scores, leads, teams
+from crm import appointments, invitations, leads, new_leads
 from models import Contact, Lead, db
 
 LEAD: Final = "lead_inquiry"
@@ -21,7 +20,6 @@ CLEAR: Final = 0.6
 CROSS: Final = ("angry", "frustrated", "negative")  # who is cross has a problem, and no wish to buy
 # The flow without anything to sell: whoever wants to buy is the sales team's.
 DESK: Final = "desk"
-NAMED_CHARS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def note(message: Message, *, now: datetime) -> None:
 
 def _keep(contact: Contact, lead: Lead | None, message: Message, wish: leads.LeadWish, now: datetime) -> None:
     wa_id = contact.identity("wa_id")
-    recorded = leads.record_lead(
+    new_leads.take(
         contact,
         leads.LeadWish(
             # What she told of herself stands.
@@ -75,12 +73,6 @@ def _keep(contact: Contact, lead: Lead | None, message: Message, wish: leads.Lea
         message_id=message.message_id,
         source=leads.HEARD,
     )
-    if recorded.is_new:
-        teams.assign(recorded.lead, teams.SALES)
-        about = f"New lead: {contact.name or 'no name'} ({recorded.lead.interest[:NAMED_CHARS]})"
-        topic = f"lead:{recorded.lead.id}"
-        alerts.raise_alert("lead", topic, about, now=now, conversation_id=message.conversation_id)
-    lead_scores.score_lead(recorded.lead, now=now)
 
 
 def _invite(contact_id: int, now: datetime) -> None:

@@ -4,7 +4,7 @@ Admins' forms, due times, away texts and appointments call these verbs. They flu
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, select
 
@@ -27,6 +27,11 @@ def hours_of(config: Config, team_id: int | None = None) -> Hours:
     """Give a team's own hours, else the business's, else the settings'. Holidays are everybody's."""
     own = _stretches(team_id) if team_id is not None else ()
     return _hours(config, own or _stretches(None) or config.working_hours)
+
+
+def due_time(config: Config, team_id: int | None, now: datetime, within: timedelta) -> datetime:
+    """Give until when something is to be done that takes a team so much of its working time."""
+    return working_hours.due_time(hours_of(config, team_id), now, within)
 
 
 def bookable_hours(config: Config, team_id: int | None) -> Hours:

@@ -44,14 +44,6 @@ class RecordedLead:
     is_new: bool
 
 
-def news_of(lead: Lead) -> str:
-    """Say in an alert that a lead came: by name only where the alert hangs on a thread, and goes with it when
-    the person is deleted."""
-    if lead.conversation_id is None:
-        return f"New lead: number {lead.id}"
-    return f"New lead: {lead.name or lead.phone or lead.email or 'no name'}"
-
-
 def record_lead(
     contact: Contact,
     wish: LeadWish,

@@ -76,13 +76,15 @@ def free_slots(
     now: datetime,
     wish: str = "",
     between: tuple[int, int] | None = None,
+    calendar: Sequence[datetime] | None = None,
 ) -> Sequence[datetime]:
     """Give when appointments may begin, at most OFFERED, in order.
 
     `wish` is an ISO date or local date-time: its day comes first, and on it what is nearest to the time;
     `between` are the local hours that are wished. Without anything free then the next best is offered.
+    `calendar` are the times of another system's calendar, which come in place of the working hours.
     """
-    free = list(_free(config, where, now))
+    free = list(_free(config, where, now, calendar))
     if between is not None:
         first, last = between
         fitting = [at for at in free if first <= at.astimezone(config.zone).hour < last]
@@ -100,21 +102,39 @@ def free_slots(
     return same_day[:OFFERED]
 
 
-def is_free(config: Config, where: Place, starts_at: datetime, *, now: datetime) -> bool:
-    """Tell whether an appointment may begin at this very time."""
-    return any(at == starts_at for at in _free(config, where, now))
+def is_free(
+    config: Config,
+    where: Place,
+    starts_at: datetime,
+    *,
+    now: datetime,
+    calendar: Sequence[datetime] | None = None,
+) -> bool:
+    """Tell whether an appointment may begin at this very time; `calendar` as in `free_slots`."""
+    return any(at == starts_at for at in _free(config, where, now, calendar))
 
 
-def _free(config: Config, where: Place, now: datetime) -> Iterator[datetime]:
+def _free(
+    config: Config, where: Place, now: datetime, calendar: Sequence[datetime] | None = None
+) -> Iterator[datetime]:
     length = timedelta(minutes=config.appointment_mins)
     taken = _taken(where, now)
+
+    def is_busy(at: datetime) -> bool:
+        return sum(begin < at + length and at < end for begin, end in taken) >= where.seats
+
+    for at in _hours(config, where, now, length) if calendar is None else calendar:
+        if at >= now + NOTICE and not is_busy(at):
+            yield at
+
+
+def _hours(config: Config, where: Place, now: datetime, length: timedelta) -> Iterator[datetime]:
+    """Give when appointments may begin after the working hours."""
     ours = hours.bookable_hours(config, where.team_id)
     for opens, closes in working_hours.openings(ours, now.astimezone(config.zone).date(), OFFERED_DAYS):
         at = opens
         while at + length <= closes:
-            is_busy = sum(begin < at + length and at < end for begin, end in taken) >= where.seats
-            if at >= now + NOTICE and not is_busy:
-                yield at
+            yield at
             at += length
 
 

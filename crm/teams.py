@@ -5,10 +5,12 @@ with nobody, and everybody sees it. They flush and never commit.
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from sqlalchemy import delete, func, select
 
+from config import Config
 from crm import hours
 from models import (
     Appointment,
@@ -39,6 +41,8 @@ NAME_MAX_CHARS: Final = 120
 SEATS_MAX: Final = 100
 
 Record = TypeVar("Record", Lead, Ticket, Complaint, Appointment, FollowUp, Conversation)
+# What a customer is promised an answer to.
+Promised = TypeVar("Promised", Ticket, Complaint, FollowUp)
 
 # What counts as open work of a person.
 _OPEN: Final = (
@@ -95,6 +99,12 @@ def assign(record: Record, duty: str) -> None:
     if record.operator_id is None:
         record.operator_id = _has_the_rest(record, found.id) or next_in(found)
     db.session.flush()
+
+
+def entrust(record: Promised, duty: str, within: timedelta, *, config: Config, now: datetime) -> None:
+    """Give a record to the team of a duty, to be answered within so much of that team's hours. Flushes."""
+    assign(record, duty)
+    record.due_at = hours.due_time(config, record.team_id, now, within)
 
 
 def _has_the_rest(record: Record, team_id: int) -> int | None:

@@ -17,10 +17,9 @@ from typing import Final
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select
 
-import alerts
 import integrations
 import phone
-from crm import lead_scores, leads, teams
+from crm import leads, new_leads
 from crm.leads import LeadWish
 from integrations import Number
 from models import Contact, FormEntry, LeadForm, db
@@ -163,7 +162,7 @@ def _wish(said: Mapping[str, str]) -> LeadWish:
 
 def _open(form: LeadForm, wish: LeadWish, now: datetime) -> int:
     contact, conversation_id, is_known = _contact(form, wish, now)
-    recorded = leads.record_lead(
+    lead = new_leads.take(
         contact,
         wish,
         now=now,
@@ -171,12 +170,6 @@ def _open(form: LeadForm, wish: LeadWish, now: datetime) -> int:
         source=form.source,
         teaches=not is_known,
     )
-    lead = recorded.lead
-    if recorded.is_new:
-        teams.assign(lead, teams.SALES)
-        words = leads.news_of(lead)
-        alerts.raise_alert("lead", f"lead:{lead.id}", words, conversation_id=lead.conversation_id, now=now)
-    lead_scores.score_lead(lead, now=now)
     return lead.id
 
 

@@ -84,7 +84,20 @@ def trouble_words(code: str) -> str:
         "too_old": _("too old to be news"),
         "switched_off": _("switched off"),
         "replaced": _("replaced by a newer one"),
+        "bad_click": _("Meta does not know the click as one on an ad of this account."),
+        "not_counted": _("Meta counted nothing."),
+        "other_dataset": _("Meta does not name this dataset for the account."),
+        "no_business_account": _("The number has no business account ID."),
+        "no_number": _("Its number is switched off, or its secrets cannot be opened."),
         "nobody": _("the person may not be written to"),
+        "unauthorized": _("The key is not accepted. Enter a new one: what waits leaves then."),
+        "forbidden": _("The key lacks rights. Give it those that are named below, and test again."),
+        "busy": _("It wants fewer requests at a time."),
+        "unavailable": _("It has a fault of its own; we try again."),
+        "unreadable": _("Its answer cannot be read; we try again."),
+        "no_pipeline": _("The account has no pipeline of deals."),
+        "no_stage": _("Choose a stage for every status."),
+        "no_event_type": _("Choose what is booked there."),
     }
     return words.get(code, str(_("The service answered with %(code)s.", code=code)))
 

@@ -4,6 +4,7 @@ The thread refreshes through `thread`, which answers 304 while nothing changed. 
 """
 
 import secrets
+from pathlib import Path
 
 from flask import (
     Blueprint,
@@ -27,7 +28,7 @@ import whatsapp_service
 from auth import current_config, safe_next
 from conversations import OutsideServiceWindow
 from crm import feedback
-from dashboard import attachments, room, threads, wording
+from dashboard import attachments, room, template_picker, threads, wording
 from dashboard.arguments import row_id
 from dashboard.attachments import Attachment, NotAttached
 from dashboard.inbox import not_kept_words, undo_offer
@@ -44,8 +45,6 @@ from training.refusals import TASKS, TeachingRefused
 BODY_MAX_CHARS = 4096
 TOKEN_BYTES = 16
 TOKEN_MAX_CHARS = 64
-
-SHOWN_PICTURES = frozenset({"image/png", "image/jpeg"})
 
 bp = Blueprint("conversation", __name__)
 
@@ -100,7 +99,9 @@ def shown(found: Conversation, before: int | None, *, with_list: bool = True) ->
         "window_closes_at": now + conversations.window_left(found.last_inbound_at, now),
         "handler_name": _handler_name(found),
         "client_token": secrets.token_urlsafe(TOKEN_BYTES),
+        "file_max_bytes": attachments.DOCUMENT_MAX_BYTES,
         "has_model": tasks.means().assistant is not None,
+        "picker": template_picker.read_picker(found) if "templates" in request.args and with_list else None,
     }
 
 
@@ -123,7 +124,14 @@ def _with_version(response: Response, version: str) -> Response:
 
 @bp.post("/inbox/<int:conversation_id>/take-over")
 def take_over(conversation_id: int) -> ResponseReturnValue:
-    conversations.take_over(_find(conversation_id), _me(), now=utc_now())
+    """Take a conversation from whom the page showed; not from a colleague who was quicker."""
+    found = _find(conversation_id)
+    db.session.refresh(found, ["handler", "operator_id"], with_for_update=True)
+    holder = found.operator_id if found.is_with_person else None
+    if holder not in (None, current_user.id, request.form.get("seen", type=row_id)):
+        flash(_("%(name)s has just taken this conversation.", name=_handler_name(found)), "danger")
+        return _back_to(conversation_id)
+    conversations.take_over(found, _me(), now=utc_now())
     db.session.commit()
     tasks.wake_summary(conversation_id, page_language())
     flash(_("The conversation is yours. The bot stays silent."), "success")
@@ -280,30 +288,29 @@ def _said_labels() -> dict[str, str]:
 
 @bp.get("/inbox/media/<int:media_id>")
 def download(media_id: int) -> ResponseReturnValue:
-    """Give a stored file, always as a download: it comes from a stranger."""
+    """Give a file that came: what a browser may show of it as that, the rest as a download."""
     found = db.session.get(StoredMedia, media_id)
     path = media.path_of(found, current_config().media_dir) if found else None
     if found is None or path is None:
         abort(404)
     # Rows of before names were cleaned on storing are served too.
-    name = loose.file_name(found.filename) or f"{found.media_kind}-{found.id}{path.suffix}"
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
+    return _served(path, loose.file_name(found.filename) or f"{found.media_kind}-{found.id}{path.suffix}")
 
 
 @bp.get("/inbox/file/<int:file_id>")
 def own_file(file_id: int) -> ResponseReturnValue:
-    """Show a picture of our own that a message carried (a payment's QR code); anything else is a download."""
+    """Give a file of our own that a message carried, as `download` does."""
     found = db.session.get(StoredFile, file_id)
     path = media.file_of(found, current_config().media_dir) if found else None
     if found is None or path is None:
         abort(404)
-    is_picture = found.mime_type in SHOWN_PICTURES
-    return send_file(
-        path,
-        mimetype=found.mime_type if is_picture else "application/octet-stream",
-        as_attachment=not is_picture,
-        download_name=found.filename or f"file-{found.id}{path.suffix}",
-    )
+    return _served(path, found.filename or f"file-{found.id}{path.suffix}")
+
+
+def _served(path: Path, name: str) -> ResponseReturnValue:
+    shown_as = media.shown_type(path)
+    kind = shown_as or "application/octet-stream"
+    return send_file(path, mimetype=kind, as_attachment=not shown_as, download_name=name)
 
 
 def _find(conversation_id: int) -> Conversation:

@@ -13,6 +13,7 @@ from flask_babel import ngettext
 from flask_login import current_user
 
 import auth
+import history
 import tasks
 from dashboard import room
 from dashboard.arguments import row_id
@@ -156,12 +157,15 @@ def canned() -> ResponseReturnValue:
 
 @bp.post("/inbox/labels")
 def add_label() -> ResponseReturnValue:
+    known = {one.id for one in keeping.labels()}
     try:
-        keeping.add_label(request.form.get("name", ""), now=utc_now())
+        row = keeping.add_label(request.form.get("name", ""), now=utc_now())
     except NotKept as refusal:
         db.session.rollback()
         flash(not_kept_words(refusal.code), "danger")
     else:
+        if row.id not in known:
+            _note("label", row.id, "added", reason=row.name)
         db.session.commit()
         flash(_("Saved."), "success")
     return redirect(url_for("inbox.tools"), 303)
@@ -171,6 +175,7 @@ def add_label() -> ResponseReturnValue:
 @auth.login_required_role("manager")
 def remove_label(label_id: int) -> ResponseReturnValue:
     keeping.remove_label(label_id)
+    _note("label", label_id, "deleted")
     db.session.commit()
     flash(_("The label is removed from every conversation."), "success")
     return redirect(url_for("inbox.tools"), 303)
@@ -179,7 +184,9 @@ def remove_label(label_id: int) -> ResponseReturnValue:
 @bp.post("/inbox/canned")
 def keep_reply() -> ResponseReturnValue:
     try:
-        keeping.keep_reply(request.form.get("shortcut", ""), request.form.get("body", ""), now=utc_now())
+        row = keeping.keep_reply(
+            request.form.get("shortcut", ""), request.form.get("body", ""), now=utc_now()
+        )
     except NotKept as refusal:
         db.session.rollback()
         flash(not_kept_words(refusal.code), "danger")
@@ -189,6 +196,7 @@ def keep_reply() -> ResponseReturnValue:
             replies=keeping.canned_replies(),
             edited=(request.form.get("shortcut", ""), request.form.get("body", "")),
         ), 422
+    _note("canned_reply", row.id, "changed", reason=f"/{row.shortcut}")
     db.session.commit()
     flash(_("Saved."), "success")
     return redirect(url_for("inbox.tools"), 303)
@@ -197,9 +205,24 @@ def keep_reply() -> ResponseReturnValue:
 @bp.post("/inbox/canned/<int:reply_id>/remove")
 def remove_reply(reply_id: int) -> ResponseReturnValue:
     keeping.remove_reply(reply_id)
+    _note("canned_reply", reply_id, "deleted")
     db.session.commit()
     flash(_("Removed."), "success")
     return redirect(url_for("inbox.tools"), 303)
+
+
+def _note(record: str, record_id: int, after: str, reason: str = "") -> None:
+    """Leave a step of what all of us share in the audit log."""
+    history.note_change(
+        record,
+        record_id,
+        before="",
+        after=after,
+        actor="operator",
+        operator_id=current_user.id,
+        reason=reason,
+        now=utc_now(),
+    )
 
 
 def _edited() -> tuple[str, str]:

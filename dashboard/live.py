@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from auth import current_config
@@ -26,11 +26,14 @@ bp = Blueprint("live", __name__)
 @bp.get("/live")
 def stream() -> ResponseReturnValue:
     """Stream the ids of changed conversations; 204 when this process has no place left."""
+    if request.method == "HEAD":
+        return "", 204  # nobody would read the stream, nor give its place back
     watcher = _watcher()
     last = watcher.join()
     if last is None:
         return "", 204
     answer = Response(_events(watcher, last), mimetype="text/event-stream")
+    answer.call_on_close(watcher.leave)  # also when nobody ever began to read
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Accel-Buffering"] = "no"  # nginx would keep events until a buffer is full
     return answer
@@ -39,18 +42,15 @@ def stream() -> ResponseReturnValue:
 def _events(watcher: Watcher, last: int) -> Iterator[str]:
     """Write events until the stream has lasted; needs no request any more."""
     ends = monotonic() + STREAM_LASTS_SECS
-    try:
-        yield f"retry: {COMES_BACK_AFTER_MS}\n\n"
-        while monotonic() < ends:
-            news = watcher.wait(last, HEARTBEAT_SECS)
-            last = news.number
-            if news.conversations:
-                data = json.dumps({"conversations": sorted(news.conversations)})
-                yield f"event: changed\ndata: {data}\n\n"
-            else:
-                yield ": still here\n\n"  # this is how a reader that has gone is noticed
-    finally:
-        watcher.leave()
+    yield f"retry: {COMES_BACK_AFTER_MS}\n\n"
+    while monotonic() < ends:
+        news = watcher.wait(last, HEARTBEAT_SECS)
+        last = news.number
+        if news.conversations:
+            data = json.dumps({"conversations": sorted(news.conversations)})
+            yield f"event: changed\ndata: {data}\n\n"
+        else:
+            yield ": still here\n\n"  # this is how a reader that has gone is noticed
 
 
 def _watcher() -> Watcher:

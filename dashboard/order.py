@@ -7,7 +7,7 @@ of the shop, one commit, and the outbox woken.
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -15,13 +15,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import selectinload
 
 import history
 import tasks
 from analysis.money import read_amount
 from auth import current_config, login_required_role
+from cashier import Errand
 from models import (
     Contact,
     Delivery,
@@ -37,10 +38,26 @@ from models import (
     db,
     utc_now,
 )
-from shop import catalog, delivery, orders, payments, refunds, sales, standing, stock, till
+from shop import (
+    catalog,
+    delivery,
+    orders,
+    payments,
+    refunds,
+    sales,
+    showing,
+    standing,
+    stock,
+    telling,
+    till,
+)
+from shop.holding import hold
+from shop.payments import CannotBePaid
 from shop.stock import OutOfStock
 
 REASON_MAX_CHARS = 200
+REFERENCE_MAX_CHARS = 120
+ASKED_AGAIN_AFTER = timedelta(minutes=1)
 KEY_BYTES = 16
 MAX_KEY_CHARS = 64
 
@@ -97,20 +114,31 @@ def order(order_id: int) -> ResponseReturnValue:
 @bp.post("/orders/<int:order_id>/paid")
 @login_required_role("manager")
 def mark_paid(order_id: int) -> ResponseReturnValue:
-    """Book money that a person has seen in the account; the amount must be the order's."""
+    """Book money that a person has seen in the account; the amount must be the order's. Of two who press at
+    once, the second is told that it was booked.
+    """
     found = _find(order_id)
-    amount = _amount(found.currency)
+    amount, reason = _amount(found.currency), _reason()
     if amount is None:
         return _refused(found, _("Write the amount that has arrived."))
+    if not reason:
+        return _refused(found, _("Write how you know that it has arrived."))
+    hold(found)
     payment = _paying(found)
     if payment is None:
-        return _refused(found, _("This order cannot be paid any more."))
+        words = _("This order was paid before; nothing was booked again.")
+        is_paid = found.payment_status in payments.PAID_STATES
+        return _refused(found, words if is_paid else _("This order cannot be paid any more."))
+    # Of an order that is paid a new reference would be told as a second payment: a person's word is none.
+    is_open = found.payment_status not in payments.PAID_STATES
     done = payments.confirm(
         payment,
         amount_minor=amount,
         currency=found.currency,
         actor="operator",
         operator_id=current_user.id,
+        external_id=(_words("reference", REFERENCE_MAX_CHARS) or None) if is_open else None,
+        reason=reason,
         config=current_config(),
         now=utc_now(),
     )
@@ -119,9 +147,46 @@ def mark_paid(order_id: int) -> ResponseReturnValue:
         "already": _("This payment was booked before."),
         "twice": _("Booked, but the order had been paid before: pay one of the two back."),
         "late": _("Booked, but the order had been cancelled: pay it back or take the order up again."),
-        "mismatch": _("Nothing was booked: the order costs %(total)s.", total=_money(found)),
+        "mismatch": _(
+            "Nothing was booked: the order costs %(total)s, or the reference is another order's.",
+            total=_money(found),
+        ),
     }
     return _done(found, words[done.result], "success" if done.result == "paid" else "danger")
+
+
+@bp.post("/orders/<int:order_id>/ask")
+@login_required_role("manager")
+def ask(order_id: int) -> ResponseReturnValue:
+    """Send the customer what she needs to pay, in the conversation; a second press sends nothing."""
+    found, now = _find(order_id), utc_now()
+    reader = telling.reader_of(found.conversation_id, now)
+    if reader.has_opted_out:
+        return _refused(found, _("The customer asked for no more messages."))
+    if not reader.is_reachable:
+        return _refused(
+            found, _("The 24-hour window is closed. Send a template first, and wait for an answer.")
+        )
+    method = request.form.get("method", "")
+    try:
+        shown = payments.start(found, method, config=current_config(), now=now, actor="operator")
+    except CannotBePaid as refusal:
+        words = {"paid": _("This order is paid."), "not_offered": _("Choose a way to pay that is set up.")}
+        return _refused(found, words.get(refusal.code, _("This order cannot be paid any more.")))
+    payment = db.session.get_one(Payment, shown.payment_id)
+    kept = payment.data or {}
+    if "shown_at" in kept and datetime.fromisoformat(kept["shown_at"]) > now - ASKED_AGAIN_AFTER:
+        return _done(found, _("It was sent a moment ago."))
+    payment.data = {**kept, "shown_at": now.isoformat()}
+    history.note_change(
+        "payment", payment.id, before="", after="sent", actor="operator", now=now, operator_id=current_user.id
+    )
+    if not shown.is_awaited:
+        showing.show(payment, now=now)
+        return _done(found, _("Sent: the customer can pay now."))
+    answer = _done(found, _("The payment service is asked; its link goes to the customer by itself."))
+    tasks.wake_errand(Errand("link", shown.payment_id))
+    return answer
 
 
 @bp.post("/orders/<int:order_id>/cancel")
@@ -273,13 +338,14 @@ def _goods_lines(rows: Sequence[Delivery]) -> list[GoodsLine]:
 
 def _steps(ids: dict[str, list[int]]) -> list[Step]:
     """Give the steps of the order, its payments, refunds and goods in one line of time."""
-    changes = [
-        one for record, known in ids.items() for row_id in known for one in history.changes_of(record, row_id)
+    belongs = [
+        (StateChange.record == record) & StateChange.record_id.in_(known) for record, known in ids.items()
     ]
-    changes.sort(key=lambda change: (change.at, change.id))
+    wanted = select(StateChange).where(or_(*belongs)).order_by(StateChange.at, StateChange.id)
+    changes = db.session.scalars(wanted).all()
     people = {change.operator_id for change in changes if change.operator_id is not None}
-    wanted = select(Operator.id, Operator.name).where(Operator.id.in_(people))
-    names = dict(db.session.execute(wanted).all())
+    named = select(Operator.id, Operator.name).where(Operator.id.in_(people))
+    names = dict(db.session.execute(named).all())
     return [Step(change, names.get(change.operator_id or 0, "")) for change in changes]
 
 
@@ -310,7 +376,11 @@ def _amount(currency: str) -> int | None:
 
 
 def _reason() -> str:
-    return request.form.get("reason", "").replace("\x00", "").strip()[:REASON_MAX_CHARS]
+    return _words("reason", REASON_MAX_CHARS)
+
+
+def _words(name: str, max_chars: int) -> str:
+    return request.form.get(name, "").replace("\x00", "").strip()[:max_chars]
 
 
 def _find(order_id: int) -> Order:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Integer, cast, func, literal, null, select, union_all
 
+import desk_settings
 import integrations
 import model_calls
 from auth import current_config
@@ -133,11 +134,14 @@ def _model(row: Any, has_model: bool) -> Part:
         return Part(None, {"calls": 0})
     calls, failures = int(row.many), int(row.other or 0)
     is_good = None if not calls else failures / calls < MODEL_FAILING_FROM
-    return Part(is_good, {"calls": calls, "failures": failures, "name": current_config().ai_model})
+    return Part(
+        is_good,
+        {"calls": calls, "failures": failures, "name": desk_settings.current(current_config()).ai_model},
+    )
 
 
 def _spend(spent_microusd: int, has_model: bool) -> Part:
-    cap = current_config().ai_daily_spend_cap_usd
+    cap = desk_settings.current(current_config()).ai_daily_spend_cap_usd
     spent = Decimal(int(spent_microusd)) / model_calls.MICROS
     share = float(spent / cap) if cap else 0.0
     return Part(

@@ -14,6 +14,7 @@ from flask_login import current_user
 
 import privacy
 from auth import current_config
+from connectors import TITLES
 from dashboard.languages import page_language
 from dashboard.person_archive import archive_of
 from dashboard.threads import find_conversation
@@ -64,7 +65,7 @@ def delete(conversation_id: int) -> ResponseReturnValue:
         now=utc_now(),
         operator_id=current_user.id,
     )
-    code = receipt.receipt
+    code, left = receipt.receipt, erasures.left_elsewhere(receipt)
     db.session.commit()
     _remove_files(deleted.media_paths, config.media_dir)
     flash(
@@ -77,6 +78,9 @@ def delete(conversation_id: int) -> ResponseReturnValue:
         ),
         "success",
     )
+    if left:
+        where = ", ".join(f"{TITLES[service]} ({count})" for service, count in left.items())
+        flash(_("Still kept elsewhere; delete it there: %(where)s", where=where), "danger")
     return redirect(url_for("inbox.inbox"), 303)
 
 

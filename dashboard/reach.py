@@ -1,7 +1,7 @@
-"""Writing to one person when the window is closed, or later: the template picker and what is planned.
+"""Writing to one person when the window is closed, or later: the locked composer's templates, and a page for
+what is planned.
 
-The conversation page links here. Each POST calls one verb and goes back to the conversation; a form that is
-refused comes back with its words.
+Each POST calls one verb and goes back to the conversation; a form that is refused comes back with its words.
 """
 
 import secrets
@@ -17,18 +17,21 @@ from flask_login import current_user
 import conversations
 import message_templates
 import tasks
-from auth import current_config
-from dashboard import template_words
+from auth import current_config, safe_next
+from dashboard import template_picker, template_words, threads
 from dashboard.arguments import row_id
+from dashboard.conversation import shown
 from message_templates import TemplateRefused
-from models import Contact, Conversation, MessageTemplate, Operator, db, utc_now
+from models import Conversation, MessageTemplate, Operator, db, utc_now
 from outreach import scheduled
 from outreach.scheduled import NotSchedulable
-from providers import templates
+from teamwork import caseload
 
 VALUE_MAX: Final = 500
 TOKEN_MAX: Final = 64
 PURPOSE: Final = "operator"
+# The script asks for the part alone.
+PART_HEADER: Final = "X-Part"
 
 bp = Blueprint("reach", __name__)
 
@@ -41,6 +44,57 @@ class Form:
     when: str = ""
     values: dict[str, str] = field(default_factory=dict)
     problem: str = ""
+
+
+# --- in the locked composer ---------------------------------------------------------------------------------
+
+
+@bp.get("/inbox/<int:conversation_id>/templates")
+def pick(conversation_id: int) -> ResponseReturnValue:
+    """The picker alone, for the page's script."""
+    found = _find(conversation_id)
+    return render_template(
+        "dashboard/_template_picker.html",
+        conversation=found,
+        picker=template_picker.read_picker(found),
+        here=url_for("conversation.conversation", conversation_id=conversation_id),
+    )
+
+
+@bp.post("/inbox/<int:conversation_id>/template")
+def send_template(conversation_id: int) -> ResponseReturnValue:
+    """Send the chosen template, once however often the form is sent, or only show how it will read."""
+    found, form = _find(conversation_id), _read()
+    template = _template(found, request.form.get("template", type=row_id)) or abort(404)
+    if "preview" in request.form:
+        return _preview(found, form, template)
+    try:
+        _send(found, form, template)
+    except TemplateRefused as refused:
+        db.session.rollback()
+        form.problem = _("Not done: %(why)s.", why=template_words.refusal_words(refused.code))
+        return _with_picker(_find(conversation_id), form, template), 422
+    db.session.commit()
+    tasks.wake_outbox(conversation_id)
+    flash(_("The template is on its way."), "success")
+    page = safe_next(request.form.get("next"))
+    return redirect(page or url_for("conversation.conversation", conversation_id=conversation_id), 303)
+
+
+def _preview(found: Conversation, form: Form, template: MessageTemplate) -> str:
+    if PART_HEADER not in request.headers:
+        return _with_picker(found, form, template)
+    choice = template_picker.choice_of(template)
+    return render_template("dashboard/_template_preview.html", choice=choice, values=form.values)
+
+
+def _with_picker(found: Conversation, form: Form, template: MessageTemplate) -> str:
+    page = shown(found, None)
+    page["picker"] = template_picker.read_picker(found, template.id, form.values, form.problem)
+    return render_template("dashboard/conversation.html", before=None, **page)
+
+
+# --- the page -----------------------------------------------------------------------------------------------
 
 
 @bp.get("/inbox/<int:conversation_id>/reach")
@@ -103,6 +157,7 @@ def _send(found: Conversation, form: Form, template: MessageTemplate) -> None:
         operator_id=operator.id,
         client_token=_token(),
     )
+    caseload.note_message(found.id)
 
 
 def _plan(found: Conversation, form: Form, template: MessageTemplate | None, due_at: datetime) -> None:
@@ -119,20 +174,15 @@ def _plan(found: Conversation, form: Form, template: MessageTemplate | None, due
 
 
 def _page(found: Conversation, form: Form) -> str:
-    contact = db.session.get_one(Contact, found.contact_id)
-    rows = message_templates.list_templates(found.integration_id, usable=True)
-    chosen = _template(found, request.values.get("template", type=row_id)) or _first(rows, contact)
-    wording = message_templates.wording_of(chosen) if chosen is not None else None
+    rows = template_picker.offered(found)
+    chosen = _template(found, request.values.get("template", type=row_id)) or next(iter(rows), None)
     now = utc_now()
     return render_template(
         "dashboard/reach.html",
         conversation=found,
-        contact=contact,
+        contact=found.contact,
         rows=rows,
-        chosen=chosen,
-        wording=wording,
-        places=templates.placeholders(wording) if wording is not None else (),
-        preview=templates.preview(wording, form.values) if wording is not None else "",
+        choice=template_picker.choice_of(chosen) if chosen is not None else None,
         form=form,
         planned=scheduled.of_conversation(found.id),
         is_window_open=conversations.is_window_open(found.last_inbound_at, now),
@@ -140,13 +190,6 @@ def _page(found: Conversation, form: Form) -> str:
         zone=current_config().time_zone,
         words=template_words,
     )
-
-
-def _first(rows: list[MessageTemplate], contact: Contact) -> MessageTemplate | None:
-    """Give the first template in the person's own language, else the first."""
-    spoken = contact.language or ""
-    mine = [row for row in rows if spoken and row.language.partition("_")[0] == spoken]
-    return next(iter(mine or rows), None)
 
 
 def _template(found: Conversation, template_id: int | None) -> MessageTemplate | None:
@@ -177,7 +220,7 @@ def _moment(written: str) -> datetime | None:
 
 
 def _find(conversation_id: int) -> Conversation:
-    return db.session.get(Conversation, conversation_id) or abort(404)
+    return threads.find_conversation(conversation_id) or abort(404)
 
 
 def _me() -> Operator:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request, stream_with_context
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import selectinload
 
+from auth import login_required_role
 from crm.feedback import average_score
+from dashboard import order_list
 from dashboard.arguments import row_id
 from dashboard.days import midnight
 from models import (
@@ -93,10 +95,24 @@ def feedback() -> ResponseReturnValue:
 @bp.get("/orders")
 def orders() -> ResponseReturnValue:
     """Orders that were placed; open carts are not orders yet."""
-    placed = select(Order).where(Order.status != "cart").options(selectinload(Order.items))
+    asked = order_list.wanted()
+    page = _page(order_list.query(asked), Order, "claimed", "placed-today", "paid-today")
     return render_template(
-        "dashboard/orders.html", page=_page(placed, Order, "claimed", "placed-today", "paid-today")
+        "dashboard/orders.html",
+        page=page,
+        asked=asked,
+        statuses=order_list.STATUSES,
+        money=order_list.MONEY,
     )
+
+
+@bp.get("/orders.csv")
+@login_required_role("manager")
+def orders_file() -> Response:
+    """Give the orders that the list shows as a file."""
+    headers = {"Content-Disposition": 'attachment; filename="orders.csv"'}
+    lines = stream_with_context(order_list.lines(order_list.wanted()))
+    return Response(lines, mimetype="text/csv", headers=headers)
 
 
 def _page(query: Any, model: Any, *narrowed: str) -> RecordPage:

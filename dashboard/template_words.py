@@ -68,6 +68,15 @@ def button_kinds() -> list[tuple[str, str]]:
     ]
 
 
+def header_kinds() -> list[tuple[str, str]]:
+    return [
+        ("text", _("text")),
+        ("image", _("picture")),
+        ("video", _("video")),
+        ("document", _("document")),
+    ]
+
+
 def placeholder_word(key: str) -> str:
     """Name a placeholder where it is filled."""
     if key == "header":
@@ -121,6 +130,11 @@ def problem_words(problem: Problem) -> str:
         "link_placeholder": _("A link takes one placeholder, {{1}}, at its end."),
         "bad_phone": _("Write the number with its country code."),
         "bad_code": _("A code has 1 to 15 characters."),
+        "no_file": _("Choose the file that stands on top; WhatsApp looks at it in the review."),
+        "no_sample": _("On top goes a JPEG or PNG picture, an MP4 video or a PDF document."),
+        "large": _("The file is too large: pictures up to 5 MB, videos and documents up to 16 MB."),
+        "other_kind": _("The file's ending does not fit what was chosen above."),
+        "header_kind": _("The desk does not know this kind of header."),
         "bad_sid": _("A Content SID begins with HX and has 34 characters."),
     }
     return str(words.get(problem.code) or _("The provider would refuse this."))

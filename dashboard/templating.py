@@ -23,7 +23,7 @@ import conversations
 import phone
 from analysis.folding import fold, fold_with_offsets
 from crm.slots import read_slot_id
-from dashboard import alert_words, care_words, inbox_lists, shop_words, wording
+from dashboard import alert_words, care_words, inbox_lists, shop_words, template_words, wording
 from dashboard.breach_wording import breach_words
 from models import Contact, utc_now
 from training.refusals import LABELS_OF
@@ -84,6 +84,7 @@ def install(app: Flask) -> None:
         media_icons=MEDIA_ICONS,
         model_failure_words=wording.model_failure_words,
         part_word=wording.part_word,
+        placeholder_word=template_words.placeholder_word,
         reading_word=wording.reading_word,
         reason_words=wording.reason_words,
         responder_word=responder_word,
@@ -315,6 +316,34 @@ def _status_words(_locale: str) -> Mapping[str, str]:
         "no_show": _("did not come"),
         "bot": _("bot"),
         "human": _("person"),
+        **_deed_words(),
+    }
+
+
+def _deed_words() -> Mapping[str, str]:
+    """Name what the audit log says was done."""
+    return {
+        "added": _("added"),
+        "changed": _("changed"),
+        "deleted": _("deleted"),
+        "imported": _("imported"),
+        "joined": _("joined"),
+        "new password": _("new password"),
+        "new secret": _("new secret"),
+        "no second factor": _("no second factor"),
+        "begun": _("begun"),
+        "as shipped": _("as shipped"),
+        "keys dropped": _("keys thrown away"),
+        "draft dropped": _("draft thrown away"),
+        "conversions on": _("conversions on"),
+        "default": _("default"),
+        "there": _("there"),
+        "removed": _("removed"),
+        "agent": _("agent"),
+        "manager": _("manager"),
+        "admin": _("admin"),
+        "on": _("on"),
+        "off": _("off"),
     }
 
 

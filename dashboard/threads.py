@@ -17,6 +17,7 @@ from sqlalchemy.orm import joinedload
 import conversations
 from dashboard.room import shelf
 from dashboard.templating import local_day
+from dashboard.thread_files import File, files_of
 from dashboard.turn_xray import Reading, readings_of, reply_of
 from models import (
     Contact,
@@ -77,7 +78,7 @@ class Bubble:
     turn: Turn | None
     operator_name: str
     quoted: str | None
-    media: tuple[StoredMedia, ...]
+    files: tuple[File, ...]
     reactions: tuple[str, ...]
     readings: tuple[Reading, ...] = ()
     labels: tuple[Label, ...] = ()
@@ -230,7 +231,7 @@ def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bub
     # A turn is told on what it said; on what it heard only when it said nothing.
     spoken = {m.turn_id for m in messages if not m.is_inbound}
     told = {m.id: turns.get(m.turn_id or 0) for m in messages if not m.is_inbound or m.turn_id not in spoken}
-    media = _media_of(messages)
+    files = files_of(messages)
     quoted = _quoted(messages)
     reactions, shown = _reactions(messages)
     labels = _labels(messages)
@@ -241,7 +242,7 @@ def _bubbles(messages: Sequence[Message], turns: Mapping[int, Turn]) -> list[Bub
             turn=told.get(m.id),
             operator_name=shelf().operator_name(m.operator_id),
             quoted=quoted.get(m.quotes_external_id) if m.quotes_external_id else None,
-            media=tuple(media[m.id]),
+            files=files.get(m.id, ()),
             reactions=tuple(reactions.get(m.external_id or "", ())),
             readings=_shown_readings(told.get(m.id)),
             labels=labels.get(m.id, ()),
@@ -269,27 +270,16 @@ def _heard(messages: Sequence[Message], labels: Mapping[int, tuple[Label, ...]])
     return {first[turn_id]: heard for turn_id, heard in of_turn.items() if turn_id in first}
 
 
-def _media_of(messages: Sequence[Message]) -> dict[int, list[StoredMedia]]:
-    found: dict[int, list[StoredMedia]] = defaultdict(list)
-    if messages:
-        ids = [m.id for m in messages]
-        query = select(StoredMedia).where(StoredMedia.message_id.in_(ids)).order_by(StoredMedia.id)
-        for row in db.session.scalars(query):
-            found[row.message_id].append(row)
-    return found
-
-
 def _quoted(messages: Sequence[Message]) -> dict[str, str]:
     """Give the beginning of each message that another one on the page answers."""
     wanted = {m.quotes_external_id for m in messages if m.quotes_external_id}
-    if not wanted:
-        return {}
-    rows = db.session.execute(
-        select(Message.external_id, Message.body, Message.kind).where(
-            Message.integration_id == messages[0].integration_id, Message.external_id.in_(wanted)
-        )
-    )
-    return {str(external_id): (body or f"[{kind}]")[:QUOTE_CHARS] for external_id, body, kind in rows}
+    rows = [(m.external_id or "", m.body, m.kind) for m in messages if m.external_id in wanted]
+    if elsewhere := wanted - {external_id for external_id, _body, _kind in rows}:
+        columns = select(Message.external_id, Message.body, Message.kind)
+        here = Message.integration_id == messages[0].integration_id
+        found = db.session.execute(columns.where(here, Message.external_id.in_(elsewhere)))
+        rows += [(str(external_id), body, kind) for external_id, body, kind in found]
+    return {external_id: (body or f"[{kind}]")[:QUOTE_CHARS] for external_id, body, kind in rows}
 
 
 def _reactions(messages: Sequence[Message]) -> tuple[dict[str, tuple[str, ...]], set[int]]:

@@ -72,7 +72,7 @@ def remove(number_ids: Sequence[int]) -> Removed:
     _forget_decisions()
     products = _remove_products()
     knowledge.remove_demo_articles()
-    changed_rows(delete(PaymentSettings).where(PaymentSettings.pix_key == till.DEMO_PIX_KEY))
+    _remove_pix()
     changed_rows(delete(Rehearsal))
     changed_rows(delete(Integration).where(Integration.id.in_(number_ids)))
     analytics.forget()  # the demo counted in every day
@@ -106,6 +106,13 @@ def _remove_templates(number_ids: Sequence[int]) -> None:
     changed_rows(delete(Campaign).where(Campaign.integration_id.in_(number_ids)))
     changed_rows(delete(TemplateUse).where(TemplateUse.template_id.in_(templates)))
     changed_rows(delete(MessageTemplate).where(MessageTemplate.integration_id.in_(number_ids)))
+
+
+def _remove_pix() -> None:
+    """Delete the demo's Pix key; what an admin wrote beside it stays."""
+    of_demo = PaymentSettings.pix_key == till.DEMO_PIX_KEY
+    changed_rows(delete(PaymentSettings).where(of_demo, PaymentSettings.manual_text == ""))
+    changed_rows(update(PaymentSettings).where(of_demo).values(pix_key="", pix_name="", pix_city=""))
 
 
 def _forget_decisions() -> None:

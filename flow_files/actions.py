@@ -195,6 +195,12 @@ ACTIONS: Mapping[str, Action] = {
         {"number": OPTIONAL},
         {"found": ("orders",), "none": ()},
     ),
+    "which_order": Action(
+        "The contact's latest orders, where she named one by a number that none of hers has. `one`: the only "
+        "one there is. order, orders: as order_status",
+        {},
+        {"one": ("order",), "several": ("orders",), "none": ()},
+    ),
     "payment_status": Action(
         "What was paid and what is open of the contact's latest orders. "
         "orders: [{number, status_text (of the payment), total_text}]",

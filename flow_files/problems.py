@@ -41,10 +41,11 @@ CLEARING = "empty_cart"
 SUM = "sum"
 SUM_ASKED = "sum_asked"
 PAYING_AGAIN = "pay_again"
+WHICH_ORDER = "which_order"
 # What the desk asks by itself, outside any turn.
 ASKED = ("complaint_solved",)
 CART_WISHES = (ADD_TO_CART, REMOVAL, CHANGE, CLEARING, SUM, SUM_ASKED)
-ENTRY_NAMES = (*_INTENTS, SEARCH, RECEIPT, PAYING_AGAIN, *CART_WISHES, *ASKED)
+ENTRY_NAMES = (*_INTENTS, SEARCH, RECEIPT, PAYING_AGAIN, WHICH_ORDER, *CART_WISHES, *ASKED)
 
 Place = tuple[str | int, ...]
 

@@ -18,6 +18,8 @@ from flow_files.scenes import Flow
 FLOWS_DIR = Path(__file__).parent.parent / "flows"
 MAX_FILE_CHARS = 400_000
 MAX_DEPTH = 40
+# With what aliases repeat: a few lines of them can stand for more than any machine walks through.
+MAX_NODES = 50_000
 # The safe loader in C where PyYAML has it: the same language, ten times as fast.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Pydantic names the branch of a union that it tried; people who edit flows need not read it.
@@ -92,13 +94,14 @@ def _reason(error: Any) -> str:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Finds the line of a place in the file, and refuses keys that stand twice (YAML would keep the last)."""
+    """Finds the line of a place in the file, and refuses keys that stand twice (YAML would keep the last)
+    and more nodes than a flow has."""
 
     file_name: str
     root: yaml.Node
 
     def __post_init__(self) -> None:
-        self._refuse_repeated_keys(self.root, 0)
+        self._judge(self.root, 0, MAX_NODES)
 
     def sentence(self, place: Place, reason: str) -> str:
         step = f", step {place[1]}" if len(place) > 1 and place[0] == "steps" else ""
@@ -127,17 +130,26 @@ class _Lines:
             return node.value[part], node.value[part].start_mark.line
         return None
 
-    def _refuse_repeated_keys(self, node: yaml.Node, depth: int) -> None:
+    def _judge(self, node: yaml.Node, depth: int, left: int) -> int:
+        """Walk through a node and give how many nodes may still follow."""
         if depth > MAX_DEPTH:
             raise FlowError(f"{self.file_name}, line {node.start_mark.line + 1}: nested too deeply")
+        if left <= 0:
+            raise FlowError(
+                f"{self.file_name}, line {node.start_mark.line + 1}: more than {MAX_NODES} values"
+            )
+        left -= 1
         if isinstance(node, yaml.SequenceNode):
             for child in node.value:
-                self._refuse_repeated_keys(child, depth + 1)
+                left = self._judge(child, depth + 1, left)
         if not isinstance(node, yaml.MappingNode):
-            return
+            return left
         seen: set[str] = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise FlowError(f"{self.file_name}, line {key.start_mark.line + 1}: a key is one word")
             if str(key.value) in seen:
                 raise FlowError(f"{self.file_name}, line {key.start_mark.line + 1}: {key.value} stands twice")
             seen.add(str(key.value))
-            self._refuse_repeated_keys(value, depth + 1)
+            left = self._judge(value, depth + 1, left)
+        return left

@@ -15,12 +15,13 @@ import history
 from flow_files import FLOWS_DIR, Flow, FlowError, read_flow, shipped
 from flow_versions.walked import TRIED, forget, shipped_version
 from models import DeskSetting, FlowVersion, db
-from statements import changed_rows
+from statements import changed_rows, insert_or_ignore
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _VERSION_LINE: Final = re.compile(r"^version:.*$", re.MULTILINE)
 _NAME_LINE: Final = re.compile(r"^name:.*$", re.MULTILINE)
 FLOWS_MOST: Final = 30
+DRAFTS: Final = "flow_drafts"  # the row that whoever saves one holds
 
 
 class FlowRefused(ValueError):
@@ -40,6 +41,18 @@ def draft_of(flow: str) -> FlowVersion | None:
     return db.session.scalar(
         select(FlowVersion).where(FlowVersion.flow == flow, FlowVersion.version.is_(None))
     )
+
+
+def text_of(flow: str) -> str | None:
+    """Give the text that an editor begins with: the draft, or what is walked; None for an unknown flow."""
+    row = draft_of(flow)
+    return row.source if row is not None else source_of(flow)
+
+
+def hold_drafts(*, now: datetime) -> None:
+    """Let nobody else save a draft until the commit; whoever waited reads what was saved. Flushes."""
+    db.session.execute(insert_or_ignore(DeskSetting).values(name=DRAFTS, value={}, updated_at=now))
+    db.session.execute(select(DeskSetting.name).where(DeskSetting.name == DRAFTS).with_for_update())
 
 
 def versions_of(flow: str) -> Sequence[FlowVersion]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
@@ -18,6 +18,7 @@ from models import Contact, ContactField, ContactIdentity, db
 from outreach.lists import PeopleList
 from outreach.threads import known_contact, open_with
 
+COLUMNS: Final = ("id", "name", "phone", "email", "language", "country", "opted_out", "created_at")
 PAGE_SIZE: Final = 50
 FIELDS_MOST: Final = 30
 VALUE_MAX_CHARS: Final = 500
@@ -28,7 +29,7 @@ LINES_SHOWN: Final = 20
 
 
 class FieldTaken(ValueError):
-    """There is a field with this name, none was given, or there are too many."""
+    """There is a field or a column with this name, none was given, or there are too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +50,48 @@ def fields() -> Sequence[ContactField]:
 
 def add_field(name: str, *, now: datetime) -> ContactField:
     """Add a field to every contact. Raises FieldTaken. Flushes."""
-    name = " ".join(name.replace("\0", "").split())[:60]
     known = fields()
-    if not name or len(known) >= FIELDS_MOST or name.lower() in {one.name.lower() for one in known}:
+    if len(known) >= FIELDS_MOST:
         raise FieldTaken(name)
-    row = ContactField(name=name, position=len(known), created_at=now)
+    row = ContactField(name=_free_name(name, known), position=len(known), created_at=now)
     db.session.add(row)
+    _flush_field(row)
+    return row
+
+
+def rename_field(row: ContactField, name: str) -> None:
+    """Call a field otherwise; what stands in it stays. Raises FieldTaken. Flushes."""
+    row.name = _free_name(name, [one for one in fields() if one.id != row.id])
+    _flush_field(row)
+
+
+def drop_field(row: ContactField) -> int:
+    """Delete a field with what stands in it, and count the contacts that had a value. Flushes."""
+    key, emptied = str(row.id), 0
+    filled = select(Contact).where(Contact.custom.is_not(None)).execution_options(yield_per=PAGE_SIZE)
+    for contact in db.session.scalars(filled):
+        custom = dict(contact.custom or {})
+        if custom.pop(key, None) is not None:  # a later field may get the same id
+            contact.custom = custom or None
+            emptied += 1
+    db.session.delete(row)
+    db.session.flush()
+    return emptied
+
+
+def _free_name(name: str, known: Sequence[ContactField]) -> str:
+    name = _clean(name, 60)
+    if not name or name.lower() in {*COLUMNS, *(one.name.lower() for one in known)}:
+        raise FieldTaken(name)
+    return name
+
+
+def _flush_field(row: ContactField) -> None:
+    name = row.name
     try:
         db.session.flush()
     except IntegrityError as error:
         raise FieldTaken(name) from error
-    return row
 
 
 # --- people -------------------------------------------------------------------------------------------------
@@ -71,18 +103,23 @@ def search(words: str, before: int | None, limit: int = PAGE_SIZE) -> Sequence[C
     if before is not None:
         query = query.where(Contact.id < before)
     if words:
-        like = f"%{words.lower().replace('|', '||').replace('%', '|%').replace('_', '|_')}%"
-        digits = "".join(sign for sign in words if sign.isdecimal() and sign.isascii())
-        wanted = [
-            func.lower(Contact.name).like(like, escape="|"),
-            func.lower(Contact.email).like(like, escape="|"),
-        ]
-        if len(digits) >= PHONE_DIGITS_MIN:
-            owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.like(f"%{digits}%"))
-            wanted.append(Contact.id.in_(owners))
-        query = query.where(or_(*wanted))
+        query = query.where(matching(words))
     query = query.options(selectinload(Contact.identities))
     return db.session.scalars(query.order_by(Contact.id.desc()).limit(limit)).all()
+
+
+def matching(words: str) -> ColumnElement[bool]:
+    """Tell that a contact's name, e-mail or telephone number holds these words."""
+    like = f"%{words.lower().replace('|', '||').replace('%', '|%').replace('_', '|_')}%"
+    digits = "".join(sign for sign in words if sign.isdecimal() and sign.isascii())
+    wanted = [
+        func.lower(Contact.name).like(like, escape="|"),
+        func.lower(Contact.email).like(like, escape="|"),
+    ]
+    if len(digits) >= PHONE_DIGITS_MIN:
+        owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.like(f"%{digits}%"))
+        wanted.append(Contact.id.in_(owners))
+    return or_(*wanted)
 
 
 def save(contact: Contact, *, name: str, email: str, language: str, custom: Mapping[int, str]) -> None:
@@ -115,14 +152,36 @@ def pairs() -> list[tuple[str, list[Contact]]]:
     return [(value, contacts) for value, contacts in found.items() if len(contacts) > 1]
 
 
-def join(survivor: Contact, other: Contact, *, now: datetime) -> None:
-    """Make two contacts one: everything of the other goes to the survivor, whose own words stay where it has
-    any. It cannot be undone. Raises JoinedMeanwhile. Flushes."""
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What two contacts are when they are one."""
+
+    name: str
+    email: str
+    custom: Mapping[str, str]
+
+
+def joined(survivor: Contact, other: Contact) -> Joined:
+    """Tell what stays of both: the survivor's own words, where it has any."""
     custom = {**(other.custom or {}), **(survivor.custom or {})}
+    return Joined(survivor.name or other.name, survivor.email or other.email, custom)
+
+
+def lost(survivor: Contact, other: Contact) -> list[str]:
+    """Give the words of the other that the survivor's take the place of."""
+    after = joined(survivor, other)
+    custom = [(text, after.custom[key]) for key, text in (other.custom or {}).items()]
+    pairs = [(other.name, after.name), (other.email, after.email), *custom]
+    return [own for own, stays in pairs if own and own != stays]
+
+
+def join(survivor: Contact, other: Contact, *, now: datetime) -> None:
+    """Make two contacts one: everything of the other goes to the survivor, and `joined` says what stays.
+    It cannot be undone. Raises JoinedMeanwhile. Flushes."""
+    after = joined(survivor, other)
     conversations.merge(survivor, other, now=now)
-    survivor.name = survivor.name or other.name
-    survivor.email = survivor.email or other.email
-    survivor.custom, other.custom = custom or None, None
+    survivor.name, survivor.email = after.name, after.email
+    survivor.custom, other.custom = dict(after.custom) or None, None
     db.session.flush()
 
 
@@ -168,7 +227,7 @@ def rows() -> Iterator[list[str]]:
     """Give the address book as rows of text, the names of the columns first."""
     known = fields()
     yield [
-        *("id", "name", "phone", "email", "language", "country", "opted_out", "created_at"),
+        *COLUMNS,
         *(one.name for one in known),
     ]
     after = 0

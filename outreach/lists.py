@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +57,11 @@ class PeopleList:
 
     columns: tuple[str, ...]
     people: tuple[ListedPerson, ...]
+
+    def parts(self, size: int) -> Iterator["PeopleList"]:
+        """Give the file in parts of at most `size` people."""
+        for start in range(0, len(self.people), size):
+            yield PeopleList(self.columns, self.people[start : start + size])
 
 
 def read(content: bytes, region: str | None) -> PeopleList:

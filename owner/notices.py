@@ -62,9 +62,10 @@ BUTTONS: Final[dict[str, tuple[str, ...]]] = {
     "refund_wanted": (TAKE, LATER),
     "refund_failed": (LATER,),
     "payment_failed": (TAKE, LATER),
+    "claim_ending": (PAID, TAKE, LATER),
 }
 # What she is told when nobody has chosen; the rest is chosen on the page of the alerts.
-USUAL: Final = tuple(BUTTONS)[:10]
+USUAL: Final = (*tuple(BUTTONS)[:10], "claim_ending")
 PREFIX: Final = "owner:"
 # What is older than this when the first phone is entered, or when her window opens, is history.
 ALERT_MAX_AGE: Final = timedelta(hours=24)

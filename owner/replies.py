@@ -39,12 +39,16 @@ INTRODUCTION: Final = re.compile(
     r"\s*(?:don[oa]|due(?:ñ|n)[oa]|owner)\s+([A-Z2-7]{4}-[A-Z2-7]{4})\s*[.!]?\s*", re.IGNORECASE
 )
 WHO: Final = "who"
+VOID: Final = "void"
 PRESSED: Final = re.compile(rf"{PREFIX}({'|'.join(VERBS)}):([0-9]{{1,15}})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the owner wants done about one notice; `who` tells the desk by a code that she is the owner."""
+    """What the owner wants done about one notice.
+
+    `who` tells the desk by a code that she is the owner, `void` is her button, pressed by somebody else.
+    """
 
     verb: str
     notice_id: int = 0
@@ -63,22 +67,28 @@ class Done:
 
 
 def wish_of(number: Number, contact_id: int, choice_id: str | None, text: str) -> Wish | None:
-    """Read the owner's button or typed command; None from anybody else, whatever it says. Reads only.
+    """Read the owner's button or typed command; None where it is neither. Reads only.
 
-    A code is read from anybody and proved by `do`.
+    A code is read from anybody and proved by `do`. Her button does nothing in anybody else's hand, and its
+    title is no word of hers; a typed command is a plain message then.
     """
     introduced = INTRODUCTION.fullmatch(text) if choice_id is None else None
     if introduced is not None and number.owner_phone:
         return Wish(WHO, integration_id=number.id, contact_id=contact_id, code=introduced[1])
-    wish = _pressed(choice_id) or (_typed(text) if choice_id is None else None)
-    if wish is None or not number.owner_phone:
-        return None
+    pressed = _pressed(choice_id)
+    wish = pressed or (_typed(text) if choice_id is None else None)
+    if wish is not None and _may(wish, number, contact_id):
+        return wish
+    return Wish(VOID) if pressed is not None else None
+
+
+def _may(wish: Wish, number: Number, contact_id: int) -> bool:
     of_number = select(OwnerNotice.id).where(
         OwnerNotice.id == wish.notice_id, OwnerNotice.integration_id == number.id
     )
-    if db.session.execute(of_number).first() is None:
-        return None
-    return wish if phones.is_owner(number, contact_id) else None
+    if not number.owner_phone or db.session.execute(of_number).first() is None:
+        return False
+    return phones.is_owner(number, contact_id)
 
 
 def _pressed(choice_id: str | None) -> Wish | None:
@@ -96,6 +106,8 @@ def do(wish: Wish, *, language: str, config: Config, now: datetime) -> Done:
     """Do what the owner wants and say how things stand. Flushes. Idempotent."""
     if wish.verb == WHO:
         return _introduce(wish, language, config, now)
+    if wish.verb == VOID:
+        return Done((Text(texts.text("owner_button_void", language)),))
     row = db.session.get_one(OwnerNotice, wish.notice_id, with_for_update=True, populate_existing=True)
     match wish.verb:
         case "paid":

@@ -27,6 +27,7 @@ from models import (
     Base,
     CampaignRecipient,
     Complaint,
+    ConnectorLink,
     Contact,
     ContactIdentity,
     Conversation,
@@ -98,9 +99,11 @@ class Deleted:
 def find_people(written: str) -> list[Contact]:
     """Find whom a phone number (any spelling), a business-scoped id or an @username means; the oldest first.
 
-    One person may be a contact of several of our numbers. Identities in use win over those that were
-    replaced.
+    An e-mail address means whoever has no other name here: several people may share one. One person may be a
+    contact of several of our numbers. Identities in use win over those that were replaced.
     """
+    if email := email_of(written):
+        return _contacts_by_email(email)
     for values in spellings(written.strip()):
         found = _contacts_with(values, in_use=True) or _contacts_with(values, in_use=False)
         if found:
@@ -119,6 +122,18 @@ def everywhere(contact: Contact) -> list[Contact]:
         for one in _contacts_with(phone.variants(value), in_use=True) if value else ():
             same.setdefault(one.id, one)
     return list(same.values())
+
+
+def email_of(written: str) -> str:
+    """Give the one spelling of an e-mail address; empty for whatever else was written."""
+    name, at, host = written.strip().lower().partition("@")
+    return f"{name}@{host}" if at and name and "." in host else ""
+
+
+def _contacts_by_email(email: str) -> list[Contact]:
+    has_name = select(ContactIdentity.contact_id).where(ContactIdentity.replaced_at.is_(None))
+    query = select(Contact).where(func.lower(Contact.email) == email, Contact.id.not_in(has_name))
+    return list(db.session.scalars(query.order_by(Contact.id).options(selectinload(Contact.identities))))
 
 
 def spellings(written: str) -> Iterable[tuple[str, ...]]:
@@ -168,7 +183,7 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
     """Give everything that is kept of a person, JSON-safe: contacts, threads, messages, records, raw
     webhooks.
     """
-    contact_ids = _with_merged(people)
+    contact_ids = with_merged(people)
     conversation_ids = _conversation_ids(contact_ids)
     of_contact = _rows_of(Contact, Contact.id.in_(contact_ids))
     return {
@@ -195,9 +210,11 @@ def export_person(people: Sequence[Contact], *, now: datetime) -> dict[str, Any]
             ),
         ),
         "outgoing_events": _rows_of(OutgoingEvent, OutgoingEvent.contact_id.in_(contact_ids)),
+        "connector_links": _rows_of(ConnectorLink, ConnectorLink.contact_id.in_(contact_ids)),
         "nudges": _rows_of(Nudge, Nudge.contact_id.in_(contact_ids)),
         "campaign_recipients": _rows_of(CampaignRecipient, _reached(contact_ids)),
         "scheduled_messages": _rows_of(ScheduledMessage, ScheduledMessage.contact_id.in_(contact_ids)),
+        "alerts": _rows_of(Alert, Alert.id.in_(_alert_ids(contact_ids, conversation_ids))),
         "owner_notices": _rows_of(OwnerNotice, OwnerNotice.conversation_id.in_(conversation_ids)),
         "orders": _rows_of(Order, Order.contact_id.in_(contact_ids)),
         "order_items": _rows_of(OrderItem, OrderItem.order_id.in_(_order_ids(contact_ids))),
@@ -237,7 +254,7 @@ def delete_person(people: Sequence[Contact]) -> Deleted:
     The rest of the desk stays as it is. A model that was trained on her words stays until the next training:
     it holds weights, not texts.
     """
-    contact_ids = _with_merged(people)
+    contact_ids = with_merged(people)
     conversation_ids = _conversation_ids(contact_ids)
     messages = _message_ids(conversation_ids)
     media = StoredMedia.message_id.in_(messages)
@@ -342,7 +359,7 @@ def _delete_contacts(contact_ids: Sequence[int]) -> None:
     changed_rows(delete(Contact).where(Contact.id.in_(contact_ids)))
 
 
-def _with_merged(people: Sequence[Contact]) -> list[int]:
+def with_merged(people: Sequence[Contact]) -> list[int]:
     """Give the ids of the contacts and of those that were merged into them, through any number of mergers."""
     known = [person.id for person in people]
     newest = known

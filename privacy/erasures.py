@@ -18,6 +18,7 @@ import privacy
 import vault
 from models import Contact, Erasure, db
 from privacy import Deleted
+from webhooks_out import links
 
 AskedBy = Literal["operator", "program", "command", "retention"]
 
@@ -36,12 +37,13 @@ def erase(
 ) -> tuple[Deleted, Erasure]:
     """Delete a person, and keep the receipt of it. Flushes; the caller removes the named files."""
     name = _name_of(people)
+    elsewhere = links.forget_people(privacy.with_merged(people), now=now)
     deleted = privacy.delete_person(people)
     counts = {key: count for key, count in asdict(deleted).items() if isinstance(count, int)}
     receipt = Erasure(
         receipt=RECEIPT_PREFIX + secrets.token_hex(RECEIPT_BYTES).upper(),
         subject_hash=_hash(name, secret_key),
-        counts=counts | {"files": len(deleted.media_paths)},
+        counts=counts | {"files": len(deleted.media_paths)} | elsewhere,
         asked_by=asked_by,
         operator_id=operator_id,
         at=now,
@@ -51,15 +53,25 @@ def erase(
     return deleted, receipt
 
 
+def left_elsewhere(receipt: Erasure) -> dict[str, int]:
+    """Give how much of a person other systems still keep, by their service."""
+    ends = {
+        key.removesuffix("_left"): count for key, count in receipt.counts.items() if key.endswith("_left")
+    }
+    return {service: count for service, count in ends.items() if count}
+
+
 def erasures(limit: int) -> Sequence[Erasure]:
     """List the receipts, the newest first."""
     return db.session.scalars(select(Erasure).order_by(Erasure.id.desc()).limit(limit)).all()
 
 
 def erasures_of(written: str, secret_key: str) -> Sequence[Erasure]:
-    """Find the receipts of whoever had this phone, in any spelling, or this business-scoped id."""
+    """Find the receipts of whoever had this phone, in any spelling, this business-scoped id, or this e-mail
+    address and no other name."""
     previous = secret_key.previous if isinstance(secret_key, vault.Key) else ()
-    names = {_same(value) for values in privacy.spellings(written) for value in values}
+    email = privacy.email_of(written)
+    names = {email} if email else {_same(one) for values in privacy.spellings(written) for one in values}
     hashes = {_hash(name, key) for name in names for key in (secret_key, *previous)}
     return db.session.scalars(
         select(Erasure).where(Erasure.subject_hash.in_(sorted(hashes))).order_by(Erasure.id)
@@ -72,7 +84,7 @@ def _name_of(people: Sequence[Contact]) -> str:
         for person in people:
             if (value := person.identity(kind)) is not None:
                 return _same(value)
-    return next((person.email for person in people if person.email), "") or secrets.token_hex(8)
+    return next((person.email.lower() for person in people if person.email), "") or secrets.token_hex(8)
 
 
 def _same(value: str) -> str:

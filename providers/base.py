@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from message_content import Content, Media
+from message_content import Content, Media, Template
 from providers.templates import Draft, ListedTemplate, Submitted
 
 ElementKind = Literal["message", "status", "echo", "history", "template", "other"]
@@ -250,6 +250,7 @@ class SendError:
     scope: Literal["message", "pair", "number"] = "message"
     is_credential_problem: bool = False
     is_opt_out: bool = False
+    stops_marketing: bool = False
     is_window_closed: bool = False
 
 
@@ -362,7 +363,7 @@ class Provider(Protocol):
         """Send one fitted content. `reference` is our message id and must come back in every receipt."""
         ...
 
-    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+    def attach(self, account: Account, content: Media | Template, file: OwnFile) -> Content | SendError:
         """Give a message with one of our own files the form in which it can be sent: uploaded or by its
         address. Where neither can be, its words alone are given."""
         ...
@@ -391,7 +392,9 @@ class Provider(Protocol):
         """List every message template of the number's account, all pages or none."""
         ...
 
-    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
-        """Hand a template in for approval, or a change of the one that the provider has under
-        `external_id`."""
+    def submit_template(
+        self, account: Account, draft: Draft, external_id: str = "", file: OwnFile | None = None
+    ) -> Submitted | SendError:
+        """Hand a template in for approval, or a change of the one that the provider has under `external_id`;
+        `file` is the sample of what stands on top."""
         ...

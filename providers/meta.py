@@ -9,13 +9,23 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
-from message_content import Content, Media
-from providers import loose, meta_errors, meta_events, meta_messages, meta_templates, meta_webhooks, transport
+from message_content import Content, Media, Template
+from providers import (
+    graph,
+    loose,
+    meta_errors,
+    meta_events,
+    meta_messages,
+    meta_templates,
+    meta_webhooks,
+    transport,
+)
 from providers.base import (
     Account,
     DownloadedMedia,
@@ -34,14 +44,11 @@ from providers.base import (
 )
 from providers.meta_webhooks import answer_handshake
 from providers.persons import is_named, person
-from providers.templates import Draft, ListedTemplate, Submitted
+from providers.templates import Draft, ListedTemplate, Submitted, file_header
 from providers.transport import Answer, Bearer, Failure
 
 __all__ = ["Meta", "answer_handshake", "meta"]
 
-DEFAULT_BASE_URL = "https://graph.facebook.com"
-# The newest on 29 July 2026; versions live two years, so it is configuration.
-DEFAULT_API_VERSION = "v26.0"
 # Hosts that may see our token: where Meta says that media lies.
 _MEDIA_HOSTS = ("lookaside.fbsbx.com",)
 _MEDIA_SUFFIXES = (".fbsbx.com", ".whatsapp.net")
@@ -54,6 +61,8 @@ _LAST_SECOND = 253_402_300_800  # the year 10000, which no datetime has
 _TEMPLATES_PER_PAGE = 100
 # An account may hold 6,000 templates in all their languages (Meta, "Template management").
 _MAX_TEMPLATE_PAGES = 200
+# The id of an upload is the path, and maybe the query, of where it continues.
+_UPLOAD = re.compile(r"upload:[\w:=+/%.~-]+(\?[\w:=+/%.~&-]*)?", re.ASCII)
 _NO_ACCOUNT = SendError(
     "no_business_account", "final", "The number has no WhatsApp business account id, which templates need."
 )
@@ -87,7 +96,7 @@ class Meta:
         prepared = meta_messages.prepare(to, content, reference=reference, quotes=quotes)
         if isinstance(prepared, SendError):
             return prepared
-        answer = _call(account, "POST", f"{account.number_id}/messages", json=prepared)
+        answer = graph.call(account, "POST", f"{account.number_id}/messages", json=prepared)
         if isinstance(answer, Failure):
             return transport.send_error(answer)
         return _read_sent(answer) or meta_errors.read_refusal(answer, datetime.now(UTC))
@@ -100,7 +109,7 @@ class Meta:
         }
         if typing:
             payload["typing_indicator"] = {"type": "text"}
-        answer = _call(account, "POST", f"{account.number_id}/messages", json=payload)
+        answer = graph.call(account, "POST", f"{account.number_id}/messages", json=payload)
         return isinstance(answer, Answer) and answer.status == 200
 
     def fetch_media(
@@ -123,7 +132,7 @@ class Meta:
         self, account: Account, content: bytes, mime_type: str, filename: str = "file"
     ) -> str | SendError:
         """Store a file at Meta for 30 days; gives its media id."""
-        answer = _call(
+        answer = graph.call(
             account,
             "POST",
             f"{account.number_id}/media",
@@ -132,21 +141,23 @@ class Meta:
         )
         if isinstance(answer, Failure):
             return transport.send_error(answer)
-        media_id = loose.identifier(_body(answer).get("id"))
+        media_id = loose.identifier(graph.body_of(answer).get("id"))
         return media_id or meta_errors.read_refusal(answer, datetime.now(UTC))
 
-    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
+    def attach(self, account: Account, content: Media | Template, file: OwnFile) -> Content | SendError:
         """Upload the file: Meta would have to reach an address of ours, which a small shop may not have."""
         media_id = self.upload_media(account, file.content, file.mime_type, file.filename or "file")
         if isinstance(media_id, SendError):
             return media_id
-        return replace(content, file_id=0, media_id=media_id)
+        if isinstance(content, Media):
+            return replace(content, file_id=0, media_id=media_id)
+        return with_file(content, file, {"id": media_id})
 
     def health(self, account: Account) -> Health:
-        answer = _call(account, "GET", account.number_id, params={"fields": _HEALTH_FIELDS})
+        answer = graph.call(account, "GET", account.number_id, params={"fields": _HEALTH_FIELDS})
         if isinstance(answer, Failure):
             return Health.failed(transport.send_error(answer))
-        body = _body(answer)
+        body = graph.body_of(answer)
         if answer.status != 200 or not body.get("id"):
             return Health.failed(meta_errors.read_refusal(answer, datetime.now(UTC)))
         return replace(_read_health(body), token_ends_at=_token_ends_at(account))
@@ -159,10 +170,10 @@ class Meta:
         found: list[ListedTemplate] = []
         params = {"fields": meta_templates.FIELDS, "limit": str(_TEMPLATES_PER_PAGE)}
         for _ in range(_MAX_TEMPLATE_PAGES):
-            answer = _call(account, "GET", f"{account.business_id}/message_templates", params=params)
+            answer = graph.call(account, "GET", f"{account.business_id}/message_templates", params=params)
             if isinstance(answer, Failure):
                 return transport.send_error(answer)
-            body = _body(answer)
+            body = graph.body_of(answer)
             if answer.status != 200 or not isinstance(body.get("data"), list):
                 return meta_errors.read_refusal(answer, datetime.now(UTC))
             found += [read for item in body["data"] if (read := meta_templates.read(item)) is not None]
@@ -173,57 +184,93 @@ class Meta:
             params = {**params, "after": after}
         return SendError("too_many_templates", "final", "Meta's list of templates has no end.")
 
-    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
+    def submit_template(
+        self, account: Account, draft: Draft, external_id: str = "", file: OwnFile | None = None
+    ) -> Submitted | SendError:
         if not account.business_id:
             return _NO_ACCOUNT
-        payload = meta_templates.submission(draft)
+        sample = _upload_sample(account, file) if file is not None else ""
+        if isinstance(sample, SendError):
+            return sample
+        payload = meta_templates.submission(draft, sample)
         if external_id:
             payload = {"category": payload["category"], "components": payload["components"]}
         path = quote(external_id, safe="") or f"{account.business_id}/message_templates"
-        answer = _call(account, "POST", path, json=payload)
+        answer = graph.call(account, "POST", path, json=payload)
         if isinstance(answer, Failure):
             return transport.send_error(answer)
         is_taken = answer.status in (200, 201)
-        taken = meta_templates.submitted(_body(answer), draft, external_id) if is_taken else None
+        taken = meta_templates.submitted(graph.body_of(answer), draft, external_id) if is_taken else None
         return taken or meta_errors.read_refusal(answer, datetime.now(UTC))
 
 
 meta = Meta()
 
 
-def _call(account: Account, method: str, path: str, **body: Any) -> Answer | Failure:
-    version = account.api_version or DEFAULT_API_VERSION
-    url = f"{_base_url(account)}/{quote(version)}/{quote(path, safe='/')}"
-    return transport.exchange(
-        method, url, Bearer(account.access_token), timeout_secs=account.timeout_secs, **body
+def with_file(content: Template, file: OwnFile, named: dict[str, str]) -> Template:
+    """Put a file of ours on top of a template; `named` is its `id` or `link`."""
+    kind = file.mime_type.partition("/")[0]
+    if kind not in ("image", "video"):
+        kind, named = "document", named | ({"filename": file.filename} if file.filename else {})
+    return replace(content, file_id=0, components=(file_header(kind, named), *content.components))
+
+
+def _upload_sample(account: Account, file: OwnFile) -> str | SendError:
+    """Upload what the review looks at, in one piece; give its handle (Meta, "Resumable Upload API"). Nothing
+    is lost when it fails: an upload that no template names is forgotten by Meta."""
+    token = _body_of(graph.call(account, "GET", "debug_token", params={"input_token": account.access_token}))
+    app_id = token if isinstance(token, SendError) else loose.identifier(_data(token).get("app_id"))
+    if not isinstance(app_id, str):
+        return app_id or SendError("no_app", "final", "Meta does not say which app the token belongs to.")
+    about = {"file_name": file.filename, "file_length": str(len(file.content)), "file_type": file.mime_type}
+    opened = _body_of(graph.call(account, "POST", f"{app_id}/uploads", params=about))
+    if isinstance(opened, SendError):
+        return opened
+    session = loose.text(opened.get("id"))
+    if not _UPLOAD.fullmatch(session):
+        return SendError("no_upload", "final", "Meta opened no upload for the file.")
+    url = f"{graph.base_url(account)}/{quote(account.api_version or graph.DEFAULT_API_VERSION)}/{session}"
+    answer = transport.exchange(
+        "POST",
+        url,
+        Bearer(account.access_token, "OAuth"),
+        timeout_secs=account.timeout_secs * _MEDIA_TIMEOUT_FACTOR,
+        data=file.content,
+        headers={"file_offset": "0"},
+    )
+    taken = _body_of(answer)
+    if isinstance(taken, SendError):
+        return taken
+    return loose.text(taken.get("h")) or SendError("no_upload", "final", "Meta did not keep the file.")
+
+
+def _body_of(answer: Answer | Failure) -> dict[str, Any] | SendError:
+    """Give the JSON of an answer of which nothing remains when it is asked again."""
+    if isinstance(answer, Failure):
+        return replace(transport.send_error(answer), outcome="retry")
+    return (
+        graph.body_of(answer) if answer.status == 200 else meta_errors.read_refusal(answer, datetime.now(UTC))
     )
 
 
-def _base_url(account: Account) -> str:
-    return (account.base_url or DEFAULT_BASE_URL).rstrip("/")
-
-
-def _body(answer: Answer) -> dict[str, Any]:
-    try:
-        return loose.mapping(loose.read(answer.content))
-    except ValueError:
-        return {}
+def _data(body: dict[str, Any]) -> dict[str, Any]:
+    return loose.mapping(body.get("data"))
 
 
 def _token_ends_at(account: Account) -> datetime | None:
     """Ask Meta when our token ends (Graph API, "Debug-Token"); None when it never does, or Meta does not
     say: a token may always look at itself, but nothing depends on it."""
-    answer = _call(account, "GET", "debug_token", params={"input_token": account.access_token})
+    answer = graph.call(account, "GET", "debug_token", params={"input_token": account.access_token})
     if isinstance(answer, Failure) or answer.status != 200:
         return None
-    ends_at = loose.mapping(_body(answer).get("data")).get("expires_at")
+    ends_at = loose.mapping(graph.body_of(answer).get("data")).get("expires_at")
     if not isinstance(ends_at, int) or isinstance(ends_at, bool) or not 0 < ends_at < _LAST_SECOND:
         return None
     return datetime.fromtimestamp(ends_at, UTC)
 
 
 def _read_sent(answer: Answer) -> Sent | None:
-    body = _body(answer)
+    body = graph.body_of(answer)
     first = loose.mapping(next(iter(loose.items(body.get("messages"))), None))
     external_id = loose.identifier(first.get("id"))
     if answer.status not in (200, 201) or external_id is None:
@@ -238,10 +285,10 @@ def _locate(account: Account, media: InboundMedia) -> InboundMedia | MediaError:
     it."""
     if not media.media_id:
         return media if media.url else MediaError("no_media", "The message names no file.")
-    answer = _call(account, "GET", media.media_id, params={"phone_number_id": account.number_id})
+    answer = graph.call(account, "GET", media.media_id, params={"phone_number_id": account.number_id})
     if isinstance(answer, Failure):
         return MediaError("cut", f"Meta could not be asked for the file ({answer.reason}).", True)
-    body = _body(answer)
+    body = graph.body_of(answer)
     url = loose.text(body.get("url"))
     if answer.status != 200 or not url:
         is_retryable = answer.status == 429 or answer.status >= 500
@@ -275,7 +322,7 @@ def _download(account: Account, url: str, max_bytes: int) -> Answer | MediaError
 
 def may_see_token(account: Account, url: str) -> bool:
     """Tell whether our token may go to `url`: Meta's media hosts, and the host of the configured API."""
-    base, target = _split_url(_base_url(account)), _split_url(url)
+    base, target = _split_url(graph.base_url(account)), _split_url(url)
     if base is None or target is None or target.username is not None or not target.hostname:
         return False
     if (target.scheme, target.netloc.lower()) == (base.scheme, base.netloc.lower()):

@@ -66,7 +66,9 @@ MEANINGS: dict[int, Meaning] = {
     # The person
     131047: Meaning("final", "More than 24 hours since the customer's last message.", is_window_closed=True),
     131049: final("Meta kept the message back to protect the customer from too many; wait at least a day."),
-    131050: Meaning("final", "The customer stopped marketing messages.", is_opt_out=True),
+    # She chose "Stop" under an advert: Meta keeps only marketing templates from her, and what she asks us
+    # herself she wants answered. Her own STOP in the chat is another thing.
+    131050: Meaning("final", "The customer stopped marketing messages.", stops_marketing=True),
     131026: final("Undeliverable: not on WhatsApp, an old version, terms not accepted, or we are blocked."),
     131021: final("Sender and recipient are the same number."),
     131030: final("The recipient is not on the test number's list of allowed numbers."),

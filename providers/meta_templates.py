@@ -64,8 +64,9 @@ def quality_of(given: Any) -> str:
     return word if word in ("green", "yellow", "red") else ""
 
 
-def submission(draft: Draft) -> dict[str, Any]:
-    """Give the JSON that hands a draft in, with an example for every placeholder."""
+def submission(draft: Draft, sample: str = "") -> dict[str, Any]:
+    """Give the JSON that hands a draft in, with an example for every placeholder; `sample` is the handle of
+    the uploaded file that stands on top."""
     wording = draft.wording
     components: list[dict[str, Any]] = []
     if wording.header_kind == "text":
@@ -74,6 +75,9 @@ def submission(draft: Draft) -> dict[str, Any]:
             values = {name: wording.examples.get(f"{HEADER}:{name}", "") for name in names}
             header["example"] = _example("header_text", wording.style, values, is_nested=False)
         components.append(header)
+    elif wording.header_kind in MEDIA_HEADERS:
+        example = {"header_handle": [sample]}
+        components.append({"type": "HEADER", "format": wording.header_kind.upper(), "example": example})
     body: dict[str, Any] = {"type": "BODY", "text": wording.body}
     if names := names_in(wording.body):
         values = {name: wording.examples.get(name, "") for name in names}

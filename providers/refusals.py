@@ -32,6 +32,7 @@ class Meaning:
     wait_secs: float | None = None
     is_credential_problem: bool = False
     is_opt_out: bool = False
+    stops_marketing: bool = False
     is_window_closed: bool = False
 
 
@@ -62,6 +63,7 @@ def to_send_error(provider: str, code: int, said: str, meaning: Meaning) -> Send
         scope=meaning.scope,
         is_credential_problem=meaning.is_credential_problem,
         is_opt_out=meaning.is_opt_out,
+        stops_marketing=meaning.stops_marketing,
         is_window_closed=meaning.is_window_closed,
     )
 

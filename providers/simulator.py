@@ -10,7 +10,7 @@ from datetime import datetime
 
 from twilio.request_validator import SIGNATURE_HEADER as TWILIO_SIGNATURE_HEADER
 
-from message_content import Content, Media
+from message_content import Content, Media, Template
 from providers import (
     meta_errors,
     meta_messages,
@@ -37,7 +37,7 @@ from providers.base import (
     SignedRequest,
 )
 from providers.headers import header
-from providers.meta import meta
+from providers.meta import meta, with_file
 from providers.simulated_events import SimulatedEvent, SimulatedRequest, sid, wamid
 from providers.templates import Draft, ListedTemplate, Submitted
 from providers.twilio import twilio
@@ -80,8 +80,10 @@ class Simulator:
             return fitted
         return tuple(p for part in fitted for p in (twilio.fit(part) if part.KIND == "text" else (part,)))
 
-    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
-        return replace(content, file_id=0, link=file.url)
+    def attach(self, account: Account, content: Media | Template, file: OwnFile) -> Content | SendError:
+        if isinstance(content, Media):
+            return replace(content, file_id=0, link=file.url)
+        return with_file(content, file, {"link": file.url})
 
     def explain(self, error: ProviderError) -> SendError:
         # Twilio's codes have five digits and begin where Meta has none.
@@ -125,7 +127,9 @@ class Simulator:
     def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
         return ()
 
-    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
+    def submit_template(
+        self, account: Account, draft: Draft, external_id: str = "", file: OwnFile | None = None
+    ) -> Submitted | SendError:
         """Approve at once: nobody reviews what reaches nobody."""
         prefix = "HX" if account.shape == "twilio" else "TP"
         external_id = sid(prefix, f"{account.number_id}:{draft.name}:{draft.language}")

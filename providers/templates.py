@@ -6,7 +6,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
@@ -22,10 +22,25 @@ BUTTON_TEXT_MAX: Final = 25
 URL_MAX: Final = 2000
 URL_BUTTONS_MAX: Final = 2
 CODE_MAX: Final = 15
+# Twilio, "Using variables with content templates" and "twilio/quick-reply".
+SHARED_NAME_MAX: Final = 16
+SHARED_BUTTON_MAX: Final = 20
 # Meta refuses a body that is hardly more than its placeholders; its own ratio is not published.
 WORDS_PER_PLACEHOLDER: Final = 2
 CATEGORIES: Final = ("utility", "marketing")
 MEDIA_HEADERS: Final = ("image", "video", "document")
+# What a sample of each may be (Meta, "Template media" and "Resumable Upload API"), and how large.
+SAMPLES: Final[Mapping[str, tuple[tuple[str, ...], int]]] = {
+    "image": (("image/jpeg", "image/png"), 5 * 1024**2),
+    "video": (("video/mp4",), 16 * 1024**2),
+    "document": (("application/pdf",), 16 * 1024**2),
+}
+# A file's kind by the ending of its address: Twilio is told nothing else.
+_ENDINGS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("jpg", "jpeg", "png"), "image"),
+    **dict.fromkeys(("mp4", "3gp"), "video"),
+    **dict.fromkeys(("pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt"), "document"),
+}
 # Buttons that need no values, or a value that we know how to give.
 SENDABLE_BUTTONS: Final = ("quick_reply", "url", "phone_number", "copy_code", "voice_call")
 WRITABLE_BUTTONS: Final = ("quick_reply", "url", "phone_number", "copy_code")
@@ -57,7 +72,9 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class Wording:
     """Everything that a template says. `style` tells how placeholders are named: numbered anew in each part,
-    by names, or shared by all parts (Twilio). `unsupported` names a part that the desk cannot fill."""
+    by names, or shared by all parts (Twilio). `header` holds a text, or at Twilio the address of the file;
+    `file_id` is the file of ours that goes on top (Meta). `unsupported` names a part that the desk cannot
+    fill."""
 
     body: str
     header_kind: str = ""  # text, image, video, document, or none
@@ -67,6 +84,7 @@ class Wording:
     examples: Mapping[str, str] = field(default_factory=dict)  # by placeholder key
     style: Style = "numbered"
     unsupported: str = ""
+    file_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +122,22 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What the provider said to a draft; it may have changed the category."""
+    """What the provider said to a draft, or says of it now; it may have changed the category."""
 
     external_id: str
     status: str
     category: str
+    status_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A template with its values: the provider's components, and the words as the customer reads them."""
+    """A template with its values: the provider's components, the words as the customer reads them, and the
+    file of ours that delivery puts on top."""
 
     components: tuple[dict[str, Any], ...]
     preview: str
+    file_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +165,16 @@ class Unfillable(ValueError):
 def placeholders(wording: Wording) -> tuple[Placeholder, ...]:
     """List the values that a template wants, header first, each once.
 
-    Keys: the body's own names ("1", "name"), "header" for a file's address, "header:1" of a header's text,
-    "button:0" for what follows a link or for a code. At Twilio all parts share the body's names.
+    Keys: the body's own names ("1", "name"), "header" for a file's address where no file of ours stands on
+    top, "header:1" of a header's text, "button:0" for what follows a link or for a code. At Twilio all parts
+    share the body's names.
     """
     keys: dict[str, Literal["text", "media", "code"]] = {}
     if wording.style == "shared":
         parts = (wording.header, wording.body, *(button.url for button in wording.buttons))
         keys.update((name, "text") for part in parts for name in names_in(part))
     else:
-        if wording.header_kind in MEDIA_HEADERS:
+        if wording.header_kind in MEDIA_HEADERS and not wording.file_id:
             keys[HEADER] = "media"
         keys.update((f"{HEADER}:{name}", "text") for name in names_in(wording.header))
         keys.update((name, "text") for name in names_in(wording.body))
@@ -187,10 +209,13 @@ def pick_language(wanted: str, offered: Iterable[str]) -> str | None:
 def fill(wording: Wording, values: Mapping[str, str], payloads: Mapping[int, str] | None = None) -> Filled:
     """Put values into every placeholder. `payloads` are the ids that quick replies send back, by place.
 
-    A value is one line: providers refuse line ends and long gaps in it. Raises Unfillable.
+    A value is one line: providers refuse line ends and long gaps in it. A value for "header" takes the place
+    of the file of ours. Raises Unfillable.
     """
     if wording.unsupported:
         raise Unfillable("unsupported", [wording.unsupported])
+    if wording.file_id and values.get(HEADER):
+        wording = replace(wording, file_id=0)
     wanted = placeholders(wording)
     given = {one.key: " ".join(str(values.get(one.key) or "").split()) for one in wanted}
     if missing := [key for key, value in given.items() if not value]:
@@ -202,7 +227,7 @@ def fill(wording: Wording, values: Mapping[str, str], payloads: Mapping[int, str
     if len(body) > BODY_MAX:
         raise Unfillable("too_long", names_in(wording.body))
     components = _variables(given) if wording.style == "shared" else _components(wording, given, payloads)
-    return Filled(components, preview(wording, given))
+    return Filled(components, preview(wording, given), wording.file_id)
 
 
 def preview(wording: Wording, values: Mapping[str, str]) -> str:
@@ -238,8 +263,8 @@ def _components(
 ) -> tuple[dict[str, Any], ...]:
     made: list[dict[str, Any]] = []
     if wording.header_kind in MEDIA_HEADERS:
-        file = {"type": wording.header_kind, wording.header_kind: {"link": given[HEADER]}}
-        made.append({"type": HEADER, "parameters": [file]})
+        if not wording.file_id:
+            made.append(file_header(wording.header_kind, {"link": given[HEADER]}))
     elif header := _header_values(wording, given):
         made.append({"type": HEADER, "parameters": _texts(wording, header)})
     if names := names_in(wording.body):
@@ -255,6 +280,11 @@ def _components(
                 }
             )
     return tuple(made)
+
+
+def file_header(kind: str, file: Mapping[str, str]) -> dict[str, Any]:
+    """Give the component that puts a file on top: `file` names it by `id` or `link`."""
+    return {"type": HEADER, "parameters": [{"type": kind, kind: dict(file)}]}
 
 
 def _texts(wording: Wording, values: Mapping[str, str]) -> list[dict[str, str]]:
@@ -287,7 +317,8 @@ def _is_https(address: str) -> bool:
 
 
 def problems(draft: Draft) -> list[Problem]:
-    """Find what Meta would refuse, before it is asked; nothing when nothing is known to be wrong."""
+    """Find what Meta would refuse, before it is asked; nothing when nothing is known to be wrong. Twilio
+    hands in at Meta, whose rules hold there too."""
     wording = draft.wording
     found = [
         *([] if _NAME.fullmatch(draft.name) else [Problem("name", "bad_name")]),
@@ -297,7 +328,8 @@ def problems(draft: Draft) -> list[Problem]:
         *_body_problems(wording),
         *_length("footer", wording.footer, FOOTER_MAX),
         *([Problem("footer", "no_placeholder_here")] if "{{" in wording.footer else []),
-        *_button_problems(wording.buttons),
+        *_button_problems(wording.buttons, wording.style),
+        *_shared_problems(wording),
     ]
     unexplained = [one.key for one in placeholders(wording) if one.kind == "text" and not one.example.strip()]
     return [*found, *(Problem("examples", "no_example", key) for key in unexplained)]
@@ -306,9 +338,10 @@ def problems(draft: Draft) -> list[Problem]:
 def _header_problems(wording: Wording) -> list[Problem]:
     if wording.header_kind == "":
         return []
+    if wording.header_kind in MEDIA_HEADERS:
+        return _media_problems(wording)
     if wording.header_kind != "text":
-        # A file must be uploaded to Meta for the review, which is done in its own manager.
-        return [Problem("header", "header_kind")]
+        return [Problem("header_kind", "header_kind")]
     found = _length("header", wording.header, HEADER_MAX)
     if not wording.header.strip():
         found.append(Problem("header", "empty"))
@@ -317,6 +350,35 @@ def _header_problems(wording: Wording) -> list[Problem]:
     if "\n" in wording.header or "*" in wording.header:
         found.append(Problem("header", "plain_line"))
     return [*found, *_naming_problems("header", wording.header, wording.style)]
+
+
+def _media_problems(wording: Wording) -> list[Problem]:
+    """A sample goes along for the review: at Meta a file of ours, at Twilio what the address leads to."""
+    if wording.style != "shared":
+        return [] if wording.file_id else [Problem("header_file", "no_file")]
+    address = put_in(wording.header, wording.examples)
+    if not _is_https(address):
+        return [Problem("header", "bad_link")]
+    kind = kind_of_address(address)
+    return [] if kind == wording.header_kind else [Problem("header", "other_kind")]
+
+
+def kind_of_address(address: str) -> str:
+    """Tell by the ending of an address what file lies there: image, video, document, or nothing known."""
+    name = address.partition("?")[0].rpartition("/")[2]
+    return _ENDINGS.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def _shared_problems(wording: Wording) -> list[Problem]:
+    """At Twilio one numbering runs through all parts; names have 16 characters at most."""
+    if wording.style != "shared":
+        return []
+    names = [one.key for one in placeholders(wording)]
+    if long := next((name for name in names if len(name) > SHARED_NAME_MAX), ""):
+        return [Problem("body", "bad_placeholder_name", long)]
+    numbers = sorted(int(name) for name in names if name.isdecimal())
+    is_in_sequence = numbers in ([], list(range(1, len(names) + 1)))
+    return [] if is_in_sequence else [Problem("body", "not_in_sequence")]
 
 
 def _body_problems(wording: Wording) -> list[Problem]:
@@ -340,6 +402,8 @@ def _naming_problems(part: str, text: str, style: str) -> list[Problem]:
     names = names_in(text)
     if text.count("{{") != len(_PLACEHOLDER.findall(text)) or text.count("}}") != text.count("{{"):
         return [Problem(part, "broken_placeholder")]
+    if style == "shared":
+        return []
     if style == "named":
         bad = [name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)]
         return [Problem(part, "bad_placeholder_name", bad[0])] if bad else []
@@ -347,7 +411,7 @@ def _naming_problems(part: str, text: str, style: str) -> list[Problem]:
     return [] if sorted(names, key=lambda n: (len(n), n)) == expected else [Problem(part, "not_in_sequence")]
 
 
-def _button_problems(buttons: Sequence[Button]) -> list[Problem]:
+def _button_problems(buttons: Sequence[Button], style: str) -> list[Problem]:
     found = [Problem("buttons", "too_many", str(BUTTONS_MAX))] if len(buttons) > BUTTONS_MAX else []
     for kind, most in (("url", URL_BUTTONS_MAX), ("phone_number", 1), ("copy_code", 1)):
         if sum(button.kind == kind for button in buttons) > most:
@@ -357,7 +421,7 @@ def _button_problems(buttons: Sequence[Button]) -> list[Problem]:
         found.append(Problem("buttons", "same_title"))
     if _are_mixed([button.kind == "quick_reply" for button in buttons]):
         found.append(Problem("buttons", "mixed"))
-    return [*found, *(problem for button in buttons for problem in _one_button(button))]
+    return [*found, *(problem for button in buttons for problem in _one_button(button, style))]
 
 
 def _are_mixed(are_replies: Sequence[bool]) -> bool:
@@ -365,18 +429,20 @@ def _are_mixed(are_replies: Sequence[bool]) -> bool:
     return sum(one != other for one, other in pairwise(are_replies)) > 1
 
 
-def _one_button(button: Button) -> list[Problem]:
+def _one_button(button: Button, style: str) -> list[Problem]:
     if button.kind not in WRITABLE_BUTTONS:
         return [Problem("buttons", "button_kind", button.kind)]
     found = [] if button.text.strip() or button.kind == "copy_code" else [Problem("buttons", "empty")]
-    found += _length("buttons", button.text, BUTTON_TEXT_MAX)
+    found += _length("buttons", button.text, SHARED_BUTTON_MAX if style == "shared" else BUTTON_TEXT_MAX)
     if "{{" in button.text:
         found.append(Problem("buttons", "no_placeholder_here"))
     if button.kind == "url":
         names = names_in(button.url)
         if not _is_https(button.url.partition("{{")[0]) or len(button.url) > URL_MAX:
             found.append(Problem("buttons", "bad_link", button.text))
-        elif names not in ((), ("1",)) or (names and not button.url.endswith("}}")):
+        elif (names and not button.url.endswith("}}")) or (
+            len(names) > 1 or (style != "shared" and names not in ((), ("1",)))
+        ):
             found.append(Problem("buttons", "link_placeholder", button.text))
     if button.kind == "phone_number" and not re.fullmatch(r"\+?\d{6,20}", button.phone):
         found.append(Problem("buttons", "bad_phone", button.text))

@@ -37,13 +37,13 @@ _NOT_SENT = (
 class Bearer(AuthBase):
     """A bearer token. As an auth object, so that a .netrc on the machine cannot replace it."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    def __init__(self, token: str, scheme: str = "Bearer") -> None:
+        self._token, self._scheme = token, scheme
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if not self._token.isprintable():
             raise requests.exceptions.InvalidHeader("the token holds a line end")
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"{self._scheme} {self._token}"
         return request
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from message_content import Content, Media, Text
+from message_content import Content, Media, Template, Text
 from providers import loose, transport, twilio_errors, twilio_messages, twilio_templates, twilio_webhooks
 from providers.base import (
     Account,
@@ -111,8 +111,11 @@ class Twilio:
         answer = _call(account, "POST", f"{base}/v2/Indicators/Typing.json", data=data)
         return isinstance(answer, Answer) and answer.status in (200, 201, 202)
 
-    def attach(self, account: Account, content: Media, file: OwnFile) -> Content | SendError:
-        """Name the file's address: Twilio fetches files itself, over https only."""
+    def attach(self, account: Account, content: Media | Template, file: OwnFile) -> Content | SendError:
+        """Name the file's address: Twilio fetches files itself, over https only. A template's file is named
+        in its Content."""
+        if isinstance(content, Template):
+            return replace(content, file_id=0)
         if file.url.startswith("https://"):
             return replace(content, file_id=0, link=file.url)
         return Text(content.caption or file.filename)
@@ -158,10 +161,9 @@ class Twilio:
 
     def list_templates(self, account: Account) -> tuple[ListedTemplate, ...] | SendError:
         """List the stored Contents with their WhatsApp approvals."""
-        base = _CONTENT_BASE_URL if _is_default(account) else _base_url(account)
         path, found = f"/v1/ContentAndApprovals?PageSize={_PAGE_SIZE}", list[ListedTemplate]()
         for _ in range(_MAX_PAGES):
-            answer = _call(account, "GET", base + path)
+            answer = _call(account, "GET", _content_base_url(account) + path)
             if isinstance(answer, Failure):
                 return transport.send_error(answer)
             body = _body(answer)
@@ -173,11 +175,38 @@ class Twilio:
                 return tuple(found)
         return SendError("too_many_templates", "final", "Twilio's list of contents has no end.")
 
-    def submit_template(self, account: Account, draft: Draft, external_id: str = "") -> Submitted | SendError:
-        words = (
-            "Twilio's templates are made in its Content Template Builder; then they are synced from there."
+    def submit_template(
+        self, account: Account, draft: Draft, external_id: str = "", file: OwnFile | None = None
+    ) -> Submitted | SendError:
+        """Make a Content of the draft and hand it in at WhatsApp. A Content cannot be changed: that under
+        `external_id` gives way to the new one. One that WhatsApp does not take is removed again."""
+        contents = f"{_content_base_url(account)}/v1/Content"
+        if external_id:
+            gone = _call(account, "DELETE", f"{contents}/{quote(external_id, safe='')}")
+            if isinstance(gone, Failure) or gone.status not in (200, 204, 404):
+                return _not_done(gone)
+        made = _call(account, "POST", contents, json=twilio_templates.content(draft))
+        sid = loose.identifier(_body(made).get("sid")) if isinstance(made, Answer) else None
+        if isinstance(made, Failure) or made.status not in (200, 201) or sid is None:
+            return _not_done(made)
+        address = f"{contents}/{quote(sid, safe='')}"
+        asked = _call(
+            account, "POST", f"{address}/ApprovalRequests/whatsapp", json=twilio_templates.approval(draft)
         )
-        return SendError("made_at_twilio", "final", words)
+        if isinstance(asked, Answer) and asked.status in (200, 201):
+            return twilio_templates.submitted(sid, _body(asked), draft.category)
+        failed = _not_done(asked)
+        if failed.outcome != "uncertain":
+            _call(account, "DELETE", address)
+        return failed
+
+    def template_approval(self, account: Account, sid: str) -> Submitted | SendError:
+        """Ask what became of a Content at WhatsApp: no webhook tells it."""
+        url = f"{_content_base_url(account)}/v1/Content/{quote(sid, safe='')}/ApprovalRequests"
+        answer = _call(account, "GET", url)
+        if isinstance(answer, Failure) or answer.status != 200:
+            return _not_done(answer)
+        return twilio_templates.submitted(sid, loose.mapping(_body(answer).get("whatsapp")), "")
 
 
 twilio = Twilio()
@@ -194,6 +223,16 @@ def _base_url(account: Account) -> str:
 
 def _is_default(account: Account) -> bool:
     return _base_url(account) == DEFAULT_BASE_URL
+
+
+def _content_base_url(account: Account) -> str:
+    return _CONTENT_BASE_URL if _is_default(account) else _base_url(account)
+
+
+def _not_done(answer: Answer | Failure) -> SendError:
+    if isinstance(answer, Failure):
+        return transport.send_error(answer)
+    return twilio_errors.read_refusal(answer, datetime.now(UTC))
 
 
 def _account_url(account: Account, path: str = "") -> str:

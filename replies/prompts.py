@@ -66,6 +66,7 @@ def reply(
     *,
     strategy: str,
     instruction: str = "",
+    tone: str = "",
     language: str,
     facts: Facts,
     turns: Sequence[Turn] = (),
@@ -73,18 +74,20 @@ def reply(
     reads_too: bool = False,
 ) -> Prompt:
     """Ask for a Plan that answers the customer's words; with `reads_too` for a ReadPlan. `instruction` is the
-    shop's own about the strategy.
+    shop's own about the strategy, `tone` about how every reply sounds.
 
     Raises KeyError for an unknown strategy.
     """
     manner = _fill(strategy, is_scarce=facts.is_scarce)
     if instruction:
         manner += "\n\n" + _fill("own_manner", instruction=neutral(instruction, MAX_INSTRUCTION_CHARS))
+    if tone:
+        manner += "\n\n" + _fill("tone", tone=neutral(tone, MAX_INSTRUCTION_CHARS))
     labels = _fill("labels") if reads_too else ""
     shown = _shown(facts, language)
     system = _fill("reply", manner=manner, labels=labels, facts=_fill("facts", **shown), **shown)
     asked = f"{_talk(turns, MAX_TURNS)}{_read_as(reading)}{_quoted(words)}"
-    version = _version("reply", "facts", "labels", strategy, own=instruction)
+    version = _version("reply", "facts", "labels", strategy, own=instruction + tone)
     return Prompt((Message("system", system), Message("user", asked)), version)
 
 

@@ -28,6 +28,7 @@ SHOWN_LIMIT = 100
 CHEAPEST_SHOWN = 3
 NAMED_LIMIT = 9
 OWN_WORD_CHARS = 5
+PARTICLE_CHARS = 2  # "de", "of": no name is told by them
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,18 @@ def own_word_of(words: Sequence[str]) -> Product | None:
             owners.setdefault(stem, set()).add(one.id)
     ids = {next(iter(own)) for own in owners.values() if len(own) == 1}
     return next((one for one in offered if one.id in ids), None) if len(ids) == 1 else None
+
+
+def wholly_named(words: Sequence[str]) -> list[Product]:
+    """List the products of whose name, in one of its languages, each word that names stands among these."""
+    said = {_stem(_folded(word)) for word in words}
+    named = []
+    for candidate in products():
+        names = (candidate.name, *(candidate.names or {}).values())
+        naming = ({_stem(w) for w in _folded(name).split() if len(w) > PARTICLE_CHARS} for name in names)
+        if any(stems and stems <= said for stems in naming):
+            named.append(candidate)
+    return named
 
 
 def unknown_words(words: Sequence[str]) -> list[str]:

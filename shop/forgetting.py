@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 import history
 from models import Base, Delivery, LicenceKey, OrderItem, Payment, PaymentEvent, Refund, Sale, db
-from shop import standing, stock
+from shop import lapsing, standing, stock
 from statements import changed_rows
 
 
@@ -38,7 +38,7 @@ def forget_purchases(order_ids: Sequence[int], contact_ids: Sequence[int]) -> No
     """Delete what tells of these orders' money and goods; their lines and the orders themselves follow."""
     for name in ("payment", "refund", "delivery"):
         history.forget(name, _ids(name, order_ids))
-    for name in ("order", standing.RECORD, stock.RECORD):
+    for name in ("order", standing.RECORD, stock.RECORD, lapsing.ENDING):
         history.forget(name, order_ids)
     payment_ids, delivery_ids = _ids("payment", order_ids), _ids("delivery", order_ids)
     changed_rows(delete(PaymentEvent).where(PaymentEvent.payment_id.in_(payment_ids)))

@@ -6,7 +6,7 @@ and never commit, and take no payment.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -54,12 +54,16 @@ class EmptyCart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CatalogOrder:
-    """What became of a WhatsApp catalogue order: the cart, and what could not go in."""
+    """What became of a WhatsApp catalogue order: the cart, and what could not go in.
+
+    `is_kept`: nothing could, and the cart is the one from before.
+    """
 
     cart: Order | None
     unknown_skus: tuple[str, ...] = ()
     shortages: tuple[Shortage, ...] = ()
-    other_currency_skus: tuple[str, ...] = ()
+    other_currency: tuple[Product, ...] = ()
+    is_kept: bool = False
 
 
 def cart_of(conversation_id: int) -> Order | None:
@@ -142,37 +146,60 @@ def fill_from_catalog(
     source: str = "catalogue",
 ) -> CatalogOrder:
     """Take what a customer chose in WhatsApp's own catalogue as the conversation's cart, instead of the old
-    one.
+    one; where nothing of it can be had, the old one stays.
 
     Flushes. Our prices count, not those of the message. What we do not sell, or have too few of, is told
     and left out.
     """
     old = cart_of(conversation_id)
-    if old is not None:
-        empty_cart(old)
+    try:
+        with db.session.begin_nested():
+            if old is not None:
+                empty_cart(old)
+            taken = _take_from_catalog(conversation_id, contact_id, items, now, source)
+            if taken.cart is None and old is not None:
+                raise _NothingTaken(taken)
+    except _NothingTaken as none:
+        return replace(none.order, cart=cart_of(conversation_id), is_kept=True)
+    return taken
+
+
+class _NothingTaken(Exception):
+    """Of a catalogue order nothing can be had: the cart is left as it was."""
+
+    def __init__(self, order: CatalogOrder) -> None:
+        self.order = order
+
+
+def _take_from_catalog(
+    conversation_id: int,
+    contact_id: int,
+    items: Sequence[providers.base.OrderItem],
+    now: datetime,
+    source: str,
+) -> CatalogOrder:
     unknown: list[str] = []
     shortages: list[Shortage] = []
-    other_currency: list[str] = []
+    other_currency: list[Product] = []
     for item in items[:MAX_LINES]:
-        try:
-            add_to_cart(
-                conversation_id,
-                contact_id,
-                product_by_sku(item.retailer_id),
-                max(1, min(item.quantity, MAX_QUANTITY)),
-                now=now,
-                source=source,
-            )
-        except NotForSale:
+        product = product_by_sku(item.retailer_id)
+        if product is None or not product.is_active:
             unknown.append(item.retailer_id)
+            continue
+        wanted = max(1, min(item.quantity, MAX_QUANTITY))
+        try:
+            add_to_cart(conversation_id, contact_id, product, wanted, now=now, source=source)
         except OutOfStock as refusal:
             shortages.extend(refusal.shortages)
         except OtherCurrency:
-            other_currency.append(item.retailer_id)
-    return CatalogOrder(cart_of(conversation_id), tuple(unknown), tuple(shortages), tuple(other_currency))
+            other_currency.append(product)
+    cart = cart_of(conversation_id)
+    return CatalogOrder(cart, tuple(unknown), tuple(shortages), tuple(other_currency))
 
 
-def place(order: Order, *, now: datetime, actor: str = "customer") -> Order:
+def place(
+    order: Order, *, now: datetime, actor: str = "customer", operator_id: int | None = None, reason: str = ""
+) -> Order:
     """Turn a cart into an order: its prices are fixed, the stock is taken, a number is given. Flushes.
 
     Raises EmptyCart, NotForSale (something was taken off sale meanwhile), OutOfStock, OtherCurrency or
@@ -194,7 +221,10 @@ def place(order: Order, *, now: datetime, actor: str = "customer") -> Order:
     stock.take(order)
     for item in order.items:
         item.name = products[item.product_id].name
-    history.note_change("order", order.id, before="", after="placed", actor=actor, now=now)
+    history.note_change(
+        "order", order.id, before="", after="placed", actor=actor, now=now, operator_id=operator_id,
+        reason=reason,
+    )  # fmt: skip
     order.status = "placed"
     order.placed_at = now
     order.cart_of_conversation_id = None
@@ -239,7 +269,7 @@ def cancel(
         "order", order.id, before="placed", after="cancelled", actor=actor, now=now, operator_id=operator_id,
         reason=reason,
     )  # fmt: skip
-    for topic in ("payment_claimed", "order_placed", "payment_failed"):
+    for topic in ("payment_claimed", "claim_ending", "order_placed", "payment_failed"):
         settle(f"{topic}:{order.id}", now=now)
     stock.give_back(order)
     order.status = "cancelled"

@@ -313,6 +313,7 @@ def confirm(
     now: datetime,
     operator_id: int | None = None,
     external_id: str | None = None,
+    reason: str = "",
 ) -> Confirmation:
     """Book money that has arrived for a payment, whatever its state. Flushes. Idempotent.
 
@@ -341,10 +342,10 @@ def confirm(
     if is_settled and payment.status not in OPEN:
         db.session.flush()  # a person had booked it before the bank named it
         return _confirmation("already", payment, order)
-    _change(payment, "confirmed", actor, now, operator_id)
+    _change(payment, "confirmed", actor, now, operator_id, reason)
     payment.confirmed_at, payment.confirmed_by_id, payment.due_at = now, operator_id, None
     db.session.flush()
-    for topic in ("payment_claimed", "payment_mismatch"):
+    for topic in ("payment_claimed", "claim_ending", "payment_mismatch"):
         settle(f"{topic}:{order.id}", now=now)
     total = catalog.price_text(amount_minor, currency.upper(), "en")
     is_paid_back = order.payment_status == "refunded"
@@ -570,7 +571,9 @@ def _hold(payment: Payment) -> Order:
     return order
 
 
-def _change(payment: Payment, after: str, actor: str, now: datetime, operator_id: int | None = None) -> None:
+def _change(
+    payment: Payment, after: str, actor: str, now: datetime, operator_id: int | None = None, reason: str = ""
+) -> None:
     history.note_change(
         "payment",
         payment.id,
@@ -579,7 +582,7 @@ def _change(payment: Payment, after: str, actor: str, now: datetime, operator_id
         actor=actor,
         now=now,
         operator_id=operator_id,
-        reason=payment.error if after == "failed" else "",
+        reason=payment.error if after == "failed" else reason,
     )
     payment.status = after
 

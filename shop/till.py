@@ -50,7 +50,8 @@ class Till:
 
 
 def till(config: Config) -> Till:
-    """Give what is set up. A Pix key of the environment that is none counts as not set."""
+    """Give what is set up. A Pix key of the environment that is none counts as not set; what an admin wrote
+    beside the demo's key outlives that key."""
     row = db.session.get(PaymentSettings, SETTINGS_ID)
     if row is not None and not _is_outdated_demo(row, config):
         return Till(row.pix_key, row.pix_name, row.pix_city, row.manual_text)
@@ -58,7 +59,8 @@ def till(config: Config) -> Till:
         pix_key=pix.normal_key(config.pix_key) or "",
         pix_name=config.pix_name,
         pix_city=config.pix_city,
-        manual_text=config.manual_payment_text[:MANUAL_TEXT_MAX_CHARS],
+        manual_text=(row.manual_text if row is not None else "")
+        or config.manual_payment_text[:MANUAL_TEXT_MAX_CHARS],
     )
 
 

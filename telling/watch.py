@@ -17,6 +17,7 @@ import alerts
 import lanes
 import working_hours
 from alerts.kinds import NO_WORKER, UNANSWERED
+from analytics import uptime
 from config import Config
 from crm import hours
 from models import Alert, Worker, db, reading
@@ -56,6 +57,8 @@ class Watch:
         while not self._stopping.wait(LOOK_EVERY_SECS):
             try:
                 with self._app.app_context():
+                    uptime.beat(uptime.WEB, _clock())
+                    db.session.commit()
                     if lanes.claim("job:watch", self._holder, LOOK_EVERY_SECS * 0.9) is not None:
                         look(config, self._holder, since=since, clock=_clock)
             except Exception as error:

@@ -11,14 +11,17 @@ from typing import Final
 
 import structlog
 
+import connectors
 import lanes
 import logs
 import metrics
 from config import Config
 from models import WebhookEndpoint, db, reading
 from providers.base import SendError
+from telling import conversions
 from webhooks_out import deliveries
-from webhooks_out.deliveries import Parcel, Told
+from webhooks_out.deliveries import WITHHELD, Parcel, Told
+from webhooks_out.endpoints import CONVERSIONS
 from wires import signed_webhook
 
 log = structlog.get_logger()
@@ -89,7 +92,7 @@ def _deliver(parcel: Parcel, config: Config, clock: Callable[[], datetime]) -> b
         told = _send(parcel, config, clock())
         deliveries.settle(parcel, told, now=clock())
         db.session.commit()
-    return told.error is None
+    return told.error is None or told.error.code in WITHHELD
 
 
 def _send(parcel: Parcel, config: Config, now: datetime) -> Told:
@@ -123,4 +126,8 @@ def _post(parcel: Parcel, config: Config, now: datetime) -> tuple[int | None, Se
     )
 
 
-SENDERS: Final[Mapping[str, Sender]] = {"webhook": _post}
+SENDERS: Final[Mapping[str, Sender]] = {
+    "webhook": _post,
+    CONVERSIONS: conversions.send,
+    **dict.fromkeys(connectors.CONNECTORS, connectors.send),
+}

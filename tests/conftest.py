@@ -6,15 +6,17 @@ REQUIRE_SERVICES=1 it fails instead.
 """
 
 import atexit
+import gc
 import os
 import re
 import secrets
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,15 +30,20 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, settings
+from sqlalchemy import create_engine, text
 
 import config
+import opening
 import operators
+import tasks
 from app import create_app
 from config import VARIABLES, Config
-from models import db
-from tests import page_rows
+from models import db, utc_now
+from tests import once, page_rows
 from tests.browsing import sign_in
+from tests.calling import Caller
 from tests.page_rows import ADMIN_EMAIL
+from tests.records import make_conversation
 
 CONNECT_TIMEOUT_SECS = 15
 REDIS_DATABASES = range(1, 16)
@@ -44,6 +51,8 @@ REDIS_CLAIM = "balcao:test:claim"
 REDIS_OURS = "balcao:test:ours"
 REDIS_CLAIM_SECS = 1800
 LEFT_OUT = "left out, no "
+# As Argon2 costs on purpose, it would be most of the time of every test that signs somebody in.
+QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 # --- The environment ----------------------------------------------------------------------------------------
@@ -58,6 +67,9 @@ def pytest_configure() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["INSTANCE_DIR"] = folder
     os.environ["FLASK_SKIP_DOTENV"] = "1"
+    once.install(Path(folder))
+    operators._hasher = QUICK_HASHER
+    operators._nobodys_hash = QUICK_HASHER.hash("nobody")
     # Machines are noisy: slowness is measured by benchmarks. CI draws the same examples at each run.
     settings.register_profile(
         "house",
@@ -66,6 +78,12 @@ def pytest_configure() -> None:
         derandomize="CI" in os.environ,
     )
     settings.load_profile("house")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector a million objects that stay: imports, and every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -91,6 +109,8 @@ class Server:
     connect: Callable[[str], Any]
     create: str
     drop: str
+    sessions: str  # the ids of those in a database of this name
+    end_session: str
 
     @property
     def url(self) -> str:
@@ -122,6 +142,8 @@ SERVERS = {
         connect=_connect_postgresql,
         create="CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'",
         drop="DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+        sessions="SELECT pid FROM pg_stat_activity WHERE datname = %s",
+        end_session="SELECT pg_terminate_backend({})",
     ),
     "mariadb": Server(
         title="MariaDB",
@@ -130,6 +152,8 @@ SERVERS = {
         connect=_connect_mariadb,
         create="CREATE DATABASE {name} CHARACTER SET utf8mb4",
         drop="DROP DATABASE IF EXISTS {name}",
+        sessions="SELECT id FROM information_schema.processlist WHERE db = %s",
+        end_session="KILL {}",
     ),
 }
 REDIS_VARIABLE = "TEST_REDIS_URL"
@@ -145,14 +169,77 @@ def new_database(kind: str, folder: Path) -> Iterator[str]:
     _need(server.title, server.variable, _why_away(kind))
     name = f"balcao_test_{secrets.token_hex(6)}"
     _run_on(server, server.create.format(name=name))
+    if kind == "postgresql":  # no test cuts the power
+        _run_on(server, f"ALTER DATABASE {name} SET synchronous_commit = off")
     try:
         parts = urlsplit(server.url)
         url = urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, ""))
         yield config.load({"DATABASE_URL": url, "INSTANCE_DIR": str(folder)}, entry="test").database_url
     finally:
-        if kind == "mariadb":
-            _end_sessions(server, name)
+        _end_sessions(kind, url)
         _run_on(server, server.drop.format(name=name))
+
+
+# The databases of this process that hold the schema and no row, by server; migrating one takes seconds.
+_kept: defaultdict[str, list[str]] = defaultdict(list)
+
+
+def emptied_database(kind: str, folder: Path) -> Iterator[str]:
+    """Yield the address of a database whose migrated tables are empty, and nobody else's until it comes back;
+    of SQLite, where a file costs nothing, a new one without tables.
+    """
+    if kind == "sqlite":
+        yield from new_database(kind, folder)
+        return
+    url = _kept[kind].pop() if _kept[kind] else _migrated(kind)
+    try:
+        yield url
+    finally:
+        _end_sessions(kind, url)
+        _empty(url)
+        _kept[kind].append(url)
+
+
+def _migrated(kind: str) -> str:
+    """Make one more database that stays until the process ends."""
+    folder = Path(os.environ["INSTANCE_DIR"])
+    databases = new_database(kind, folder)
+    url = next(databases)
+    atexit.register(next, databases, None)
+    application = create_app(config.load({"DATABASE_URL": url, "INSTANCE_DIR": str(folder)}, entry="test"))
+    with application.app_context():
+        opening.migrate()
+        db.engine.dispose()
+    _empty(url)
+    once.has_tables(url)
+    return url
+
+
+COUNTED_TABLES = """
+    SELECT table_name FROM information_schema.tables
+    WHERE table_schema = DATABASE() AND auto_increment > 1"""
+
+
+def _empty(url: str) -> None:
+    """Delete every row, and let ids begin at 1 again."""
+    engine = create_engine(url)
+    tables = [table.name for table in reversed(db.metadata.sorted_tables)]
+    is_postgresql = engine.dialect.name == "postgresql"
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
+    with engine.begin() as connection:
+        if not is_postgresql:
+            connection.execute(text("SET foreign_key_checks = 0"))
+        rows = set(connection.scalars(text(filled)))
+        for name in (name for name in tables if name in rows):
+            connection.execute(text(f"DELETE FROM {name}"))
+        if is_postgresql:
+            connection.execute(text("SELECT setval(oid, 1, false) FROM pg_class WHERE relkind = 'S'"))
+            counted = ()
+        else:  # a table without rows may have counted, too: a rollback takes no id back
+            counted = tuple(connection.scalars(text(COUNTED_TABLES)))
+        for name in counted:
+            connection.execute(text(f"ALTER TABLE {name} AUTO_INCREMENT = 1"))
+    engine.dispose()
 
 
 def _run_on(server: Server, statement: str) -> None:
@@ -163,15 +250,16 @@ def _run_on(server: Server, statement: str) -> None:
         connection.close()
 
 
-def _end_sessions(server: Server, name: str) -> None:
-    """End what a failed test left open: MariaDB would wait for its locks before it drops the database."""
+def _end_sessions(kind: str, url: str) -> None:
+    """End what a failed test left open: its locks would be waited for."""
+    name, server = urlsplit(url).path[1:], SERVERS[kind]
     connection = server.connect(server.url)
     try:
         cursor = connection.cursor()
-        cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
+        cursor.execute(server.sessions, (name,))
         for (session_id,) in cursor.fetchall():
             with _already_gone():
-                cursor.execute(f"KILL {session_id:d}")
+                cursor.execute(server.end_session.format(session_id))
     finally:
         connection.close()
 
@@ -232,16 +320,16 @@ DATABASES = [
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Give an empty database of its own to each test, on each kind of server in turn."""
-    yield from new_database(request.param, tmp_path)
+    """Give an empty desk's database of its own to each test, on each kind of server in turn."""
+    yield from emptied_database(request.param, tmp_path)
 
 
 @pytest.fixture(scope="module", params=DATABASES)
 def module_database_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """Give one empty database to all tests of a module, on each kind of server in turn."""
-    yield from new_database(request.param, tmp_path_factory.mktemp("database"))
+    """Give one empty desk's database to all tests of a module, on each kind of server in turn."""
+    yield from emptied_database(request.param, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture
@@ -251,12 +339,12 @@ def sqlite_url(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url(tmp_path: Path) -> Iterator[str]:
-    yield from new_database("postgresql", tmp_path)
+    yield from emptied_database("postgresql", tmp_path)
 
 
 @pytest.fixture
 def mariadb_url(tmp_path: Path) -> Iterator[str]:
-    yield from new_database("mariadb", tmp_path)
+    yield from emptied_database("mariadb", tmp_path)
 
 
 @pytest.fixture
@@ -306,15 +394,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 # --- The application ----------------------------------------------------------------------------------------
 
 
-# As Argon2 costs on purpose, it would be most of the time of every test that signs somebody in.
-QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
 @pytest.fixture
-def app(load_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(load_config: Callable[..., Config]) -> Iterator[Flask]:
     """Give the whole application on an empty SQLite database of its own."""
-    monkeypatch.setattr(operators, "_hasher", QUICK_HASHER)
-    monkeypatch.setattr(operators, "_nobodys_hash", QUICK_HASHER.hash("nobody"))
     application = create_app(load_config())
     with application.app_context():
         db.create_all()
@@ -337,3 +419,29 @@ def admin(app: Flask) -> FlaskClient:
     client = app.test_client()
     sign_in(client, ADMIN_EMAIL)
     return client
+
+
+# --- programs with a key ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def program(app: Flask) -> Caller:
+    return Caller(app)
+
+
+@pytest.fixture
+def thread(app: Flask) -> dict[str, int]:
+    """A conversation whose service window is open, by the ids that a program knows."""
+    with app.app_context():
+        row = make_conversation()
+        row.last_inbound_at = utc_now() - timedelta(minutes=5)
+        db.session.commit()
+        return {"id": row.id, "contact_id": row.contact_id, "integration_id": row.integration_id}
+
+
+@pytest.fixture
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Whose outbox was woken."""
+    calls: list[int] = []
+    monkeypatch.setattr(tasks, "wake_outbox", calls.append)
+    return calls

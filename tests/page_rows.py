@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from flask import current_app
+
 import operators
 from models import (
     Alert,
@@ -28,11 +30,13 @@ from models import (
     db,
     utc_now,
 )
+from tests.pictures import picture_bytes
 
 ADMIN_EMAIL = "ana@loja.com.br"
 AGENT_EMAIL = "beto@loja.com.br"
 PASSWORD = "uma senha bem longa"
 EVIL = "<script>alert(1)</script>"
+PHOTO_PATH = "x/photo.jpg"  # in the media folder
 Row = TypeVar("Row")
 
 
@@ -139,10 +143,15 @@ def _thread(of: Conversation) -> int:
     message(of, "sou a dona", direction="out", sender="owner", status="sent")
     message(of, "mudei", is_edited=True)
     message(of, "segredo apagado", is_revoked=True)
-    photo = message(of, "", kind="image")
+    photo, picture = message(of, "", kind="image"), picture_bytes("JPEG")
+    path = current_app.config["BALCAO"].media_dir / PHOTO_PATH
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(picture)
     stored = {"message_id": photo.id, "source": {}, "media_kind": "image"}
     file = _add(
-        StoredMedia(**stored, state="stored", filename=f"{EVIL}.jpg", path="x/photo.jpg", size_bytes=3)
+        StoredMedia(
+            **stored, state="stored", filename=f"{EVIL}.jpg", path=PHOTO_PATH, size_bytes=len(picture)
+        )
     )
     for state in ("pending", "failed"):
         voice = message(of, "", kind="audio")

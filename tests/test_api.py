@@ -14,8 +14,8 @@ from sqlalchemy import select
 
 import alerts
 import operators
-import tasks
 import whatsapp_service
+from api.doors import ENDPOINTS
 from app import create_app
 from config import Config
 from models import (
@@ -39,26 +39,8 @@ from tests.records import make_conversation
 
 
 @pytest.fixture
-def program(app: Flask) -> Caller:
-    return Caller(app)
-
-
-@pytest.fixture
-def thread_id(app: Flask) -> int:
-    """A conversation whose service window is open."""
-    with app.app_context():
-        row = make_conversation()
-        row.last_inbound_at = utc_now() - timedelta(minutes=5)
-        db.session.commit()
-        return row.id
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Whose outbox was woken."""
-    calls: list[int] = []
-    monkeypatch.setattr(tasks, "wake_outbox", calls.append)
-    return calls
+def thread_id(thread: dict[str, int]) -> int:
+    return thread["id"]
 
 
 # --- keys ---------------------------------------------------------------------------------------------------
@@ -148,6 +130,12 @@ def test_an_address_that_keeps_asking_without_a_key_is_refused(
 
 # --- refusals -----------------------------------------------------------------------------------------------
 
+# A body without a length, as proxies and streaming clients send it.
+CHUNKED = {
+    "content_type": "application/json",
+    "environ_overrides": {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True},
+}
+
 
 @pytest.mark.parametrize(
     ("method", "path", "more", "status"),
@@ -172,6 +160,7 @@ def test_an_address_that_keeps_asking_without_a_key_is_refused(
         ("PATCH", "/contacts/1", {"json": [1]}, 422),
         ("PATCH", "/contacts/1", {"data": b'{"name": "\\ud800"}', "content_type": "application/json"}, 400),
         ("PATCH", "/contacts/1", {"data": b"x" * 300_000, "content_type": "application/json"}, 413),
+        ("PATCH", "/contacts/1", {"input_stream": io.BytesIO(b" " * 300_000), **CHUNKED}, 413),
         ("POST", "/conversations/1/messages", {"json": {"text": "oi"}}, 400),
     ],
 )
@@ -261,6 +250,29 @@ def test_what_was_seen_before_is_304(program: Caller, thread_id: int) -> None:
     )
     assert (again.status_code, again.data) == (304, b"")
     assert program.call("GET", "/messages", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_change_is_made_to_what_the_program_saw(program: Caller, thread: dict[str, int]) -> None:
+    path = f"/contacts/{thread['contact_id']}"
+    seen = program.call("GET", path).headers["ETag"]
+    changed = program.call("PATCH", path, json={"name": "Rui"}, headers={"If-Match": seen})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] == program.call("GET", path).headers["ETag"] != seen
+    for late in (seen, '"other", "another"', f"W/{changed.headers['ETag']}", "nonsense"):
+        for method, body in (("PATCH", {"name": "Eva"}), ("DELETE", None)):
+            answer = program.call(method, path, json=body, headers={"If-Match": late})
+            assert (answer.status_code, code_of(answer)) == (412, "precondition_failed")
+    assert program.get(path)["name"] == "Rui"
+    some = f'"other", {changed.headers["ETag"]}'
+    assert program.call("PATCH", path, json={"name": "Eva"}, headers={"If-Match": some}).status_code == 200
+    assert program.call("DELETE", path, headers={"If-Match": "*"}).status_code == 200
+    assert program.call("DELETE", path, headers={"If-Match": "*"}).status_code == 404
+
+
+def test_every_change_of_a_row_holds_it_fast() -> None:
+    for one in ENDPOINTS:
+        assert (one.locks is not None) == (one.method in ("PATCH", "PUT", "DELETE")), one.name
+        assert one.locks is None or one.shown
 
 
 def test_times_are_utc_and_end_in_z(program: Caller, thread_id: int) -> None:

@@ -96,3 +96,30 @@ def test_odd_values_are_no_failure(load_config: Callable[..., Config], database_
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+
+
+def test_of_changes_at_once_to_what_was_seen_one_is_made(
+    load_config: Callable[..., Config], database_url: str
+) -> None:
+    app = create_app(load_config(DATABASE_URL=database_url))
+    with app.app_context():
+        db.create_all()
+        path = f"/contacts/{make_conversation().contact_id}"
+        db.session.commit()
+    program, barrier = Caller(app), Barrier(AT_ONCE)
+    seen = program.call("GET", path).headers["ETag"]
+
+    def change(number: int) -> int:
+        caller = Caller.of(app, program)
+        barrier.wait(30)
+        answer = caller.call("PATCH", path, json={"name": f"Ana {number}"}, headers={"If-Match": seen})
+        return int(answer.status_code)
+
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            answers = sorted(pool.map(change, range(AT_ONCE)))
+        assert answers == [200, *[412] * (AT_ONCE - 1)]
+    finally:
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()

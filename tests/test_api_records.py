@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 
 import operators
-import tasks
 import vault
 from models import (
     Alert,
@@ -34,28 +33,6 @@ from models import (
 from tests.browsing import counted
 from tests.calling import API, Caller, code_of
 from tests.records import make_conversation, make_product
-
-
-@pytest.fixture
-def program(app: Flask) -> Caller:
-    return Caller(app)
-
-
-@pytest.fixture
-def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    calls: list[int] = []
-    monkeypatch.setattr(tasks, "wake_outbox", calls.append)
-    return calls
-
-
-@pytest.fixture
-def thread(app: Flask) -> dict[str, int]:
-    """A conversation whose window is open, by the ids that a program knows."""
-    with app.app_context():
-        row = make_conversation()
-        row.last_inbound_at = utc_now() - timedelta(minutes=5)
-        db.session.commit()
-        return {"id": row.id, "contact_id": row.contact_id, "integration_id": row.integration_id}
 
 
 def steps(app: Flask, record: str) -> list[tuple[str, str, str]]:

@@ -61,6 +61,25 @@ def test_pages_are_not_kept_by_caches_and_files_are(client: FlaskClient) -> None
     assert "immutable" in get(client, "/static/css/balcao.css?v=1").headers["Cache-Control"]
 
 
+@pytest.mark.parametrize(
+    "path", ["/static/css/balcao.css", "/bootstrap/static/css/bootstrap.min.css", "/static/js/live.js"]
+)
+def test_static_files_are_compressed_and_asked_for_once(client: FlaskClient, path: str):
+    plain = get(client, path)
+    packed = get(client, path, **{"Accept-Encoding": "gzip, br, zstd"})
+    assert packed.headers["Content-Encoding"] in ("zstd", "br")
+    assert len(packed.data) < len(plain.data) / 2
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    again = {"Accept-Encoding": "gzip, br, zstd", "If-None-Match": packed.headers["ETag"]}
+    assert get(client, path, **again).status_code == 304
+
+
+def test_pages_are_not_compressed(client: FlaskClient):
+    """Somebody who sees lengths and chooses a part of a page could guess the secrets in the rest of it."""
+    page = get(client, "/login", **{"Accept-Encoding": "gzip, br, zstd"})
+    assert "Content-Encoding" not in page.headers
+
+
 def test_https_is_insisted_on_only_where_it_is_spoken(load_config: Callable[..., Config]) -> None:
     public = create_app(load_config(PUBLIC_BASE_URL="https://desk.example.com"))
     assert "Strict-Transport-Security" in public.test_client().get("/healthz").headers

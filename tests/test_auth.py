@@ -49,6 +49,22 @@ def test_a_wrong_pair_is_refused_in_the_same_words(client: FlaskClient, email: s
     assert get(client, "/inbox").status_code == 302
 
 
+def test_nobody_waits_for_the_database_while_a_password_is_judged(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    judge = operators._is_password
+
+    def judged(known_hash: str, password: str) -> bool:
+        held.append(db.session().in_transaction())
+        return judge(known_hash, password)
+
+    monkeypatch.setattr(operators, "_is_password", judged)
+    sign_in(client, ADMIN_EMAIL, "wrong")
+    sign_in(client, ADMIN_EMAIL)
+    assert held == [False, False]
+
+
 def test_signing_out_ends_the_session(client: FlaskClient) -> None:
     sign_in(client, ADMIN_EMAIL)
     assert post(client, "/logout", "/account").location == "/login"
@@ -327,6 +343,7 @@ def test_the_first_admin_is_made_once(app: Flask) -> None:
         db.session.query(Operator).delete()
         password = operators.ensure_first_admin(config)
         assert password is not None
+        db.session.commit()
         made = operators.authenticate(operators.first_admin_email(config), password, now=utc_now())
         assert made is not None
         assert made.role == "admin"

@@ -32,6 +32,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "desk_worker",
         "tasks",
         "telling",
+        "connectors",
         "settling",
         "unasked",
         "counting",
@@ -41,6 +42,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "demo",
         "pipeline",
         "answering",
+        "flow_turns",
         "writing",
         "hearing",
         "assisting",
@@ -74,6 +76,7 @@ FLOORS: dict[int, tuple[str, ...]] = {
         "knowledge",
         "training",
         "model_calls",
+        "desk_settings",
         "media",
         "privacy",
         "changes",
@@ -116,10 +119,11 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "payment_door": ("auth", "dashboard"),
     "dashboard": ("auth",),
     "admin": ("auth", "dashboard"),
-    "api": ("auth",),
+    "api": ("auth", "dashboard"),
     "cli": ("auth", "commands", "setup_check"),
     "commands": ("dashboard",),
-    "desk_worker": ("tasks", "telling"),
+    "desk_worker": ("connectors", "tasks", "telling"),
+    "telling": ("connectors",),
     "tasks": (
         "rehearsal",
         "settling",
@@ -133,13 +137,14 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     ),
     "rehearsal": ("pipeline",),
     "opening": ("counting", "demo"),
-    "pipeline": ("answering", "consulting", "hearing", "understanding", "flow_actions"),
+    "pipeline": ("answering", "flow_turns", "consulting", "hearing", "understanding", "flow_actions"),
     "flow_actions": ("action_terms", "desk_actions", "order_actions"),
     "order_actions": ("action_terms",),
-    "desk_actions": ("action_terms",),
-    "answering": ("consulting", "understanding", "flow_actions", "order_actions", "writing"),
+    "desk_actions": ("action_terms", "connectors"),
+    "answering": ("flow_turns", "consulting", "understanding", "order_actions", "writing"),
+    "flow_turns": ("consulting", "understanding", "flow_actions", "writing"),
     "writing": ("consulting", "grounding", "understanding"),
-    "hearing": ("answering", "consulting", "understanding"),
+    "hearing": ("answering", "flow_turns", "consulting", "understanding"),
     "assisting": ("consulting", "grounding"),
     "lanes": ("statements",),
     "inbox": ("integrations", "lanes", "statements"),
@@ -149,6 +154,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "history": ("statements", "webhooks_out"),
     "webhooks_out": ("alerts", "simulated_phone", "statements"),
     "model_calls": ("alerts",),
+    "desk_settings": ("statements",),
     "operators": ("statements",),
     "receipts": ("alerts", "conversations", "integrations", "statements", "webhooks_out"),
     "analytics": ("privacy", "statements"),
@@ -159,7 +165,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
     "simulated_phone": ("lanes",),
     "side_events": ("conversations", "integrations", "received"),
     "received": ("integrations", "statements", "webhooks_out"),
-    "reconcile": ("inbox", "integrations", "statements"),
+    "reconcile": ("inbox", "integrations", "message_templates", "statements"),
     "whatsapp_service": (
         "alerts",
         "conversations",
@@ -248,7 +254,7 @@ FORBIDDEN_NAMES = ("utils", "helpers", "common", "manager", "misc", "util", "hel
 MAX_ROOT_MODULES = 62
 MAX_FILE_LINES = 600
 # Every table stands in one room, as the plan wants it; a test file belongs to one room and holds its tables.
-MAX_LINES_OF = {"models": 1950, "tests": 1200}
+MAX_LINES_OF = {"models": 2000, "tests": 1200}
 MAX_FUNCTION_LINES = 60
 NOT_ROOMS = {
     "tests",
@@ -281,6 +287,7 @@ PUBLIC_RULES = {
     "/theme",
     "/favicon.ico",
     "/calendar/<token>.ics",
+    "/connectors/calcom/webhook",
     "/api/v1/openapi.json",
     "/api/v1/docs",
     "/d/<token>",

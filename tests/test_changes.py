@@ -117,6 +117,14 @@ def test_a_stream_names_what_changed_and_its_place_is_free_again(app: Flask, adm
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
+def test_whoever_reads_no_stream_takes_no_place(app: Flask, admin: FlaskClient) -> None:
+    app.extensions["balcao_changes"] = watcher = Watcher(app, 1)
+    admin.head("/live", headers={"Accept": "text/html"})
+    assert watcher._listeners == 0
+    get(admin, "/live").close()  # gone before the first line
+    assert watcher._listeners == 0
+
+
 def test_whoever_finds_no_place_is_told_to_ask(app: Flask, admin: FlaskClient) -> None:
     app.extensions["balcao_changes"] = Watcher(app, 0)
     assert get(admin, "/live").status_code == 204

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select
 
 import cli
+import desk_settings
 import integrations
 import knowledge
 import lanes
@@ -42,7 +43,7 @@ from models import (
 from tests.fakes.chat_models import KEY, MODEL, RudeChatModels
 from tests.fakes.smtp import FakeSmtp
 from training import examples
-from webhooks_out import endpoints
+from webhooks_out import endpoints, links
 
 PHONE = "5581998765432"
 ROOT = Path(cli.__file__).parent
@@ -266,6 +267,22 @@ def test_a_person_is_really_deleted_with_files_and_webhooks(desk, conversation):
         for table in (Contact, ContactIdentity, Conversation, Message, StoredMedia, WebhookEvent):
             assert db.session.scalar(select(func.count()).select_from(table)) == 0
     assert not (media_dir / "photo.jpg").exists()
+
+
+def test_a_deletion_says_what_other_systems_still_keep(desk, conversation):
+    with desk.app_context():
+        other = endpoints.add(
+            "https://api.cal.com", endpoints.Wish("Cal.com"), secret="k", secret_key="k" * 16, now=utc_now(),
+            service="calcom",
+        )  # fmt: skip
+        contact = db.session.query(Contact).one()
+        links.keep(
+            other.id, "appointment", 1, contact_id=contact.id, external_id="b1", facts=None, now=utc_now()
+        )
+        db.session.commit()
+    assert "Still kept elsewhere; delete it there: Cal.com (1)" in said(
+        run(desk, "delete-user", PHONE, "--yes")
+    )
 
 
 def test_a_test_message_is_queued_while_the_window_is_open(desk, conversation):
@@ -533,6 +550,18 @@ def test_a_model_is_asked_one_word_and_its_failure_explained(load_config, monkey
         assert {asked.last for asked in service.seen} == {"ping"}
     assert re.search(rf"^{level} +model +own:{MODEL}.*{words}", result.output, re.MULTILINE)
     assert KEY not in result.output
+
+
+def test_the_model_that_an_admin_saved_is_the_one_that_is_asked(load_config):
+    with RudeChatModels("own", key=None) as service:
+        application = create_app(load_config(AI_BASE_URL=service.url, AI_MODEL="no/such-model"))
+        run(application, "init-db")
+        with application.app_context():
+            desk_settings.save({"AI_MODEL": MODEL}, now=utc_now())
+            db.session.commit()
+        result = run(application, "check-setup")
+    assert re.search(rf"^(ok|warn) +model +own:{MODEL} ", result.output, re.MULTILINE)
+    assert "no/such-model" not in result.output
 
 
 @pytest.mark.parametrize(

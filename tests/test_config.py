@@ -195,6 +195,8 @@ def test_the_webhook_secret_of_a_payment_service_may_be_two_while_it_changes(loa
     [
         ("postgres://u:p%40@h/d", "postgresql+psycopg://u:p%40@h/d"),
         ("postgresql://h/d?sslmode=require", "postgresql+psycopg://h/d?sslmode=require"),
+        # The server's socket, as docs/deploy.md has it.
+        ("postgresql:///d?host=/run/postgresql", "postgresql+psycopg:///d?host=/run/postgresql"),
         ("postgresql+psycopg2://h/d", "postgresql+psycopg://h/d"),
         ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d"),
         ("mysql://u@h/d", "mysql+pymysql://u@h/d?charset=utf8mb4"),

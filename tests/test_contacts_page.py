@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from admin import contacts
 from models import Contact, ContactField, ContactIdentity, Conversation, Integration, Message, db
 from tests import page_rows
 from tests.browsing import AS_BROWSER, get, post, sign_in, token
@@ -68,6 +69,31 @@ def test_a_field_of_ones_own_is_filled_and_leaves_in_the_file(
     assert row[header.index("name")] == "'=Mariana"
 
 
+def test_a_field_gets_another_name_and_goes_with_what_stands_in_it(
+    app: Flask, admin: FlaskClient, desk: Desk
+) -> None:
+    for name in ("Aniversário", "Cidade", "phone"):  # the last is a column already
+        post(admin, "/contacts/fields", LIST, name=name)
+    with app.app_context():
+        first, second = db.session.query(ContactField).order_by(ContactField.id)
+        first_id, second_id = first.id, second.id
+        contact_id = db.session.get_one(Conversation, desk.waiting_id).contact_id
+        contact = db.session.get_one(Contact, contact_id)
+        contact.custom = {str(first_id): "3 de maio", str(second_id): "Recife"}
+        db.session.commit()
+    post(admin, f"/contacts/fields/{first_id}", LIST, name="CIDADE")
+    assert rows_of(admin)[0][-2:] == ["Aniversário", "Cidade"]
+    post(admin, f"/contacts/fields/{first_id}", LIST, name="Nascimento")
+    assert rows_of(admin)[0][-2:] == ["Nascimento", "Cidade"]
+    post(admin, f"/contacts/fields/{first_id}/delete", LIST)
+    assert "3 de maio" in get(admin, f"/contacts/{contact_id}").text
+    post(admin, f"/contacts/fields/{first_id}/delete", LIST, sure="1")
+    assert rows_of(admin)[0][-2:] == ["created_at", "Cidade"]
+    with app.app_context():
+        assert db.session.get_one(Contact, contact_id).custom == {str(second_id): "Recife"}
+    assert post(admin, f"/contacts/fields/{first_id}/delete", LIST, sure="1").status_code == 404
+
+
 def test_a_file_makes_new_people_and_completes_known_ones(app: Flask, admin: FlaskClient, desk: Desk) -> None:
     post(admin, "/contacts/fields", LIST, name="Cidade")
     content = (
@@ -111,8 +137,12 @@ def test_two_contacts_become_one_only_when_it_is_confirmed(
         message(twin, "sou eu de novo", external_id="twin-1")
         other, twin_id = twin.contact_id, twin.id
         db.session.commit()
+        db.session.get_one(Contact, other).email = "mari@example.com"
+        db.session.commit()
     path = f"/contacts/{kept}/join?other={other}"
-    assert "Mari A." in get(admin, path).text
+    shown = get(admin, path).text
+    assert "As palavras do segundo que se perdem: Mari A." in shown  # the first keeps her name
+    assert "E-mail: mari@example.com" in shown
     post(admin, f"/contacts/{kept}/join", path, other=str(other))
     with app.app_context():
         assert db.session.get_one(Contact, other).merged_into_id is None
@@ -149,3 +179,27 @@ def test_an_agent_keeps_no_address_book(app: Flask, desk: Desk) -> None:
     client = app.test_client()
     sign_in(client, AGENT_EMAIL)
     assert get(client, LIST).status_code == 403
+
+
+def test_a_long_file_lets_go_of_the_database_between_its_parts(
+    app: Flask, admin: FlaskClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits: list[object] = []
+    monkeypatch.setattr(contacts, "PART_SIZE", 2)
+    commit = db.session.commit
+
+    def counted() -> None:
+        commits.append(commit)
+        commit()
+
+    monkeypatch.setattr(db.session, "commit", counted)
+    lines = "".join(f"+55 81 99999-123{last}\n" for last in range(6))
+    take_in(admin, app, f"phone\n{lines}nobody\n")
+    assert len(commits) >= 4
+    assert "linhas 8" in get(admin, LIST).text
+
+
+@pytest.mark.parametrize("path", ["/contacts/import", "/contacts/1/join"])
+def test_an_id_that_no_row_can_have_is_refused(admin: FlaskClient, desk: Desk, path: str) -> None:
+    assert post(admin, path, LIST, number="9" * 30, other="9" * 30, sure="1").status_code in (303, 404)
+    assert get(admin, f"/contacts/1/join?other={'9' * 30}").status_code == 404

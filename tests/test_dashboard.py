@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 import config
 import conversations
+import media
 from app import create_app
 from config import Config
 from dashboard import inbox_lists, languages
@@ -22,8 +23,9 @@ from dashboard.inbox_lists import Place
 from dashboard.templating import initials, span, whatsapp_text
 from models import Alert, Contact, Conversation, Integration, Message, StoredMedia, WebhookEvent, db, utc_now
 from tests import page_rows
-from tests.browsing import counted, get, post, sign_in
+from tests.browsing import AS_BROWSER, counted, get, post, sign_in
 from tests.page_rows import ADMIN_EMAIL, EVIL, Desk, conversation, message
+from tests.pictures import picture_bytes
 
 PAGES = (
     "/",
@@ -433,6 +435,24 @@ def test_taking_over_and_handing_back(app: Flask, admin: FlaskClient, desk: Desk
         assert (found.handler, found.operator_id) == ("bot", None)
 
 
+def test_of_two_who_take_over_at_once_one_is_told_that_she_was_late(
+    app: Flask, admin: FlaskClient, desk: Desk
+) -> None:
+    page, other = f"/inbox/{desk.bot_id}", app.test_client()
+    sign_in(other, page_rows.AGENT_EMAIL)
+    post(admin, f"{page}/take-over", page, seen="")
+    post(other, f"{page}/take-over", page, seen="")
+    shown = get(other, page).text
+    assert "Ana Ribeiro acabou de assumir esta conversa." in shown
+    assert "Ao enviar, você assume a conversa de Ana Ribeiro." in shown
+    seen = re.search(r'name="seen" value="(\d+)"', shown)
+    assert seen is not None
+    post(other, f"{page}/take-over", page, seen=seen[1])  # on purpose
+    assert "Ana Ribeiro acabou" not in get(other, page).text
+    with app.app_context():
+        assert str(db.session.get_one(Conversation, desk.bot_id).operator_id) != seen[1]
+
+
 def test_each_operator_has_her_own_unread_and_who_waits_still_waits(
     app: Flask, admin: FlaskClient, desk: Desk
 ) -> None:
@@ -455,20 +475,58 @@ def test_each_operator_has_her_own_unread_and_who_waits_still_waits(
     assert 'data-unread="3"' in get(other, page).text
 
 
-def test_a_stored_file_is_a_download_and_cannot_leave_its_folder(
+def test_a_file_is_shown_by_what_is_in_it_and_cannot_leave_its_folder(
     app: Flask, admin: FlaskClient, desk: Desk
 ) -> None:
-    folder = app.config["BALCAO"].media_dir / "x"
-    folder.mkdir(parents=True)
-    (folder / "photo.jpg").write_bytes(b"abc")
-    answer = get(admin, f"/inbox/media/{desk.media_id}")
-    assert answer.data == b"abc"
-    assert answer.headers["Content-Disposition"].startswith("attachment")
-    assert answer.mimetype == "application/octet-stream"
+    address = f"/inbox/media/{desk.media_id}"
+    shown = get(admin, address)
+    assert (shown.mimetype, shown.headers["X-Content-Type-Options"]) == ("image/jpeg", "nosniff")
+    assert shown.headers["Content-Disposition"].startswith("inline")
+    part = admin.get(address, headers=AS_BROWSER | {"Range": "bytes=0-3"})  # a player asks in parts
+    assert (part.status_code, part.data) == (206, shown.data[:4])
+    for content in (b"abc", b"<svg onload=alert(1)>", b"<!doctype html>", b"%PDF-1.7", b""):
+        (app.config["BALCAO"].media_dir / page_rows.PHOTO_PATH).write_bytes(content)
+        answer = get(admin, address)
+        assert answer.data == content
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.mimetype == "application/octet-stream"
     with app.app_context():
         db.session.get_one(StoredMedia, desk.media_id).path = "../balcao.db"
         db.session.commit()
-    assert get(admin, f"/inbox/media/{desk.media_id}").status_code == 404
+    assert get(admin, address).status_code == 404
+    assert app.test_client().get(address, headers=AS_BROWSER).status_code == 302
+
+
+def test_the_thread_shows_pictures_sounds_and_films_and_misses_a_lost_file_calmly(
+    app: Flask, admin: FlaskClient, desk: Desk
+) -> None:
+    folder = app.config["BALCAO"].media_dir
+    whole = {
+        "theirs.ogg": ("audio", b"OggS" + bytes(20)),
+        "note.m4a": ("audio", bytes(4) + b"ftypmp42"),
+        "film.mp4": ("video", bytes(4) + b"ftypisom"),
+        "photo.heic": ("image", bytes(4) + b"ftypheic"),
+        "lost.jpg": ("image", None),
+    }
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        for name, (kind, content) in whole.items():
+            row = StoredMedia(media_kind=kind, source={}, state="stored", path=name, filename=name)
+            row.message_id = message(of, "", kind=kind).id
+            db.session.add(row)
+            if content is not None:
+                (folder / name).write_bytes(content)
+        paid = media.store(picture_bytes(), "image/png", "qr.png", folder, now=utc_now()).id
+        for file_id in (paid, 999):
+            sent = {"kind": "media", "media_kind": "image", "file_id": file_id}
+            message(of, "", direction="out", sender="bot", kind="media", content=sent)
+        db.session.commit()
+    page = get(admin, f"/inbox/{desk.bot_id}").text
+    assert page.count("<audio ") == 2
+    assert len(re.findall(r'<video [^>]*preload="none"', page)) == 1
+    assert re.findall(r'<img src="([^"]*)" alt="[^"]+" loading="lazy"', page) == [f"/inbox/file/{paid}"]
+    assert re.search(r"download>photo\.heic</a>", page)
+    assert page.count("bubble-file is-missing") == 2  # lost.jpg, and our own that is gone
 
 
 @pytest.mark.parametrize(
@@ -478,9 +536,7 @@ def test_a_stored_file_is_a_download_and_cannot_leave_its_folder(
 def test_no_name_of_a_file_breaks_its_download(
     app: Flask, admin: FlaskClient, desk: Desk, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = app.config["BALCAO"].media_dir / "x"
-    folder.mkdir(parents=True)
-    (folder / "photo.jpg").write_bytes(b"abc")
+    (app.config["BALCAO"].media_dir / page_rows.PHOTO_PATH).write_bytes(b"abc")
     # A half of a character cannot be stored at all; it stands for what an older row may hold.
     monkeypatch.setattr(StoredMedia, "filename", name)
     answer = get(admin, f"/inbox/media/{desk.media_id}")

@@ -18,7 +18,9 @@ import whatsapp_service
 from config import Config
 from message_content import Template, Text
 from models import Alert, Contact, Conversation, Integration, Lane, Message, Operator, db
+from providers import meta_errors
 from providers.base import Person
+from providers.refusals import Meaning
 from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import CUSTOMER
 from tests.real_door import META, WalkedDesk, texts_of, walked_desk
@@ -169,11 +171,13 @@ def test_bad_credentials_pause_the_number_and_raise_one_alert(desk: WalkedDesk) 
     assert [m.status for m in desk.outgoing()] == ["sent", "sent"]
 
 
-def test_a_person_who_stopped_us_at_the_provider_is_opted_out(desk: WalkedDesk) -> None:
+def test_a_person_who_stopped_marketing_at_meta_is_sent_none_and_still_answered(desk: WalkedDesk) -> None:
     desk.graph.fault("error", code=131050)
     desk.says("hello")
     assert only(desk).status == "failed"
-    assert desk.rows(Contact)[0].opted_out_at is not None
+    contact = desk.rows(Contact)[0]
+    assert (contact.opted_out_at, contact.refuses_marketing_at is not None) == (None, True)
+    assert len(desk.says("menu")) == 1
 
 
 def test_a_line_cut_before_the_request_left_is_simply_tried_again(desk: WalkedDesk) -> None:
@@ -342,8 +346,12 @@ def test_an_opt_out_cancels_what_the_bot_had_queued(desk: WalkedDesk) -> None:
     assert len(desk.graph.sent) == 1
 
 
-def test_an_opt_out_told_by_the_provider_cancels_what_the_bot_had_queued(desk: WalkedDesk) -> None:
-    desk.graph.fault("error", code=131050)
+def test_an_opt_out_told_by_the_provider_cancels_what_the_bot_had_queued(
+    desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = Meaning("final", "The customer stopped messages.", is_opt_out=True)  # as Twilio tells it
+    monkeypatch.setitem(meta_errors.MEANINGS, 131026, stopped)
+    desk.graph.fault("error", code=131026)
     queue(desk, "one", "two", "three")
     desk.work()
     assert desk.graph.sent == []

@@ -1,5 +1,6 @@
 """The webhook door: what is refused, what is stored, and that it never breaks whatever comes."""
 
+import gc
 import json
 import re
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
+import auth
 import integrations
 from config import Config, ConfigError
 from config import load as load_settings
@@ -719,6 +722,18 @@ def test_one_bad_request_is_refused_alone(any_desk: WalkedDesk) -> None:
     assert keys == {f"{n}{tail}" for n in range(16) if n != 7 for tail in ("", "b")}
 
 
+def test_the_thread_that_writes_ends_with_its_application(desk: WalkedDesk) -> None:
+    with desk.app.app_context():
+        inbox = Inbox(db.engine)
+    inbox.store([row("a")])
+    writer = inbox._writer
+    assert writer.is_alive()
+    del inbox
+    gc.collect()
+    writer.join(60)
+    assert not writer.is_alive()
+
+
 def test_posts_from_many_threads_are_all_stored(any_desk: WalkedDesk) -> None:
     desk, codes = any_desk, []
 
@@ -772,3 +787,16 @@ def test_json_without_a_body_hash_is_no_twilio_signature(load_config: Callable[.
     with FakeGraph() as graph, walked_desk(load_config(**TWILIO), graph) as desk:
         answer = desk.client.post("/whatsapp", json={"a": 1}, headers={"X-Twilio-Signature": "x"})
         assert answer.status_code == 403
+
+
+def test_who_goes_on_forging_is_slowed_down_and_the_provider_is_not(
+    desk: WalkedDesk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(auth, "log", noted := Mock())
+    unsigned = Webhook("/webhook", b"{}", ENVELOPE_HEADERS)
+    codes = [desk.post(unsigned) for _ in range(122)]
+    assert codes == [403] * 120 + [429] * 2
+    assert noted.warning.call_count == 120, "a flood fills no log"
+    assert "ratelimit" not in caplog.text, "of nobody"
+    assert desk.client.post("/payments/stripe", data=b"{}").status_code == 429, "every door counts"
+    assert desk.post(desk.meta.text("oi")) == 200, "from the same address"

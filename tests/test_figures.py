@@ -1,6 +1,6 @@
 """The figures: what one day counts, the same again when counted twice, and a period beside the one before."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 import analytics
 import counting
-from analytics import Period
+import operators
+from analytics import Period, uptime
 from analytics.forecast import MIN_DAYS, Forecast, TooLittle, forecast
 from analytics.of_messages import wait_within
+from app import create_app
 from config import Config
 from models import (
     Contact,
@@ -31,8 +33,10 @@ from models import (
     StateChange,
     Ticket,
     Turn,
+    WebhookEvent,
     db,
 )
+from tests import page_rows
 from tests.records import NOW, make_conversation, make_product
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
@@ -102,6 +106,69 @@ def test_a_wait_begins_with_the_first_unanswered_words_and_may_end_the_next_day(
     assert found["answered_by", "person"] == (1, 18_000)
     assert ("unanswered", "") not in found
     assert found["not_delivered", "failed"] == (1, 0)
+
+
+def live(part: str, since: datetime, minutes: int) -> None:
+    for minute in range(minutes):
+        uptime.beat(part, since + timedelta(minutes=minute, seconds=7))
+        uptime.beat(part, since + timedelta(minutes=minute, seconds=40))  # several processes, one row
+
+
+def test_uptime_is_the_share_of_the_watched_minutes_in_which_all_parts_lived(app: Flask) -> None:
+    with app.app_context():
+        assert ("uptime", "all") not in counted(), "nobody has watched yet: no figure"
+        began = LATE - timedelta(hours=1)
+        live("web", began, 60)
+        live("worker", began, 45)
+        found = counted()
+        assert (found["uptime", "all"], found["uptime", "web"]) == ((60, 45), (60, 60))
+        live("worker", LATE + timedelta(hours=3), 1)  # it came back the next day
+        found = counted()
+        assert found["uptime", "all"] == (60 + 30, 45), "the rest of the day was an outage"
+        assert ("uptime", "all") not in counted(DAY - timedelta(days=1))
+        uptime.forget_old(LATE + uptime.KEPT + timedelta(days=1))
+        assert ("uptime", "all") not in counted(), "what is no longer kept is no outage"
+
+
+def test_days_are_counted_and_read_on_every_database(
+    load_config: Callable[..., Config], database_url: str
+) -> None:
+    config = load_config(DATABASE_URL=database_url)
+    with create_app(config).app_context():
+        db.create_all()
+        operators.create_operator(page_rows.ADMIN_EMAIL, "Ana", page_rows.PASSWORD, "admin")
+        page_rows.fill()
+        live("web", NOW, 5)
+        live("worker", NOW, 3)
+        db.session.commit()
+        today = datetime.now(config.zone).date()
+        watched = NOW.astimezone(config.zone).date()
+        period = Period(today - timedelta(days=2), today)
+        days = {period.first, today - timedelta(days=1), today, watched}
+        rows = select(
+            DailyFigure.day, DailyFigure.name, DailyFigure.part, DailyFigure.count, DailyFigure.total
+        )
+        counting.count(config, days)
+        first = sorted(map(tuple, db.session.execute(rows)))
+        counting.count(config, days)
+        assert sorted(map(tuple, db.session.execute(rows))) == first
+        report = analytics.read_report(period)
+        drawn = analytics.daily_series(period.first, today)["messages_in"]
+        assert sum(drawn.values()) == report.now.count("messages_in") > 0
+        assert analytics.read_report(Period(watched, watched)).now.mean("uptime", uptime.ALL) == 3 / 5
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_what_could_not_be_worked_on_is_counted(conversation: Conversation) -> None:
+    for state in ("failed", "done"):
+        db.session.add(
+            WebhookEvent(
+                event_key=state, provider="meta", kind="message", state=state, payload=b"{}", received_at=LATE
+            )
+        )
+    db.session.flush()
+    assert counted()["not_worked_on", ""] == (1, 0)
 
 
 def test_who_is_never_answered_is_counted_apart(conversation: Conversation) -> None:

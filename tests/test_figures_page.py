@@ -3,16 +3,21 @@
 import csv
 import io
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 
 import counting
+from admin import figure_words
 from models import Conversation, DailyFigure, SavedReport, db, utc_now
 from tests import page_rows
 from tests.browsing import counted, get, post, sign_in
 from tests.page_rows import AGENT_EMAIL, EVIL, Desk, message
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -150,3 +155,17 @@ def test_the_days_can_be_counted_at_once(app: Flask, admin: FlaskClient, desk: D
 def test_an_agent_does_not_see_the_figures(client: FlaskClient, desk: Desk) -> None:
     sign_in(client, AGENT_EMAIL)
     assert get(client, "/analytics").status_code == 403
+
+
+def test_the_document_tells_of_each_figure_what_the_page_does(app: Flask) -> None:
+    written = " ".join((ROOT / "docs" / "analytics.md").read_text().split())
+    with app.test_request_context(), force_locale("en"):
+        figures = [*figure_words.tiles().values(), *figure_words.breakdowns().values()]
+        told = [
+            figure_words.funnel_definition(),
+            figure_words.steps_definition(),
+            figure_words.hours_definition(),
+            figure_words.forecast_definition(),
+        ]
+    assert [one for one in figures if f"**{one.title}.** {one.definition}" not in written] == []
+    assert [words for words in told if words not in written] == []

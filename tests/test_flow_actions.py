@@ -310,8 +310,11 @@ def test_a_whatsapp_catalogue_order_becomes_the_cart(ctx):
     assert (taken.outcome, taken.facts["total_text"], taken.facts["left_out"]) == (
         "found",
         "R$ 194,00",
-        ["zz"],
+        [{"name": "zz", "reason": "unknown", "left": 0}],
     )
+    kept = flow_actions.take_catalog_order(items[1:], ctx)
+    assert (kept.outcome, kept.facts["total_text"]) == ("kept", "R$ 194,00")
+    apply("empty_cart", {}, ctx)
     assert flow_actions.take_catalog_order(items[1:], ctx).outcome == "none"
     assert orders.cart_of(ctx.conversation_id) is None
 

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,17 @@ def test_what_is_no_flow_at_all_is_refused(source: str):
 def test_a_huge_file_is_refused():
     with pytest.raises(FlowError, match="at most"):
         read_flow("#" * 500_000, "x.yaml")
+
+
+@pytest.mark.parametrize(("whole", "words"), [("x: {}", "more than"), ("? {}\n: 1", "a key is one word")])
+def test_aliases_that_stand_for_millions_are_refused(whole: str, words: str):
+    """Nine times nine times nine: without a bound the page that shows the draft never answers again."""
+    bomb = "&a [x, x]"
+    for below, name in pairwise("abcdefgh"):
+        bomb = f"&{name} [{bomb}, {', '.join([f'*{below}'] * 8)}]"
+    bomb = whole.format(bomb)
+    with pytest.raises(FlowError, match=words):
+        read_flow(bomb, "flow.yaml")
 
 
 def test_more_than_ten_choices_are_refused():

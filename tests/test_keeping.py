@@ -170,7 +170,9 @@ def test_only_acknowledged_alerts_and_old_calls_go(any_app: Flask) -> None:
     closed = alerts.raise_alert("lead", "lead:2", "closed", now=old)
     alerts.acknowledge(closed.id, now=old)
     db.session.add(ModelCall(purpose="reply", model="m", outcome="ok", created_at=old))
-    counts = retention.forget(config_of(any_app, alerts=180, model_calls=400), now=NOW).counts
+    config = config_of(any_app, alerts=180, model_calls=400)
+    assert retention.count(config, now=NOW) == {"alerts": 1, "model_calls": 1}
+    counts = retention.forget(config, now=NOW).counts
     db.session.commit()
     assert counts == {"alerts": 1, "model_calls": 1}
     assert [alert.text for alert in db.session.scalars(select(Alert))] == ["open"]
@@ -200,7 +202,9 @@ def test_people_who_were_silent_go_with_a_receipt_unless_an_order_is_younger(any
     buyer = threads["buys"]
     db.session.add(Order(contact_id=buyer.contact_id, conversation_id=buyer.id, updated_at=young))
     db.session.flush()
-    counts = retention.forget(config_of(any_app, people=365), now=NOW).counts
+    config = config_of(any_app, people=365)
+    assert retention.count(config, now=NOW) == {"contacts": 1}
+    counts = retention.forget(config, now=NOW).counts
     db.session.commit()
     assert counts == {"contacts": 1}
     assert set(db.session.scalars(select(Contact.name))) == {"talks", "buys"}
@@ -221,6 +225,30 @@ def test_the_worker_forgets_and_removes_the_files(app: Flask) -> None:
         db.session.commit()
         desk_worker.forget_by_age()
         assert not (config.media_dir / "old.png").exists()
+
+
+def test_the_worker_goes_on_until_nothing_old_is_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+    with app.app_context():
+        config: Config = app.config["BALCAO"]
+        object.__setattr__(config, "retention_events_days", 30)
+        db.session.add_all(event(f"old-{place}", 31) for place in range(5))
+        db.session.commit()
+        forgotten = desk_worker.forget_now(config, by="worker", now=NOW, for_secs=60)
+        assert forgotten == retention.Forgotten({"webhook_events": 5}, is_all=True)
+        assert [one.counts for one in retention.runs()] == [{"webhook_events": 5}]
+
+
+def test_a_go_without_time_says_that_more_is_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
+    with app.app_context():
+        config: Config = app.config["BALCAO"]
+        object.__setattr__(config, "retention_events_days", 30)
+        db.session.add_all(event(f"old-{place}", 31) for place in range(5))
+        db.session.commit()
+        forgotten = desk_worker.forget_now(config, by="worker", now=NOW, for_secs=0)
+        assert forgotten == retention.Forgotten({"webhook_events": 2})
+        assert db.session.query(WebhookEvent).count() == 3
 
 
 # --- an export that people can read -------------------------------------------------------------------------
@@ -256,3 +284,29 @@ def test_the_command_writes_the_archive_in_a_language(app: Flask, tmp_path: Path
     assert result.exit_code == 0, result.output
     with zipfile.ZipFile(file) as archive:
         assert "Sus datos" in archive.read("index.html").decode()
+
+
+def test_who_left_an_address_alone_is_found_by_it_and_so_is_the_receipt(app: Flask) -> None:
+    with app.app_context():
+        shared = make_conversation(PHONE).contact_id
+        db.session.get_one(Contact, shared).email = "ana@example.com"
+        alone = Contact(name="Ana", email="Ana@Example.com")
+        db.session.add(alone)
+        db.session.flush()
+        (found,) = privacy.find_people(" ANA@example.com ")
+        assert found.id == alone.id, "several people may share an address"
+        _deleted, receipt = erasures.erase([found], asked_by="command", secret_key=KEY, now=NOW)
+        assert [one.id for one in erasures.erasures_of("ana@EXAMPLE.com", KEY)] == [receipt.id]
+        assert erasures.erasures_of("rui@example.com", KEY) == []
+        assert privacy.find_people("ana@example.com") == []
+        assert db.session.get(Contact, shared) is not None
+
+
+def test_an_export_holds_the_alerts_of_a_person(app: Flask) -> None:
+    with app.app_context():
+        mine, other = make_conversation(PHONE), make_conversation("5511911112222", "Rui")
+        for thread in (mine, other):
+            alerts.raise_alert("unanswered", f"x:{thread.id}", "waits", now=NOW, conversation_id=thread.id)
+        db.session.flush()
+        export = privacy.export_person(privacy.find_people(PHONE), now=NOW)
+        assert [row["conversation_id"] for row in export["alerts"]] == [mine.id]

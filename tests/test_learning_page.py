@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 import learning
 import rehearsal
+import tasks
 from dashboard.languages import HTML_LANGUAGES
 from models import (
     Alert,
@@ -274,15 +275,21 @@ def test_agents_let_nobody_come(app: Flask, admin: FlaskClient) -> None:
     assert post(agent, f"{PAGE}/rehearse", "/account", customers="3", days="5").status_code == 403
 
 
-def test_what_was_forgotten_can_be_remembered(app: Flask, admin: FlaskClient, filled: int) -> None:
-    form = {"reason": "teste", "is_meant": "1"}
+def test_what_was_forgotten_can_be_remembered(
+    app: Flask, admin: FlaskClient, filled: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, asked = {"reason": "teste", "is_meant": "1"}, []
+    monkeypatch.setattr(tasks, "_enqueue", lambda task, *arguments: asked.append((task, arguments)))
     post(admin, f"{PAGE}/steer", PAGE, action="reset", **form)
     assert "0 de cerca de" in get(admin, PAGE).text
     assert "Lembrar tudo" in get(admin, PAGE).text
     post(admin, f"{PAGE}/steer", PAGE, action="remember", **form)
     assert "20 de cerca de" in get(admin, PAGE).text
     assert post(admin, f"{PAGE}/steer", PAGE, action="remember", **form).status_code == 422  # it is so
+    assert [task for task, _ in asked] == [tasks.close_decisions] * 2, "draws would know nothing until then"
+    asked[-1][0].call_local(*asked[-1][1])
     with app.app_context():
+        assert db.session.query(PolicyState.live).scalar() is not None
         actions = db.session.query(LearningChange.action).order_by(LearningChange.id).all()
         assert [action for (action,) in actions] == ["reset", "remember"]
 

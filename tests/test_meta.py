@@ -963,7 +963,8 @@ def test_the_codes_that_change_what_we_do_are_told_apart():
     explain = provider_meta.explain
     assert explain(ProviderError(131056)).scope == "pair"
     assert explain(ProviderError(130429)).scope == "number"
-    assert explain(ProviderError(131050)).is_opt_out
+    assert explain(ProviderError(131050)).stops_marketing
+    assert not explain(ProviderError(131050)).is_opt_out
     assert explain(ProviderError(131047)).is_window_closed
     assert explain(ProviderError(190)).is_credential_problem
     assert explain(ProviderError(131049)).outcome == "final"

@@ -15,6 +15,7 @@ from models import (
     Integration,
     LicenceKey,
     Order,
+    OrderItem,
     Payment,
     Product,
     Sale,
@@ -90,7 +91,7 @@ def newest(desk: WalkedDesk) -> Order:
 def mark_paid(desk: WalkedDesk, order: Order, amount: str) -> str:
     """Press *Mark paid* on the order's page; gives what the page then says."""
     page = f"/orders/{order.id}"
-    answer = post(desk.client, f"{page}/paid", page, amount=amount)
+    answer = post(desk.client, f"{page}/paid", page, amount=amount, reason="visto no extrato")
     assert answer.status_code == 303
     desk.work()
     return get(desk.client, page).text
@@ -201,6 +202,94 @@ def test_the_number_of_another_persons_order_names_nothing(open_desk) -> None:
     told = heard(desk, f"quero cancelar meu pedido {number_of(order)}")
     assert number_of(order) not in told
     assert number_of(newest(desk)) in told
+    assert told == heard(desk, "quero cancelar meu pedido P-1234"), "nobody learns which numbers there are"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_done_to_her_order_by_a_number_that_is_none_of_hers(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    not_hers = {"pt": "Não encontrei esse número", "es": "No encontré ese número", "en": "couldn't find that"}
+    refund, where = {
+        "pt": ("reembolso do P-1234", "cadê o pedido P-1234?"),
+        "es": ("reembolso del P-1234", "¿dónde está mi pedido P-1234?"),
+        "en": ("refund for P-1234", "where is my order P-1234?"),
+    }[language]
+    for words in (f"{PAID[language]} P-1234", refund, f"{CANCEL[language]} 10025", where):
+        told = heard(desk, words)
+        assert not_hers[language] in told, words
+        assert number_of(order) in told, words
+    assert (newest(desk).status, newest(desk).payment_status, desk.rows(Ticket)) == ("placed", "unpaid", [])
+    desk.says(BUY[language][-1])
+    assert CHECKED[language] in heard(desk, PAID[language]), "what can be done with hers is offered"
+    for words in BUY[language]:
+        desk.says(words)
+    told = heard(desk, where)
+    assert all(number_of(one) in told for one in desk.rows(Order)), "of several, it is asked which"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("pt", "reembolso do pedido {}"),
+        ("pt", "estorno do {}, por favor"),
+        ("es", "reembolso del pedido {}"),
+        ("es", "devolución del {}"),
+        ("en", "refund for order {}"),
+        ("en", "refund {} please"),
+    ],
+)
+def test_a_refund_is_wished_for_without_a_verb(open_desk, language: str, words: str) -> None:
+    desk = open_desk(**PIX)
+    order = sell(desk, language)
+    mark_paid(desk, order, "194,00")
+    desk.says(words.format(number_of(order)))
+    assert number_of(order) in heard(desk, MISTAKE[language])
+    assert len(desk.rows(Ticket)) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_catalogue_order_of_which_nothing_fits_keeps_the_cart(open_desk, language: str) -> None:
+    desk = open_desk(**PIX)
+    desk.change(Integration, start_flow="shop", language=language)
+    with desk.app.app_context():
+        make_product("violao", name="Curso de Violão", names=NAMES, stock=3)
+        make_product("canto", name="Curso de Canto", names={"en": "Singing Course"}, stock=2)
+        db.session.commit()
+
+    def orders_from_catalogue(sku: str, quantity: int) -> str:
+        item = {
+            "product_retailer_id": sku, "quantity": quantity, "item_price": 97, "currency": "BRL",
+        }  # fmt: skip
+        order = {"catalog_id": "1", "product_items": [item]}
+        return "\n".join(texts_of(desk.hears(desk.meta.message({"type": "order", "order": order}))))
+
+    orders_from_catalogue("violao", 2)
+    told = orders_from_catalogue("canto", 5)
+    left = {"pt": "só restam 2", "es": "solo quedan 2", "en": "only 2 left"}
+    assert left[language] in told
+    assert "2 × " in told, "the cart that stays is shown"
+    assert [item.quantity for item in desk.rows(OrderItem)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("language", "where", "goods"),
+    [
+        ("pt", "cadê meu pedido?", "cadê meu curso?"),
+        ("es", "¿dónde está mi pedido?", "no me llegó el curso"),
+        ("en", "where is my order?", "where is my course?"),
+    ],
+)
+def test_who_says_she_paid_is_told_that_it_is_being_checked(
+    open_desk, language: str, where: str, goods: str
+) -> None:
+    desk = open_desk(**PIX)
+    sell(desk, language)
+    desk.says(PAID[language])
+    looked_at = {"pt": "em conferência", "es": "en verificación", "en": "being checked"}
+    assert looked_at[language] in heard(desk, where)
+    looked_at = {"pt": "está conferindo", "es": "está verificando", "en": "is checking"}
+    assert looked_at[language] in heard(desk, goods)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -392,7 +481,8 @@ def test_two_clicks_and_a_wrong_sum(open_desk) -> None:
     assert (newest(desk).status, "payment_mismatch" in kinds(desk)) == ("placed", True)
     assert "Escreva o valor" in mark_paid(desk, order, "muito")
     assert "O pedido está pago" in mark_paid(desk, order, "194,00")
-    assert post(desk.client, f"/orders/{order.id}/paid", "/account", amount="194,00").status_code == 303
+    seen = {"amount": "194,00", "reason": "visto no extrato"}
+    assert post(desk.client, f"/orders/{order.id}/paid", "/account", **seen).status_code == 303
     desk.work()
     assert said(desk).count(GOODS) == 1
     assert (len(desk.rows(Sale)), len(desk.rows(Delivery))) == (1, 1)

@@ -308,10 +308,10 @@ def reach(client: FlaskClient, conversation_id: int, **fields: str) -> TestRespo
     return post(client, path, path, **({"client_token": "r1"} | fields))
 
 
-def test_the_picker_sends_a_template_when_the_window_is_closed(
+def test_the_page_sends_a_template_when_the_window_is_closed(
     app: Flask, admin: FlaskClient, desk: Desk
 ) -> None:
-    assert f"/inbox/{desk.closed_id}/reach" in get(admin, f"/inbox/{desk.closed_id}").text
+    assert f"/inbox/{desk.closed_id}/reach" in get(admin, f"/inbox/{desk.closed_id}?templates=1").text
     template = next(row for row in rows(app, MessageTemplate) if row.language == "pt_BR")
     fields = {"template": str(template.id), "value:1": "Carlos", "value:2": "o curso"}
     assert reach(admin, desk.closed_id, **(fields | {"value:1": " "})).status_code == 422

@@ -188,7 +188,9 @@ def test_nobody_else_can_press_the_owners_buttons(desk: WalkedDesk) -> None:
     for wa_id in (CUSTOMER, STRANGER):
         for verb in ("paid", "take", "later"):
             press(desk, button(told, verb), wa_id)
-        desk.hears(desk.meta.template_button(button(told, "paid"), "Marcar como pago", wa_id))
+        pressed = desk.meta.template_button(button(told, "paid"), "Marcar como pago", wa_id)
+        (answer,) = desk.hears(pressed)
+        assert "não vale nesta conversa" in answer.text, "its title is no wish of hers"
         desk.says("pago 1", wa_id)
     (order,), (notice,) = desk.rows(Order), desk.rows(OwnerNotice)
     assert (order.status, order.payment_status) == ("placed", "claimed")

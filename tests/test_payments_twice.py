@@ -115,12 +115,13 @@ def test_a_person_who_marks_an_order_paid_leaves_the_link_of_a_service(app):
         order_id, payment_id = order.id, payment.id
     client, page = app.test_client(), f"/orders/{order_id}"
     sign_in(client, page_rows.ADMIN_EMAIL)
-    assert post(client, f"{page}/paid", page, amount="97,00", payment=payment_id).status_code == 303
+    seen = {"amount": "97,00", "payment": payment_id, "reason": "seen in the account"}
+    assert post(client, f"{page}/paid", page, **seen).status_code == 303
     with app.app_context():
         assert db.session.get_one(Order, order_id).status == "paid"
         rows = [(row.method, row.status) for row in payments.payments_of(order_id)]
         assert rows == [("stripe", "pending"), ("manual", "confirmed")]
-    post(client, f"{page}/paid", page, amount="97,00", payment=payment_id)
+    post(client, f"{page}/paid", page, **seen)
     with app.app_context():
         assert len(payments.payments_of(order_id)) == 2
 

@@ -242,9 +242,17 @@ def test_a_failure_is_shown_in_words_and_raises_an_alert(desk: WalkedDesk) -> No
 
 def test_a_failure_because_she_stopped_us_opts_her_out(desk: WalkedDesk) -> None:
     message = sent_message(desk)
-    receipt(desk, message, "failed", errors=[status_error(131050)])
+    receipt(desk, message, "failed", errors=[status_error(21610)])
     assert desk.rows(Contact)[0].opted_out_at is not None
     assert desk.says("hello") == []
+
+
+def test_who_stopped_marketing_at_meta_is_still_answered(desk: WalkedDesk) -> None:
+    message = sent_message(desk)
+    receipt(desk, message, "failed", errors=[status_error(131050)])
+    contact = desk.rows(Contact)[0]
+    assert (contact.opted_out_at, contact.refuses_marketing_at is not None) == (None, True)
+    assert len(desk.says("hello")) == 1
 
 
 def test_an_unknown_status_word_changes_nothing(desk: WalkedDesk) -> None:

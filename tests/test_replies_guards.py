@@ -191,6 +191,8 @@ def test_a_number_of_the_customers_may_be_repeated_and_an_amount_not():
         ("pt", "Somos o número 1 em vendas.", "Escolha o número 1 ou o 2."),
         ("es", "Somos los más baratos de España.", "¿Quieres ver el más económico?"),
         ("es", "El mejor precio del mercado.", "¿Cuál es el mejor para ti?"),
+        ("es", "Es el más querido de nuestros cursos.", "El más barato de nuestros cursos es la Planilla."),
+        ("es", "La favorita de nuestra comunidad.", "La más económica de nuestras opciones es la Planilla."),
         ("en", "The cheapest in town!", "The cheapest of our courses is this one."),
         ("en", "Best price in the world.", "Which one is the best for you?"),
     ],

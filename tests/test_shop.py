@@ -250,6 +250,15 @@ def test_a_catalogue_order_becomes_the_cart_at_our_prices(conversation):
     assert db.session.query(Order).count() == 1
 
 
+def test_a_catalogue_order_of_which_nothing_fits_leaves_the_cart_alone(conversation):
+    cart = add(conversation, make_product("a"), 2)
+    make_product("b", stock=1)
+    items = [providers.base.OrderItem("b", 4, 1, "BRL"), providers.base.OrderItem("x", 1, 1, "BRL")]
+    taken = orders.fill_from_catalog(conversation.id, conversation.contact_id, items, now=NOW)
+    assert (taken.is_kept, taken.cart, [item.quantity for item in cart.items]) == (True, cart, [2])
+    assert ([s.left for s in taken.shortages], taken.unknown_skus) == ([1], ("x",))
+
+
 def test_a_catalogue_order_of_unknown_things_opens_no_cart(conversation):
     items = [providers.base.OrderItem("x", -3, 1, "BRL")]
     taken = orders.fill_from_catalog(conversation.id, conversation.contact_id, items, now=NOW)

@@ -200,7 +200,7 @@ def test_the_rest_of_the_contract_answers_without_a_network():
     assert simulated.mark_read(META, "wamid.X", typing=True)
     assert simulated.health(META).is_ok
     assert simulated.fetch_media(META, InboundMedia("sticker", "1"), max_bytes=1).code == "simulated"
-    assert simulated.explain(ProviderError(131050)).is_opt_out
+    assert simulated.explain(ProviderError(131050)).stops_marketing
     assert simulated.explain(ProviderError(21610)).is_opt_out
 
 

@@ -20,7 +20,10 @@ VALUES = {
     "stock": 3,
     "low_stock": 5,
     "status": "paid",
-    "names": "Curso",
+    "items": ({"name": "Curso", "reason": "stock", "left": 2}, {"name": "x", "reason": "unknown", "left": 0}),
+    "is_kept": True,
+    "is_claimed": True,
+    "compared": ({"name": "Curso", "price": "R$ 10", "description": "Aulas.", "benefits": ("Certificado",)},),
     "product": "Curso",
     "price": "R$ 10,00",
     "misses": 2,
@@ -69,7 +72,10 @@ def test_every_language_has_every_text(language: str):
 
 def test_every_text_is_sent_by_somebody():
     root = texts.TEXTS_DIR.parent.parent
-    folders = (root, *(root / room for room in ("replies", "writing", "flow_files", "crm", "shop", "owner")))
+    folders = (
+        root,
+        *(root / room for room in ("replies", "writing", "flow_files", "crm", "shop", "owner", "connectors")),
+    )
     rooms = [path for folder in folders for path in sorted(folder.glob("*.py"))]
     source = "\n".join(path.read_text(encoding="utf-8") for path in rooms)
     families = tuple(re.findall(r'f"([a-z]+_)\{', source))

@@ -1,6 +1,7 @@
 """Who answers and why: the rules in their order, as a table, and that every situation has an answer."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,14 @@ def test_menu_words_digits_and_opt_outs_never_wait(about) -> None:
 def test_free_text_for_the_ai_waits_and_a_file_does_not() -> None:
     assert decide(Situation(text="e o preço?")).waits_for_more
     assert not decide(Situation(kind="image")).waits_for_more
+
+
+def test_a_person_is_asked_where_the_shop_wants_more_certainty():
+    said = Situation(text="e aquele negócio lá?", intent_confidence=0.4)
+    strict = replace(said, person_below=0.5)
+    assert decide(said).responder == "ai"
+    assert decide(strict) == Decision("human", "not read surely enough", effect="hand_over")
+    assert decide(replace(strict, intent_confidence=0.5)).responder == "ai"
+    assert decide(replace(strict, is_first_contact=True)).responder == "menu"
+    assert decide(replace(strict, awaits="choice")).responder == "menu"
+    assert decide(replace(strict, menu_word="greeting")).responder == "menu"

@@ -104,6 +104,49 @@ def test_what_somebody_has_to_look_at_does_not_end(shop: Config) -> None:
     assert (fresh.status, held.status) == ("cancelled", "placed")
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("pt", "não encontramos o pagamento"),
+        ("es", "no encontramos su pago"),
+        ("en", "couldn't find its pay"),
+    ],
+)
+def test_what_is_said_to_be_paid_ends_after_people_were_told(shop: Config, language: str, words: str) -> None:
+    product = make_product(stock=1)
+    order = make_order(product)
+    payment = payment_row(payments.start(order, "pix", config=shop, now=NOW).payment_id)
+    payments.claim(order, now=NOW)
+    db.session.get_one(Contact, order.contact_id).language = language
+    topic = f"claim_ending:{order.id}"
+    assert end_unpaid(shop, NOW + 7 * DAY) == []
+    assert topic not in open_topics()
+    late = NOW + 30 * DAY  # no worker ran until then
+    write_at(order, late)
+    assert end_unpaid(shop, late) == []
+    assert (topic in open_topics(), order.status, left(product)) == (True, "placed", 0)
+    end = late + 2 * DAY
+    write_at(order, end)
+    assert end_unpaid(shop, end - timedelta(minutes=1)) == []
+    assert end_unpaid(shop, end) == [order.conversation_id]
+    assert (order.status, left(product)) == ("cancelled", 1)
+    assert open_topics().isdisjoint({topic, f"payment_claimed:{order.id}"})
+    (said,) = told(order.conversation_id)
+    assert words in said
+    assert payments.confirm(payment, **arrived(order, shop, now=end)).result == "paid", "late money"
+
+
+def test_what_is_said_to_be_paid_waits_for_ever_where_that_is_wished(
+    shop: Config, load_config: Callable[..., Config]
+) -> None:
+    order = make_order()
+    payments.claim(order, now=NOW)
+    config = load_config(CLAIMED_ORDER_DAYS="0")
+    for day in (30, 40):
+        assert end_unpaid(config, NOW + day * DAY) == []
+    assert (order.status, f"claim_ending:{order.id}" in open_topics()) == ("placed", False)
+
+
 def test_an_order_that_was_paid_meanwhile_stays_paid(shop: Config) -> None:
     order = make_order()
     payment = payment_row(payments.start(order, "pix", config=shop, now=NOW).payment_id)

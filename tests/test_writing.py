@@ -282,6 +282,40 @@ def test_a_strategy_of_the_shops_own_ends_its_fixed_texts_in_own_words(keyless: 
     assert decision.strategy == "vizinho"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("qual a diferença entre o curso de violão e o curso de inglês?", "lado a lado"),
+        ("qual é a diferença do curso de violão pro de inglês", "lado a lado"),
+        ("¿qué diferencia hay entre el curso de violão y el de inglês? quiero saber eso", "lado a lado"),
+        ("what is the difference between the curso de violão and the curso de inglês?", "side by side"),
+    ],
+)
+def test_how_two_things_differ_is_told_from_the_facts_of_both(
+    keyless: WalkedDesk, words: str, said: str
+) -> None:
+    (answer,) = keyless.says(words)
+    assert said in answer.text
+    assert all(fact in answer.text for fact in ("97", "197", "40 aulas"))
+
+
+@pytest.mark.parametrize(
+    "words", ["curso de inglês", "quiero el curso de inglés", "the curso de inglês, please"]
+)
+def test_another_thing_may_be_named_where_it_is_asked_how_many(keyless: WalkedDesk, words: str) -> None:
+    for said in ("quanto custa o curso de violão?", "comprar"):
+        (asked,) = keyless.says(said)
+    assert "Quantas unidades" in asked.text
+    (answer,) = keyless.says(words)
+    assert "Curso de Inglês" in answer.text
+    assert "197" in answer.text
+
+
+def test_how_two_things_differ_is_asked_back_where_one_is_unknown(keyless: WalkedDesk) -> None:
+    answers = keyless.says("qual a diferença entre o curso de violão e o de piano?")
+    assert "lado a lado" not in answers[0].text
+
+
 def test_own_words_that_no_fact_holds_are_left_out(keyless: WalkedDesk) -> None:
     """However they came into the database: nothing is said unguarded."""
     only_own(keyless)

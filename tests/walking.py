@@ -136,6 +136,8 @@ FACTS: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("request_refund", "unpaid"): {"order": ORDERS[0]},
     ("request_refund", "created"): {"order": ORDERS[0], "ticket": {"number": "T-7"}},
     ("order_status", "found"): {"orders": ORDERS},
+    ("which_order", "one"): {"order": ORDERS[0]},
+    ("which_order", "several"): {"orders": ORDERS},
     ("payment_status", "found"): {"orders": ORDERS},
     ("ticket_status", "found"): {
         "tickets": [{"number": "T-7", "subject": "Não consigo entrar", "status_text": "aberto"}]
@@ -186,6 +188,7 @@ USUAL_OUTCOMES = {
     "cancel_order": "cancelled",
     "request_refund": "created",
     "order_status": "found",
+    "which_order": "one",
     "payment_status": "found",
     "ticket_status": "found",
     "open_ticket": "created",

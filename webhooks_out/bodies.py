@@ -6,10 +6,10 @@ only.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import joinedload, selectinload
 
 from models import (
@@ -55,6 +55,10 @@ _RECORD_COLUMNS: Final[Mapping[type[Base], tuple[str, ...]]] = {
     Contact: ("id", "name", "email", "language", "country", "opted_out_at", "created_at"),
 }  # fmt: skip
 
+# Which records are what an ad is for, and for how long it counts as their reason.
+OF_AN_AD: Final = frozenset({"lead", "order"})
+AD_LASTS: Final = timedelta(days=7)
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -62,6 +66,9 @@ class Told:
 
     data: dict[str, Any]
     contact_id: int
+    integration_id: int | None = None
+    takes_ads: bool = False  # the person exists, and has refused neither messages nor advertisements
+    is_demo: bool = False
 
 
 def body_of(event: OutgoingEvent) -> Told | None:
@@ -70,7 +77,30 @@ def body_of(event: OutgoingEvent) -> Told | None:
     told = read(event.record_id) if read else None
     if told is not None and event.before:
         told.data.update(before=event.before, after=event.after)
+    if told is not None and event.record in OF_AN_AD:
+        conversation_id = told.data[event.record]["conversation_id"]
+        told.data["ad"] = _ad(conversation_id, event.at) if conversation_id else None
     return told
+
+
+def _ad(conversation_id: int, at: datetime) -> dict[str, Any] | None:
+    """Name the newest ad that the person pressed before, if any: each message that came by one says so."""
+    row = db.session.execute(
+        select(Message.content, Message.created_at)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.direction == "in",
+            Message.created_at.between(at - AD_LASTS, at),
+            type_coerce(Message.content, Text).contains('"ctwa_clid"'),
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    referral = row.content.get("referral") or {}
+    click = {"click_id": referral.get("ctwa_clid"), "ad_id": referral.get("source_id")}
+    return {**click, "clicked_at": _json_safe(row.created_at)}
 
 
 def _of_record(
@@ -123,6 +153,7 @@ def _told(data: dict[str, Any], contact_id: int, conversation_id: int | None) ->
     contact = db.session.get(Contact, contact_id, options=[selectinload(Contact.identities)])
     if contact is None:
         return None
+    number = None
     if conversation_id is not None:
         thread = db.session.get(
             Conversation,
@@ -136,7 +167,13 @@ def _told(data: dict[str, Any], contact_id: int, conversation_id: int | None) ->
         data["number"] = _number(number) if number is not None else None
     phone = contact.identity("wa_id")
     named = {"phone": f"+{phone}" if phone else None, "user_id": contact.identity("bsuid")}
-    return Told({**data, "contact": {**_columns(contact), **named}}, contact_id)
+    return Told(
+        {**data, "contact": {**_columns(contact), **named}},
+        contact_id,
+        number.id if number is not None else None,
+        contact.takes_ads,
+        contact.is_demo,
+    )
 
 
 def _number(row: Integration) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
 import alerts
 from alerts.kinds import WEBHOOK
@@ -31,6 +31,8 @@ DISABLE_AFTER: Final = timedelta(days=5)
 REPLAYED_AT_ONCE: Final = 1000
 REASON_MAX_CHARS: Final = 60
 GONE: Final = "gone"
+# Not told after all: nothing that the other side did wrong.
+WITHHELD: Final = frozenset({"nobody", "too_old"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,16 @@ def spread(*, now: datetime) -> int:
     ).all()
     rows = [row for row in endpoints.listed() if row.is_active]
     for event in events:
-        wanted = [row.id for row in rows if endpoints.wants(row.kinds, event.kind)]
+        wanted = [row for row in rows if endpoints.wants(row.kinds, event.kind)]
         told = bodies.body_of(event) if wanted else None
-        if told is None:
+        wanted = [row for row in wanted if told is not None and endpoints.concerns(row, told)]
+        if told is None or not wanted:
             db.session.delete(event)
             continue
         event.body, event.contact_id, event.is_spread = told.data, told.contact_id, True
         db.session.flush()
-        for endpoint_id in wanted:
-            _add(event.id, endpoint_id, now)
+        for row in wanted:
+            _add(event.id, row.id, now)
     db.session.flush()
     return len(events)
 
@@ -180,6 +183,13 @@ def settle(parcel: Parcel, told: Told, *, now: datetime) -> None:
     values: dict[str, Any] = {"status_code": told.status_code, "took_ms": told.took_ms}
     if error is None:
         values |= {"state": "sent", "reason": "", "due_at": None, "sent_at": now}
+    elif error.code in WITHHELD:
+        values |= {"state": "dropped", "reason": error.code, "due_at": None}
+    elif error.scope == "number" and error.outcome == "retry":  # the account's: no attempt is spent
+        due_at = now + max(BACKOFF[0], timedelta(seconds=error.retry_after_secs or 0))
+        values |= {"state": "waiting", "reason": error.code[:REASON_MAX_CHARS], "due_at": due_at}
+        values["attempts"] = parcel.attempts - 1
+        _hold(parcel.endpoint_id, due_at)
     elif error.outcome != "final" and parcel.attempts <= len(BACKOFF):
         wait = max(BACKOFF[parcel.attempts - 1], timedelta(seconds=error.retry_after_secs or 0))
         values |= {"state": "waiting", "reason": error.code[:REASON_MAX_CHARS], "due_at": now + wait}
@@ -189,20 +199,32 @@ def settle(parcel: Parcel, told: Told, *, now: datetime) -> None:
     changed_rows(update(WebhookDelivery).where(*mine).values(**values))
     endpoint = db.session.get_one(WebhookEndpoint, parcel.endpoint_id, populate_existing=True)
     if error is None:
-        endpoint.last_ok_at, endpoint.failing_since = now, None
+        endpoint.last_ok_at, endpoint.failing_since, endpoint.trouble = now, None, None
         alerts.settle(topic_of(endpoint.id), now=now)
-    else:
+    elif error.code not in WITHHELD:
         _note_failure(endpoint, error, values["state"] == "failed", now)
     db.session.flush()
 
 
+def _hold(endpoint_id: int, until: datetime) -> None:
+    """Let all that waits for an endpoint wait until then."""
+    mine = (WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.state == "waiting")
+    changed_rows(update(WebhookDelivery).where(*mine, WebhookDelivery.due_at < until).values(due_at=until))
+
+
+def hurry(endpoint_id: int, *, now: datetime) -> None:
+    """Try all that waits for an endpoint now: what was wrong with it was put right. Flushes."""
+    mine = (WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.state == "waiting")
+    changed_rows(update(WebhookDelivery).where(*mine).values(due_at=now))
+
+
 def _note_failure(endpoint: WebhookEndpoint, error: SendError, is_given_up: bool, now: datetime) -> None:
-    endpoint.failing_since = endpoint.failing_since or now
+    endpoint.failing_since, endpoint.trouble = endpoint.failing_since or now, error.code[:REASON_MAX_CHARS]
     is_dead = error.code == GONE or now - endpoint.failing_since >= DISABLE_AFTER
     if is_dead and endpoint.is_active:
         endpoints.switch(endpoint, is_active=False)
         words = f"Webhook endpoint {endpoint.id} was switched off: {error.operator_message}"
-    elif is_given_up:
+    elif is_given_up or error.is_credential_problem:
         words = f"Webhook endpoint {endpoint.id} did not take an event: {error.operator_message}"
     else:
         return
@@ -262,15 +284,15 @@ def replay(endpoint_id: int, delivery_ids: Collection[int] | None, *, now: datet
 
 def forget_before(moment: datetime, limit: int) -> int:
     """Delete settled events that are older, with their deliveries; gives how many events. Flushes."""
-    waits = select(WebhookDelivery.event_id).where(WebhookDelivery.due_at.is_not(None))
-    ids = list(
-        db.session.scalars(
-            select(OutgoingEvent.id)
-            .where(OutgoingEvent.at < moment, OutgoingEvent.is_spread, OutgoingEvent.id.not_in(waits))
-            .limit(limit)
-        )
+    return _forget(
+        list(db.session.scalars(select(OutgoingEvent.id).where(is_settled_before(moment)).limit(limit)))
     )
-    return _forget(ids)
+
+
+def is_settled_before(moment: datetime) -> ColumnElement[bool]:
+    """Tell that an event is older, and that nobody waits for it any more."""
+    waits = select(WebhookDelivery.event_id).where(WebhookDelivery.due_at.is_not(None))
+    return and_(OutgoingEvent.at < moment, OutgoingEvent.is_spread, OutgoingEvent.id.not_in(waits))
 
 
 def forget_people(contact_ids: Sequence[int]) -> int:

@@ -15,10 +15,13 @@ import vault
 import webhooks_out
 from models import WebhookDelivery, WebhookEndpoint, db
 from statements import changed_rows
+from webhooks_out.bodies import Told
 
 ROTATION_LASTS: Final = timedelta(hours=24)
 NAME_MAX_CHARS: Final = 120
 SWITCHED_OFF: Final = "switched_off"
+CONVERSIONS: Final = "conversions"
+WEBHOOK: Final = "webhook"  # somebody's own program; every other service is a system of records
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,19 @@ class Wish:
 
 
 def add(
-    url: str, wish: Wish, *, secret: str, secret_key: str, now: datetime, service: str = "webhook"
+    url: str,
+    wish: Wish,
+    *,
+    secret: str,
+    secret_key: str,
+    now: datetime,
+    service: str = WEBHOOK,
+    integration_id: int | None = None,
 ) -> WebhookEndpoint:
     """Add an endpoint; from now on, or a few seconds later, it is told. Flushes."""
     row = WebhookEndpoint(
         service=service,
+        integration_id=integration_id,
         url=url,
         secret=vault.seal(secret, secret_key),
         old_secret="",
@@ -76,7 +87,7 @@ def secrets_of(row: WebhookEndpoint, secret_key: str, now: datetime) -> tuple[st
 
 def switch(row: WebhookEndpoint, *, is_active: bool) -> None:
     """Tell an endpoint from now on, or no more; what still waited for it can be replayed later. Flushes."""
-    row.is_active, row.failing_since = is_active, None
+    row.is_active, row.failing_since, row.trouble = is_active, None, None
     if not is_active:
         _drop_waiting(row.id)
     db.session.flush()
@@ -85,7 +96,7 @@ def switch(row: WebhookEndpoint, *, is_active: bool) -> None:
 
 def remove(row: WebhookEndpoint, *, now: datetime) -> None:
     """Tell an endpoint no more, and forget its secrets; its row stays for what it was told. Flushes."""
-    row.is_active, row.removed_at, row.secret, row.old_secret = False, now, "", ""
+    row.is_active, row.removed_at, row.secret, row.old_secret, row.hook_secret = False, now, "", "", None
     _drop_waiting(row.id)
     db.session.flush()
 
@@ -97,6 +108,16 @@ def listed() -> Sequence[WebhookEndpoint]:
     ).all()
 
 
+def of_service(service: str) -> WebhookEndpoint | None:
+    """Give the one endpoint of a connector's service."""
+    return db.session.scalars(
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.service == service, WebhookEndpoint.removed_at.is_(None))
+        .order_by(WebhookEndpoint.id)
+        .limit(1)
+    ).first()
+
+
 def find(endpoint_id: int) -> WebhookEndpoint | None:
     row = db.session.get(WebhookEndpoint, endpoint_id)
     return row if row is not None and row.removed_at is None else None
@@ -104,6 +125,29 @@ def find(endpoint_id: int) -> WebhookEndpoint | None:
 
 def wants(kinds: Collection[str] | None, kind: str) -> bool:
     return kinds is None or kind in kinds
+
+
+def concerns(row: WebhookEndpoint, told: Told) -> bool:
+    """Tell whether an endpoint hears of this person: of its own number alone when it has one, Meta of who
+    came by an ad and takes advertisements, and nobody's CRM or calendar of the demo's people."""
+    if row.integration_id is not None and row.integration_id != told.integration_id:
+        return False
+    if row.service != WEBHOOK and told.is_demo:
+        return False
+    return row.service != CONVERSIONS or (
+        told.takes_ads and bool((told.data.get("ad") or {}).get("click_id"))
+    )
+
+
+def conversions_of(integration_id: int) -> WebhookEndpoint | None:
+    """Give the endpoint that tells Meta of a number's conversions."""
+    return db.session.scalars(
+        select(WebhookEndpoint).where(
+            WebhookEndpoint.integration_id == integration_id,
+            WebhookEndpoint.service == CONVERSIONS,
+            WebhookEndpoint.removed_at.is_(None),
+        )
+    ).first()
 
 
 def _drop_waiting(endpoint_id: int) -> None:

@@ -1,8 +1,9 @@
-"""POST to an address that somebody wrote into a form, and never to one inside our own network.
+"""Requests to an address that somebody wrote into a form, and never to one inside our own network.
 
 A name is resolved once, each of its addresses is judged, and the connection goes to exactly the address that
 was judged: a name that answers differently the next time (DNS rebinding) gains nothing. No proxy, no redirect
-and no cookie; https alone, unless private addresses are allowed. Called by `signed_webhook` and `web_push`.
+and no cookie; https alone, unless private addresses are allowed. Called by `signed_webhook`, `web_push` and
+the services that connectors speak to.
 """
 
 import contextlib
@@ -46,6 +47,20 @@ def post(
     allow_private: bool = False,
 ) -> Answer | Failure:
     """Post once and read the beginning of the answer before `timeout_secs` are over. Never raises."""
+    return exchange("POST", url, body, headers, timeout_secs=timeout_secs, allow_private=allow_private)
+
+
+def exchange(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    timeout_secs: float,
+    allow_private: bool = False,
+    max_bytes: int = MAX_ANSWER_BYTES,
+) -> Answer | Failure:
+    """Make one request by any method; as `post`. No more than `max_bytes` are read; `is_cut` tells."""
     parts = _parts(url, allow_private)
     if isinstance(parts, Failure):
         return parts
@@ -53,7 +68,7 @@ def post(
     try:
         with _pool(parts, timeout_secs, allow_private) as pool:
             response = pool.urlopen(
-                "POST",
+                method,
                 parts.request_uri,
                 body=body,
                 headers={"User-Agent": USER_AGENT, **headers},
@@ -62,7 +77,7 @@ def post(
                 preload_content=False,
             )
             with contextlib.closing(response):
-                content, is_cut = _read(response, deadline)
+                content, is_cut = _read(response, deadline, max_bytes)
     except PrivateAddress:
         return Failure("impossible", "private_address")
     except (HTTPError, OSError, ValueError) as error:
@@ -145,13 +160,13 @@ def _connect(connection: HTTPConnection) -> socket.socket:
     raise urllib3.exceptions.NewConnectionError(connection, "no address answered") from failure
 
 
-def _read(response: Any, deadline: float) -> tuple[bytes, bool]:
+def _read(response: Any, deadline: float, max_bytes: int) -> tuple[bytes, bool]:
     parts, size = [], 0
     while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
         parts.append(chunk)
         size += len(chunk)
-        if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
-            return b"".join(parts)[:MAX_ANSWER_BYTES], True
+        if size > max_bytes or time.monotonic() > deadline:
+            return b"".join(parts)[:max_bytes], True
     return b"".join(parts), False
 
 

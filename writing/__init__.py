@@ -30,7 +30,7 @@ from replies.manners import Manner
 from replies.plan import Action, Plan, ReadPlan
 from replies.wording import plain
 from understanding import Understanding
-from writing import own_words, plainly, several
+from writing import own_words, plainly, several, wishes
 from writing.drafts import PRESSES, TITLES, Draft, Step, choice_id_of, choice_of, focus_data
 from writing.wishes import SHOP, ground_of, is_full_question, is_unanswered, is_upset, signal, talked_of
 
@@ -49,7 +49,8 @@ def draft(means: Means, thread: Thread, understood: Understanding, now: datetime
     drawn = _draw(means, thread, understood, ground, now)
     trace: dict[str, Any] = {**own_words.account(drawn.chosen), "signal": signal(understood)}
     attack = kind_of_attack(understood.text)
-    assistant = consulting.assistant(means, now) if attack is None else None
+    is_for_model = attack is None and wishes.is_for_model(means.config, understood, ground)
+    assistant = consulting.assistant(means, now) if is_for_model else None
     if attack is not None:
         trace["attack"] = attack
     if assistant is not None:

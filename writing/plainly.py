@@ -31,6 +31,7 @@ from writing.wishes import (
     talked_of,
 )
 
+MOST_COMPARED: Final = 3  # more does not fit a message
 # What can be answered without knowing which product is meant.
 WITHOUT_PRODUCT: Final = frozenset({"objection", "not_interested"})
 
@@ -149,6 +150,30 @@ def stock(understood: Understanding) -> Draft | None:
     names = ("show_products", "person") if left == 0 else ("add_to_cart", "person")
     data = {"product": str(product_id), "product_name": name}
     return Draft((Menu(body, choices_of(names, understood)),), "fixed text: stock", data=data)
+
+
+def difference(understood: Understanding) -> Draft | None:
+    """Set the things side by side whose difference is asked for, each with its own facts."""
+    if not answers.speaks_of("difference", understood.text):
+        return None
+    language = texts.text_language(understood.language)
+    with reading():
+        named = catalog.wholly_named(answers.plain(understood.text).split())
+        facts = [
+            {
+                "name": catalog.shown_name(one, language),
+                "price": catalog.price_words(one.price_minor, one.currency, language),
+                "description": catalog.shown_description(one, language),
+                "benefits": catalog.shown_benefits(one, language),
+            }
+            for one in named
+        ]
+        db.session.rollback()
+    if not 1 < len(facts) <= MOST_COMPARED:
+        return None
+    body = texts.text("reply_difference", language, compared=facts)
+    ways = choices_of(("show_products", "person"), understood)
+    return Draft((Menu(body, ways),), "fixed text: difference")
 
 
 def bargain(understood: Understanding) -> Draft:

@@ -8,14 +8,16 @@ from typing import Final
 
 import answers
 import grounding
+from config import Config
 from consulting import Means
 from conversations import Thread
+from desk_settings import listed
 from grounding import Ground
 from models import db, reading
 from replies import strategies
 from replies.attacks import kind_of_attack
 from shop import catalog
-from triage import FIRST_WORDS
+from triage import CLEAR_INTENT, FIRST_WORDS
 from understanding import Understanding, awaits_typed
 
 MAX_ID_DIGITS: Final = 15
@@ -31,6 +33,16 @@ CLEAR_SIGNAL: Final = 0.6
 # So many words that say something make a question of its own.
 QUESTION_WORDS: Final = 2
 NAME_WORDS: Final = 2
+
+
+def is_for_model(config: Config, understood: Understanding, ground: Ground) -> bool:
+    """Tell whether the shop wants a model to answer this: what is meant and what it is about may be left
+    out."""
+    found = understood.reading
+    is_clear = found is not None and found.intent_confidence >= CLEAR_INTENT
+    intent = found.intent if found is not None and is_clear else "other"
+    is_left_out = intent in config.ai_intents_left_out or listed(ground.niche) in config.ai_niches_left_out
+    return config.ai_use == "all" and not is_left_out
 
 
 def is_pleased(understood: Understanding) -> bool:

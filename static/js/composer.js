@@ -1,9 +1,11 @@
 // "/" at the beginning of an answer offers the canned replies; arrows and Enter choose, Escape leaves. A file that
-// was chosen is named, and may be taken away again. The 24-hour window is counted down.
+// was chosen is named, and may be taken away again. The 24-hour window is counted down. Where it is closed, the
+// templates come when they are asked for, and a preview follows what is typed.
 (() => {
   "use strict";
 
   const COUNT_EVERY_MS = 10000;
+  const PREVIEW_AFTER_MS = 250;
 
   const chat = document.getElementById("chat");
   let replies = null;
@@ -42,10 +44,14 @@
   }
 
   function showFile() {
-    const file = document.getElementById("file").files[0];
+    const chosen = document.getElementById("file");
+    const file = chosen.files[0];
+    // The server would not read that much, and what was written would be gone with it.
+    const isTooLarge = file?.size > Number(chosen.dataset.most);
+    if (isTooLarge) chosen.value = "";
     const shownFile = document.getElementById("attached");
     shownFile.hidden = !file;
-    shownFile.querySelector("span").textContent = file ? file.name : "";
+    shownFile.querySelector("span").textContent = isTooLarge ? chosen.dataset.tooLarge : file?.name ?? "";
     if (file) field().focus();
   }
 
@@ -57,6 +63,42 @@
     left.textContent = `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;
   }
   setInterval(countDown, COUNT_EVERY_MS);
+
+  async function pick(link) {
+    const answer = await fetch(link.dataset.picker, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) return location.assign(link.href);
+    const place = document.createElement("div");
+    place.innerHTML = await answer.text();
+    link.parentElement.replaceWith(place);
+    place.querySelector("summary")?.focus();
+    return undefined;
+  }
+
+  let typed = 0;
+
+  function preview(form) {
+    clearTimeout(typed);
+    typed = setTimeout(async () => {
+      const fields = new FormData(form);
+      fields.set("preview", "1");
+      const answer = await fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html", "X-Part": "1" } });
+      if (answer.ok && !answer.redirected) form.querySelector(".picker-preview").innerHTML = await answer.text();
+    }, PREVIEW_AFTER_MS);
+  }
+
+  chat.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-picker]");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    pick(link).catch(() => location.assign(link.href));
+  });
+  chat.addEventListener("toggle", (event) => {
+    if (event.target.matches(".picker-row[open]")) event.target.scrollIntoView({ block: "nearest" });
+  }, true);
+  chat.addEventListener("input", (event) => {
+    const form = event.target.closest("[data-template]");
+    if (form) preview(form);
+  });
 
   chat.addEventListener("change", (event) => { if (event.target.id === "file") showFile(); });
   chat.addEventListener("click", (event) => {

@@ -6,6 +6,7 @@
 
   const NEAR_BOTTOM_PX = 80;
   const LOOK_EVERY_MS = 1500;
+  const WRITTEN = ["body", "unsent", "note"];
 
   const chat = document.getElementById("chat");
   let version = chat.dataset.version;
@@ -14,29 +15,57 @@
   const isAtBottom = () => thread().scrollHeight - thread().scrollTop - thread().clientHeight < NEAR_BOTTOM_PX;
   const toBottom = () => { thread().scrollTop = thread().scrollHeight; };
 
+  // The composer grows and shrinks: who reads the newest goes on reading it.
+  let follows = true;
+  const resized = new ResizeObserver(() => { if (follows) toBottom(); });
+  chat.addEventListener("scroll", (event) => { if (event.target === thread()) follows = isAtBottom(); }, true);
+
+  // A form's token is another one each time, and says nothing.
+  const look = (part) => part.dataset.state || part.outerHTML.replace(/(name="csrf_token" value=")[^"]*/g, "$1");
+
+  const isChosen = (select) =>
+    select.value !== ([...select.options].find((option) => option.defaultSelected) ?? select.options[0])?.value;
+
   function swap(parsed) {
     const wasAtBottom = isAtBottom();
     const open = [...thread().querySelectorAll("details[open]")].map(
       (d) => `#${d.closest("li").id} details.${[...d.classList].join(".")}`,
     );
     const scrollTop = thread().scrollTop;
-    const chosen = [...thread().querySelectorAll(".reading select")].filter(
-      (select) => select === document.activeElement || !select.selectedOptions[0].defaultSelected,
-    );
-    const focused = chosen.find((select) => select === document.activeElement)?.id;
+    const focused = chat.contains(document.activeElement) ? document.activeElement.id : "";
+    const chosen = [...chat.querySelectorAll("select[id]")].filter((select) => select.id === focused || isChosen(select));
     for (const fresh of parsed.querySelectorAll("[data-live]")) {
       const old = document.getElementById(fresh.id);
-      const isSame = fresh.dataset.state ? fresh.dataset.state === old.dataset.state : fresh.innerHTML === old.innerHTML;
-      if (isSame) continue;
+      if (look(fresh) === look(old)) continue;
+      const written = WRITTEN.map((id) => [id, old.querySelector(`#${id}`)?.value]);
       const hadFocus = old.contains(document.activeElement) && document.activeElement.tabIndex >= 0;
+      const kept = [...old.querySelectorAll("[data-kept]")];
+      const wasAt = old.scrollTop;
       old.replaceWith(fresh);
+      fresh.scrollTop = wasAt;
+      // Neither fetched nor decoded again; back within the same task, which keeps a sound playing.
+      for (const one of kept) document.getElementById(one.id)?.replaceWith(one);
+      for (const [id, words] of written) if (words) putBack(fresh, id, words);
       if (hadFocus && fresh.id === "thread") fresh.focus({ preventScroll: true });
     }
     for (const one of open) document.querySelector(one)?.setAttribute("open", "");
-    for (const { id, value } of chosen) if (document.getElementById(id)) document.getElementById(id).value = value;
+    for (const { id, value } of chosen) {
+      const field = document.getElementById(id);
+      if ([...(field?.options ?? [])].some((option) => option.value === value)) field.value = value;
+    }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     if (wasAtBottom) toBottom(); else thread().scrollTop = scrollTop;
+    resized.observe(thread());
     growWithText();
+  }
+
+  // What was half written: the answer waits beside the lock, and comes back with the window; a note goes along.
+  function putBack(part, id, words) {
+    const field = part.querySelector(id === "note" ? "#note" : "#body, #unsent");
+    if (!field) return;
+    field.value = words;
+    field.hidden = false;
+    field.closest("details")?.setAttribute("open", "");
   }
 
   async function refresh() {
@@ -102,7 +131,8 @@
 
   growWithText();
   if (!chat.dataset.threadUrl) return; // an older page stands still
-  if (!document.querySelector(".bubble:target")) toBottom();
+  if (document.querySelector(".bubble:target")) follows = isAtBottom();
+  resized.observe(thread());
   lookWhetherRead();
   setInterval(lookWhetherRead, LOOK_EVERY_MS); // whoever comes back to the window has read it then
   window.balcaoLive.listen(keepFresh);

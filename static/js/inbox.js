@@ -49,7 +49,7 @@
   const keys = {
     j: () => go(1),
     k: () => go(-1),
-    r: () => document.getElementById("body")?.focus(),
+    r: () => document.querySelector("#body, #pick, #picker summary")?.focus(),
     n: () => {
       const note = document.getElementById("note");
       note?.closest("details").setAttribute("open", "");

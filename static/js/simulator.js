@@ -392,11 +392,17 @@
     (first || sheet.querySelector("[data-sheet-close]")).focus();
   }
 
+  // A receipt draws the bubble anew while its list is open.
+  function stillThere(opener) {
+    if (!opener || opener.isConnected) return opener;
+    const drawn = opener.closest("[data-external-id]")?.dataset.externalId;
+    return drawn ? root.querySelector(`[data-external-id="${CSS.escape(drawn)}"] [data-list]`) : null;
+  }
+
   function closeSheet() {
     if (sheet.hidden) return;
     sheet.hidden = true;
-    if (sheetOpener && sheetOpener.isConnected) sheetOpener.focus();
-    else field.focus();
+    (stillThere(sheetOpener) || field).focus();
   }
 
   function moveInSheet(event) {

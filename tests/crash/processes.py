@@ -24,9 +24,11 @@ from sqlalchemy import Engine, create_engine, select
 
 from config import VARIABLES
 from models import Message, Turn, WebhookEvent, Worker, prepare_engine
-from tests.fakes.graph import SentMessage, read_journal
-from tests.fakes.webhooks import BUSINESS_ACCOUNT_ID, MetaWebhooks, Webhook
-from tests.real_door import META
+from tests.fakes import graph, twilio
+from tests.fakes.graph import SentMessage
+from tests.fakes.twilio import TwilioMessage
+from tests.fakes.webhooks import BUSINESS_ACCOUNT_ID, MetaWebhooks, TwilioWebhooks, Webhook
+from tests.real_door import META, TWILIO
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECS = 300.0
@@ -60,15 +62,23 @@ class Site:
 
     def start_graph(self, *options: str) -> str:
         """Start the fake Graph API, which posts its receipts to our door; gives its URL."""
-        journal = str(self.folder / "journal.jsonl")
-        self.start(
-            "graph", "-m", "tests.fakes.graph", "--journal", journal,
-            "--webhook-url", f"{self.url}/webhook", *options,
-        )  # fmt: skip
-        log = self.folder / "graph.log"
-        self.wait_until(lambda: log.read_text().startswith("http"), START_SECS)
-        self.env["GRAPH_API_BASE_URL"] = url = log.read_text().split()[0]
+        url = self._start_fake("graph", "--webhook-url", f"{self.url}/webhook", *options)
+        self.env["GRAPH_API_BASE_URL"] = url
         return url
+
+    def start_twilio(self, *options: str) -> str:
+        """Start the fake Twilio, by which the desk has a second number; gives its URL."""
+        url = self._start_fake("twilio", *options)
+        # Twilio signs the address that it calls, and posts its receipts to one that we name.
+        self.env |= TWILIO | {"TWILIO_API_BASE_URL": url, "PUBLIC_BASE_URL": self.url}
+        return url
+
+    def _start_fake(self, name: str, *options: str) -> str:
+        journal = str(self.folder / f"{name}.jsonl")
+        self.start(name, "-m", f"tests.fakes.{name}", "--journal", journal, *options)
+        log = self.folder / f"{name}.log"
+        self.wait_until(lambda: log.read_text().startswith("http"), START_SECS)
+        return log.read_text().split()[0]
 
     def init_db(self) -> None:
         subprocess.run(
@@ -113,7 +123,10 @@ class Site:
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in logs)
 
     def journal(self) -> list[SentMessage]:
-        return read_journal(self.folder / "journal.jsonl")
+        return graph.read_journal(self.folder / "graph.jsonl")
+
+    def twilio_journal(self) -> list[TwilioMessage]:
+        return twilio.read_journal(self.folder / "twilio.jsonl")
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
@@ -194,7 +207,7 @@ class Crowd:
     threads: int = 8
     pause_secs: float = 0.0
     tries: int = POST_TRIES
-    meta: MetaWebhooks = field(default_factory=MetaWebhooks)
+    provider: MetaWebhooks | TwilioWebhooks = field(default_factory=MetaWebhooks)
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -217,7 +230,7 @@ class Crowd:
         with requests.Session() as session:
             for word in self.words:
                 for customer in random.Random(word).sample(share, len(share)):
-                    self._post(session, self.meta.text(word, customer))
+                    self._post(session, self.provider.text(word, customer))
                     time.sleep(self.pause_secs)
 
     def _post(self, session: requests.Session, webhook: Webhook) -> None:

@@ -1,8 +1,9 @@
-"""The admins' pages in a real browser: a flow edited, tried, published and taken back; CSV out and in; what
-a figure means by hover and by keyboard; everything without script, too.
+"""The admins' pages in a real browser: a flow edited, tried, published and taken back; CSV out and in; a
+template handed in and approved; what a figure means by hover and by keyboard; everything without script, too.
 """
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
@@ -10,9 +11,21 @@ from playwright.sync_api import Browser, expect
 
 import counting
 import flow_versions
+import integrations
+from config import Config
 from models import Contact, Integration, db, utc_now
 from tests.e2e.test_pages import DESKTOP, Browsing, browser, browsing, desk, origin, phone
+from tests.fakes.graph import FakeGraph
+from tests.fakes.webhooks import (
+    ACCESS_TOKEN,
+    APP_SECRET,
+    BUSINESS_ACCOUNT_ID,
+    PHONE_NUMBER_ID,
+    MetaWebhooks,
+)
 from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk
+from tests.pictures import picture_bytes
+from tests.real_door import WalkedDesk
 
 __all__ = ["browser", "browsing", "desk", "origin", "phone"]  # fixtures
 OLD, NEW = "pt: Central de atendimento", "pt: Atendimento novo"
@@ -105,6 +118,46 @@ def test_the_address_book_leaves_and_comes_back(
     with app.app_context():
         cities = [contact.custom for contact in db.session.query(Contact)]
         assert all(custom and "Recife" in custom.values() for custom in cities)
+
+
+def test_a_template_with_a_picture_is_handed_in_and_approved_by_a_webhook(
+    app: Flask, browsing: Browsing, load_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    picture = tmp_path / "vitrine.png"
+    picture.write_bytes(picture_bytes())
+    with FakeGraph() as graph:
+        app.config["BALCAO"] = load_config(GRAPH_API_BASE_URL=graph.url)
+        with app.app_context():
+            number = integrations.create(
+                provider="meta",
+                number_id=PHONE_NUMBER_ID,
+                name="Loja",
+                business_id=BUSINESS_ACCOUNT_ID,
+                access_token=ACCESS_TOKEN,
+                app_secret=APP_SECRET,
+            ).id
+            db.session.commit()
+        page = browsing.open(f"/templates/new?number={number}")
+        page.fill("#name", "pedido_pronto")
+        page.select_option("#header_kind", "image")
+        page.set_input_files("#header_file", picture)
+        page.fill("#body", "Olá {{1}}, o seu pedido está pronto.")
+        page.click("button[name=preview]")
+        page.locator('[name="example:1"]').fill("Bia")
+        page.locator("form .reach-buttons .btn-accent").click()
+        page.locator('form[action$="/submit"] button').click()
+        expect(page.locator(".tag-warn")).to_be_visible()
+        (template,) = graph.templates
+        assert template["components"][0]["format"] == "IMAGE"
+        about = {"message_template_id": int(template["id"]), "message_template_name": "pedido_pronto"}
+        news = {"event": "APPROVED", "reason": None, "message_template_language": "pt_BR", **about}
+        signer = MetaWebhooks(business_account_id=BUSINESS_ACCOUNT_ID)
+        desk = WalkedDesk(app, app.test_client(), graph)
+        assert desk.post(signer.sign(signer.envelope([news], field="message_template_status_update"))) == 200
+        desk.work()
+        page.reload()
+        expect(page.locator(".tag-bot").first).to_be_visible()
+        expect(page.locator('a[href*="campaigns/new"]')).to_be_visible()
 
 
 def test_the_house_works_without_script(browser: Browser, origin: str, desk: Desk) -> None:

@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 from werkzeug.serving import make_server
 
+import integrations
 from dashboard.changes import Watcher
+from demo import templates
 from models import Conversation, Message, Turn, db, utc_now
 from teamwork import keeping
 from tests import page_rows
@@ -64,6 +67,8 @@ PAGES = (
     "/programmes/new",
     "/audit",
     "/getting-started",
+    "/ai",
+    "/retention",
 )
 
 
@@ -174,6 +179,8 @@ def test_the_keyboard_shows_where_it_is(browsing: Browsing) -> None:
 
 def test_new_messages_appear_while_one_writes(app: Flask, browsing: Browsing, desk: Desk) -> None:
     page = browsing.open(f"/inbox/{desk.bot_id}")
+    page.locator("#assign-to").select_option(label="Beto")
+    chosen = page.locator("#assign-to").input_value()
     page.fill("#body", "estou escrevendo")
     with app.app_context():
         message_id = message(db.session.get_one(Conversation, desk.bot_id), "chegou agora", status="sent").id
@@ -185,6 +192,7 @@ def test_new_messages_appear_while_one_writes(app: Flask, browsing: Browsing, de
         answer.direction, answer.sender, answer.status = "out", "bot", "read"
         db.session.commit()
     expect(page.locator(f"#m{message_id} .tick-read")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    expect(page.locator("#assign-to")).to_have_value(chosen)
     assert browsing.complaints == []
 
 
@@ -212,8 +220,39 @@ def test_the_composer_locks_itself_when_the_person_opts_out(
     expect(page.locator(".composer-lock")).to_be_visible(timeout=LIVE_WITHIN_MS)
 
 
+def test_half_written_words_outlive_the_window_and_a_template_goes_instead(
+    app: Flask, browsing: Browsing, desk: Desk
+) -> None:
+    with app.app_context():
+        integrations.forget()
+        templates.seed(integrations.numbers()[0], utc_now())
+        db.session.commit()
+    page = browsing.open(f"/inbox/{desk.bot_id}")
+    page.locator(".note-form summary").click()
+    page.fill("#note", "prometi o link")
+    page.fill("#body", "já te mando o link")
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        of.last_inbound_at = utc_now() - timedelta(days=2)
+        message(of, "outra coisa", direction="out", sender="bot", status="sent")  # the page looks anew
+        db.session.commit()
+    expect(page.locator("#unsent")).to_have_value("já te mando o link", timeout=LIVE_WITHIN_MS)
+    expect(page.locator("#note")).to_have_value("prometi o link")
+    page.keyboard.press("r")
+    page.keyboard.press("Enter")
+    expect(page.locator("#picker summary").first).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("details[open] input.form-control").first.fill("Carla")
+    expect(page.locator("details[open] .picker-preview")).to_contain_text("Carla")
+    assert Axe().run(page, options=AXE_RULES).response["violations"] == []
+    assert browsing.complaints == []
+
+
 def test_enter_sends_once_and_the_message_is_there(app: Flask, browsing: Browsing, desk: Desk) -> None:
     page = browsing.open(f"/inbox/{desk.bot_id}")
+    page.locator("#file").evaluate("field => { field.dataset.most = 4 }")
+    page.set_input_files("#file", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-"})
+    expect(page.locator("#attached")).to_contain_text("grande demais")
     page.fill("#body", "Bom dia, Carla!")
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")

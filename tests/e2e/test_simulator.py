@@ -20,7 +20,7 @@ import desk_worker
 import integrations
 import operators
 from app import create_app
-from models import Message, db
+from models import Category, Message, Order, db
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome") or ""
 PASSWORD = "correct horse battery"
@@ -54,11 +54,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     app = create_app(config)
     with app.app_context():
         db.create_all()
-        operators.create_operator("ana@example.com", "Ana Prado", PASSWORD)
+        operators.create_operator("ana@example.com", "Ana Prado", PASSWORD, "manager")
         numbers = {
             "meta": _number("meta", "100000000001", "pt"),
             "twilio": _number("twilio", "+15550000003", "es"),
+            "shop": _number("meta", "100000000002", "pt", "shop"),
         }
+        db.session.add(Category(name="Cursos"))
         db.session.commit()
     worker = desk_worker.DeskWorker(2)
     server = create_server(app, host="127.0.0.1", port=0, threads=8, ident=None)
@@ -70,7 +72,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     server.close()
 
 
-def _number(shape: str, number_id: str, language: str) -> int:
+def _number(shape: str, number_id: str, language: str, flow: str = "nexora") -> int:
     return integrations.create(
         provider="simulator",
         shape=shape,
@@ -79,7 +81,7 @@ def _number(shape: str, number_id: str, language: str) -> int:
         display_phone="+55 81 90000-0001",
         business_id="a-business",
         app_secret="a-simulated-secret",
-        start_flow="nexora",
+        start_flow=flow,
         language=language,
     ).id
 
@@ -227,6 +229,39 @@ def test_ageing_closes_the_window(open_phone: Any) -> None:
     expect(_answers(page)).to_have_count(1, timeout=ANSWER_MS)
     page.click("[data-act=age]")
     expect(page.locator("[data-facts]")).to_contain_text("fechada", timeout=ANSWER_MS)
+
+
+def test_a_product_is_made_on_its_page_bought_in_chat_and_paid(open_phone: Any, desk: Desk) -> None:
+    phone = open_phone("shop")
+    house = phone.context.new_page()
+    house.goto(f"{desk.url}/products/new")
+    house.fill("#name_pt", "Curso de Violão")
+    house.fill("#price", "97,00")
+    house.select_option("#category", label="Cursos")
+    house.check("#active")
+    house.locator("input[name=delivery_kind][value=text]").check()
+    house.fill("#delivery_text", "https://curso.example/entrar")
+    house.locator(".product-side > button").click()
+    expect(house.locator(".notice-success")).to_be_visible()
+    for said, answered in (
+        ("oi", "Nexora"),
+        ("quanto custa o curso de violão?", "97,00"),
+        ("comprar", "?"),
+        ("1", "97,00"),
+        ("fechar pedido", "97,00"),
+        ("sim", "dados para pagamento"),
+    ):
+        _say(phone, said)
+        expect(_answers(phone).last).to_contain_text(answered, timeout=ANSWER_MS)
+    with desk.app.app_context():
+        order_id = db.session.scalars(select(Order.id)).one()
+    house.goto(f"{desk.url}/orders/{order_id}")
+    form = house.locator(f'form[action$="/orders/{order_id}/paid"]')
+    form.locator("[name=amount]").fill("97,00")
+    form.locator("[name=reason]").fill("no extrato")
+    form.locator("button").click()
+    expect(house.locator(".notice-success")).to_be_visible()
+    expect(_answers(phone).last).to_contain_text("https://curso.example/entrar", timeout=ANSWER_MS)
 
 
 def test_the_twilio_phone_shows_numbered_text(open_phone: Any) -> None:

@@ -21,8 +21,9 @@ KINDS = (
     "no_receipts",  # accepted, no receipt ever
     "double_receipts",  # every receipt twice
     "reversed_receipts",  # read before delivered before sent
+    "early_receipts",  # the first receipt is posted before the answer
 )
-FATES = ("failed_later", "no_receipts", "double_receipts", "reversed_receipts")
+FATES = ("failed_later", "no_receipts", "double_receipts", "reversed_receipts", "early_receipts")
 TARGETS = ("send", "read", "media", "list", "create", "fetch", "cancel", "refund", "any")
 
 

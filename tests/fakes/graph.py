@@ -31,7 +31,9 @@ from tests.fakes.faults import FATES, Fault, FaultBook
 from tests.fakes.graph_rules import (
     ERRORS,
     MEDIA_TYPES,
+    SAMPLE_TYPES,
     Refusal,
+    check_conversion,
     check_message,
     check_read,
     check_template,
@@ -53,6 +55,8 @@ OLDEST_VERSION, NEWEST_VERSION = 21, 26
 WEBHOOK_TRIES = 60
 MEDIA_URL_SECS = 300
 TEMPLATES_PER_PAGE = 25
+APP_ID = "670843887433847"
+DATASET_ID = "1804956360475851"
 PAIR_BURST = 45  # messages that one person may get at once
 PAIR_SECS = 6.0  # then one in so many seconds
 FINAL_RECEIPTS = ("sent", "delivered", "read")
@@ -142,8 +146,13 @@ class FakeGraph:
         self.refusals: list[tuple[int, str, dict[str, Any]]] = []
         self.requests: list[str] = []
         self.templates: list[dict[str, Any]] = []
+        self.uploads: dict[str, dict[str, str]] = {}  # what was said of each, by its session
+        self.samples: dict[str, bytes] = {}  # by handle
         self.review = "PENDING"  # what a template that is handed in becomes
         self.is_subscribed = True
+        self.dataset_id = ""
+        self.clicks: set[str] = set()  # on ads of this account
+        self.conversions: list[dict[str, Any]] = []
         self.token_ends_at: Any = 0  # never; seconds since 1970
         self.wa_ids: dict[str, str] = {}
         self.user_ids: dict[str, str] = {}
@@ -228,7 +237,9 @@ class FakeGraph:
             return self._control(request)
         if self.keep_sent:
             self.requests.append(f"{request.method} {request.target}")
-        if request.headers.get("authorization") != f"Bearer {self.access_token}":
+        is_upload = "/upload:" in request.path
+        scheme = "OAuth" if is_upload else "Bearer"  # uploads alone take no other word
+        if request.headers.get("authorization") != f"{scheme} {self.access_token}":
             return self._refuse(Refusal(190, "Invalid OAuth access token - Cannot parse access token"))
         if request.path.startswith("/media/"):
             return self._download(request)
@@ -250,8 +261,14 @@ class FakeGraph:
                 return self._take_template(request)
             case ("POST", template_id) if any(t["id"] == template_id for t in self.templates):
                 return self._change_template(request, template_id)
+            case ("GET" | "POST", self.business_account_id, "dataset"):
+                if request.method == "POST":
+                    self.dataset_id = self.dataset_id or DATASET_ID
+                return json_answer({"id": self.dataset_id} if self.dataset_id else {})
+            case ("POST", dataset_id, "events") if dataset_id == self.dataset_id:
+                return self._count(request)
             case ("GET", self.business_account_id, "subscribed_apps"):
-                app = {"whatsapp_business_api_data": {"id": "670843887433847", "name": "Balcao", "link": ""}}
+                app = {"whatsapp_business_api_data": {"id": APP_ID, "name": "Balcao", "link": ""}}
                 return json_answer({"data": [app] if self.is_subscribed else []})
             case ("POST", self.business_account_id, "subscribed_apps"):
                 self.is_subscribed = True
@@ -259,7 +276,12 @@ class FakeGraph:
             case ("GET", self.business_account_id, "phone_numbers"):
                 return json_answer({"data": list(self.numbers.values())})
             case ("GET", "debug_token"):
-                return json_answer({"data": {"is_valid": True, "expires_at": self.token_ends_at}})
+                data = {"app_id": APP_ID, "is_valid": True, "expires_at": self.token_ends_at}
+                return json_answer({"data": data})
+            case ("POST", app_id, "uploads") if app_id == APP_ID:
+                return self._open_upload(request)
+            case ("POST", session) if session in self.uploads:
+                return self._take_upload(request, session)
             case ("GET", number_id) if number_id in self.numbers:
                 return self._describe(request, self.numbers[number_id])
             case ("GET", media_id) if media_id in self.media:
@@ -309,7 +331,8 @@ class FakeGraph:
         contact |= {"wa_id": message.to} if message.to else {"user_id": message.recipient}
         entry = {"id": message.id} | ({"message_status": "accepted"} if message.type == "template" else {})
         body = orjson.dumps({"messaging_product": "whatsapp", "contacts": [contact], "messages": [entry]})
-        return self._late_answer(body, firing, first_posted if self.receipts_first else None)
+        is_early = self.receipts_first or any(fault.kind == "early_receipts" for fault in firing)
+        return self._late_answer(body, firing, first_posted if is_early else None)
 
     def _post_receipts(self, message: SentMessage, firing: list[Fault]) -> "Future[int | None] | None":
         fates = {fault.kind: fault for fault in firing if fault.kind in FATES}
@@ -374,6 +397,7 @@ class FakeGraph:
             raise Refusal(132015 if known["status"] == "PAUSED" else 132016, f"template ({key[0]})")
         if known["category"] == "AUTHENTICATION" and to is None:
             raise Refusal(131062, "Authentication templates need a phone number.")
+        self._check_header(known, sent)
         body = next(c for c in known["components"] if c["type"] == "BODY")
         expected = set(re.findall(r"\{\{(\w+)\}\}", body["text"]))
         given = [c for c in sent.get("components", ()) if str(c.get("type")).lower() == "body"]
@@ -385,6 +409,21 @@ class FakeGraph:
             raise Refusal(132000, f"{details} of params ({len(expected)})")
         if known["parameter_format"] == "NAMED" and {p.get("parameter_name") for p in parameters} != expected:
             raise Refusal(100, "Parameter name is missing or empty")
+
+    def _check_header(self, known: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        header: dict[str, Any] = next((c for c in known["components"] if c["type"] == "HEADER"), {})
+        kind = header.get("format", "TEXT").lower()
+        if kind == "text":
+            return
+        given = [c for c in sent.get("components", ()) if str(c.get("type")).lower() == "header"]
+        parameters = given[0].get("parameters", []) if given else []
+        if len(parameters) != 1 or parameters[0].get("type") != kind:
+            raise Refusal(132012, f"header: Format mismatch, expected {kind.upper()}")
+        file = parameters[0].get(kind, {})
+        if "id" in file and str(file["id"]) not in self.media:
+            raise Refusal(131009, f"Media ID {file['id']} does not exist.")
+        if "id" not in file and not str(file.get("link", "")).startswith("https://"):
+            raise Refusal(131009, "A file needs an id or an https link.")
 
     def _over_pair_limit(self, person: str, payload: dict[str, Any]) -> Answer | None:
         if not self.pair_limit:
@@ -436,6 +475,17 @@ class FakeGraph:
             return Answer(200, b"<html>upstream says hello</html>", "text/html", after=after)
         return Answer(200, body, after=after, delay_secs=kinds["slow"].secs if "slow" in kinds else 0.0)
 
+    def _count(self, request: Request) -> Answer:
+        """Take events of the Conversions API: all of a request, or none."""
+        try:
+            events = orjson.loads(request.body)["data"]
+            for event in events:
+                check_conversion(event, self.business_account_id, self.clicks, time.time())
+        except Refusal as refusal:
+            return self._refuse(refusal)
+        self.conversions.extend(events)
+        return json_answer({"events_received": len(events), "messages": [], "fbtrace_id": _trace_id()})
+
     def _upload(self, request: Request, number_id: str) -> Answer:
         mime_type, options = parse_options_header(request.headers.get("content-type", ""))
         parser = FormDataParser(max_form_memory_size=None)
@@ -450,6 +500,30 @@ class FakeGraph:
             return self._refuse(Refusal(100, "The parameter file is required."))
         media_id = self.add_media(file.read(), form.get("type") or file.mimetype)
         return json_answer({"id": media_id})
+
+    def _open_upload(self, request: Request) -> Answer:
+        """Open a resumable upload of one of the documented types."""
+        about = request.query
+        refused = self._early_answer(self.faults.firing("media"))
+        if refused is not None:
+            return refused
+        if about.get("file_type") not in {kind for kinds in SAMPLE_TYPES.values() for kind in kinds}:
+            return self._refuse(Refusal(100, "The file_type is not supported."))
+        if not about.get("file_length", "").isdigit():
+            return self._refuse(Refusal(100, "The parameter file_length is required."))
+        session = f"upload:{secrets.token_hex(12)}"
+        self.uploads[session] = about
+        return json_answer({"id": f"{session}?sig={secrets.token_urlsafe(8)}"})
+
+    def _take_upload(self, request: Request, session: str) -> Answer:
+        about = self.uploads[session]
+        if request.headers.get("file_offset") != "0" or "sig" not in request.query:
+            return self._refuse(Refusal(100, "The header file_offset is required."))
+        if len(request.body) != int(about["file_length"]):
+            return self._refuse(Refusal(100, "The upload is shorter or longer than was said."))
+        handle = f"4::{base64.b64encode(about['file_type'].encode()).decode()}:{secrets.token_hex(8)}"
+        self.samples[handle] = request.body
+        return json_answer({"h": handle})
 
     def _resolve(self, request: Request, media_id: str) -> Answer:
         refused = self._early_answer(self.faults.firing("media"))
@@ -507,6 +581,7 @@ class FakeGraph:
         try:
             template = orjson.loads(request.body)
             check_template(template)
+            self._check_sample(template)
             key = (template["name"], template["language"])
             if any((t["name"], t["language"]) == key for t in self.templates):
                 raise Refusal(100, "There is already content in this language for this template.")
@@ -517,11 +592,22 @@ class FakeGraph:
         told = {name: template[name] for name in ("id", "status", "category")}
         return json_answer(told)
 
+    def _check_sample(self, template: Mapping[str, Any]) -> None:
+        header: dict[str, Any] = next((c for c in template["components"] if c["type"] == "HEADER"), {})
+        kind = header.get("format", "TEXT")
+        if kind == "TEXT":
+            return
+        handle = header["example"]["header_handle"][0]
+        said = base64.b64decode(handle.split(":")[2]).decode() if handle in self.samples else ""
+        if said not in SAMPLE_TYPES[kind]:
+            raise Refusal(100, f"HEADER: the sample is no {kind.lower()} that was uploaded.")
+
     def _change_template(self, request: Request, template_id: str) -> Answer:
         template = next(t for t in self.templates if t["id"] == template_id)
         try:
             changed = template | orjson.loads(request.body)
             check_template(changed)
+            self._check_sample(changed)
         except Refusal as refusal:
             return self._refuse(refusal)
         template |= changed | {"status": self.review}
@@ -537,7 +623,7 @@ class FakeGraph:
             title = f"(#100) {refusal.details.removeprefix('(#100) ')}"
         else:
             title = f"(#{refusal.code}) {title}"
-        return self._error(status, refusal.code, title, details=refusal.details)
+        return self._error(status, refusal.code, title, details=refusal.details, subcode=refusal.subcode)
 
     def _object_gone(self, method: str, object_id: str) -> Answer:
         what = f"Unsupported {method.lower()} request. Object with ID '{object_id}' does not exist"
@@ -548,11 +634,19 @@ class FakeGraph:
         )  # fmt: skip
 
     def _error(
-        self, status: int, code: int, message: str, headers: dict[str, str] | None = None, details: str = ""
+        self,
+        status: int,
+        code: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        details: str = "",
+        subcode: int | None = None,
     ) -> Answer:
         error: dict[str, Any] = {"message": message, "type": "OAuthException", "code": code}
         if details and code != 190:
             error["error_data"] = {"messaging_product": "whatsapp", "details": details}
+        if subcode is not None:
+            error["error_subcode"] = subcode
         error["fbtrace_id"] = _trace_id()
         return json_answer({"error": error}, status, headers=headers or {})
 

@@ -5,7 +5,7 @@ that a wrong limit over there is found.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 TEXT_MAX = 4096
@@ -85,16 +85,30 @@ ERRORS: dict[int, tuple[int, str]] = {
     135000: (400, "Generic user error"),
 }
 
+# "Conversions API for Business Messaging": what happens in a chat, and nothing of websites (Lead, Schedule).
+CONVERSION_NAMES = frozenset(
+    "Purchase LeadSubmitted QualifiedLead InitiateCheckout AddToCart ViewContent OrderCreated OrderShipped "
+    "OrderDelivered OrderCanceled OrderReturned CartAbandoned RatingProvided ReviewProvided".split()
+)
+
+# What the Resumable Upload API takes, by the format of a template's header.
+SAMPLE_TYPES = {
+    "IMAGE": ("image/jpeg", "image/jpg", "image/png"),
+    "VIDEO": ("video/mp4",),
+    "DOCUMENT": ("application/pdf",),
+}
+
 Json = Mapping[str, Any]
 
 
 class Refusal(Exception):
     """The API says no: `code` of the documented list, `details` in words."""
 
-    def __init__(self, code: int, details: str) -> None:
+    def __init__(self, code: int, details: str, subcode: int | None = None) -> None:
         super().__init__(f"(#{code}) {details}")
         self.code = code
         self.details = details
+        self.subcode = subcode
 
 
 def check_message(payload: Json) -> None:
@@ -113,6 +127,7 @@ def check_template(template: Json) -> None:
     if template.get("category") not in ("MARKETING", "UTILITY", "AUTHENTICATION"):
         raise Refusal(100, "Param category must be one of {MARKETING, UTILITY, AUTHENTICATION}")
     parts = {str(part.get("type")): part for part in template.get("components", ())}
+    _check_template_header(parts.get("HEADER", {}))
     if set(parts) - {"HEADER", "BODY", "FOOTER", "BUTTONS"} or "BODY" not in parts:
         raise Refusal(100, "A template needs a BODY, and knows HEADER, FOOTER and BUTTONS beside it.")
     for kind, limit in (("HEADER", HEADER_TEXT_MAX), ("BODY", BODY_MAX), ("FOOTER", FOOTER_MAX)):
@@ -121,7 +136,8 @@ def check_template(template: Json) -> None:
         names = set(re.findall(r"\{\{(\w+)\}\}", text))
         if kind == "FOOTER" and names:
             raise Refusal(100, "A footer holds no variables.")
-        if len(names) != _examples_count(parts.get(kind, {}).get("example", {})):
+        example = {k: v for k, v in parts.get(kind, {}).get("example", {}).items() if k != "header_handle"}
+        if len(names) != _examples_count(example):
             raise Refusal(100, f"{kind}: every variable needs an example.")
     if re.search(r"^\{\{|\}\}$", str(parts["BODY"]["text"]).strip()):
         raise Refusal(100, "Variables can't be at the start or end of the template.")
@@ -130,6 +146,35 @@ def check_template(template: Json) -> None:
             raise Refusal(100, "Unknown type of button.")
         if button["type"] != "COPY_CODE":
             _string(button.get("text"), "Button text", 25)
+
+
+def check_conversion(event: Json, business_account_id: str, clicks: Collection[str], now: float) -> None:
+    """Raise Refusal when Meta would not take this event of a chat, nor any other of its request."""
+    told = {name: event.get(name) for name in ("action_source", "messaging_channel")}
+    if told != {"action_source": "business_messaging", "messaging_channel": "whatsapp"}:
+        raise Refusal(100, "Invalid parameter", 2804065)
+    if event.get("event_name") not in CONVERSION_NAMES:
+        raise Refusal(100, "Messaging Event Invalid Event Type", 2804066)
+    if not isinstance(event.get("event_time"), int) or not -60 < now - event["event_time"] < 7 * 86400:
+        raise Refusal(100, "Event Timestamp Too Old", 2804003)
+    who = event.get("user_data", {})
+    if who.get("whatsapp_business_account_id") != business_account_id or who.get("ctwa_clid") not in clicks:
+        raise Refusal(100, "Messaging Event Invalid Ctwa Clid", 2804087)
+    custom = event.get("custom_data", {})
+    if event["event_name"] == "Purchase" and not (
+        isinstance(custom.get("value"), int | float) and re.fullmatch("[A-Z]{3}", str(custom.get("currency")))
+    ):
+        raise Refusal(100, "Missing Value or Currency", 2804009)
+
+
+def _check_template_header(header: Json) -> None:
+    """A file on top needs the handle of an upload ("Template media")."""
+    kind = header.get("format", "TEXT")
+    if kind not in ("TEXT", *SAMPLE_TYPES):
+        raise Refusal(100, f"HEADER has no format {kind}.")
+    handles = header.get("example", {}).get("header_handle", [])
+    if kind != "TEXT" and (len(handles) != 1 or not str(handles[0]).startswith("4::")):
+        raise Refusal(100, "HEADER: a sample of the file is needed (example.header_handle).")
 
 
 def _examples_count(example: Json) -> int:

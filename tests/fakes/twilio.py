@@ -19,13 +19,14 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.fakes.faults import FATES, Fault, FaultBook
 from tests.fakes.poster import Poster, Posting
 from tests.fakes.server import Answer, HttpServer, Request, json_answer
 from tests.fakes.webhooks import ACCOUNT_SID, AUTH_TOKEN, TWILIO_NUMBER, TwilioWebhooks, new_sid
 
+REFERENCE_PARAMETER = "ref"
 BODY_MAX = 1600
 MEDIA_MAX = 10
 PAGE_SIZE = 50
@@ -85,6 +86,15 @@ class TwilioMessage:
     @property
     def person(self) -> str:
         return self.to.removeprefix("whatsapp:").removeprefix("+")
+
+    @property
+    def text(self) -> str:
+        return self.body
+
+    @property
+    def reference(self) -> str | None:
+        """Our message's id, which we put into the address that its receipts go to."""
+        return dict(parse_qsl(urlsplit(self.status_callback or "").query)).get(REFERENCE_PARAMETER)
 
     def as_resource(self, account_sid: str) -> dict[str, Any]:
         """The message as the API shows it."""
@@ -243,7 +253,13 @@ class FakeTwilio:
                 return json_answer(self.contents[sid])
             case ("DELETE", "v1", "Content", sid) if sid in self.contents:
                 del self.contents[sid]
+                self.approvals.pop(sid, None)
                 return Answer(204)
+            case ("POST", "v1", "Content", sid, "ApprovalRequests", "whatsapp") if sid in self.contents:
+                return self._hand_in(request, sid)
+            case ("GET", "v1", "Content", sid, "ApprovalRequests") if sid in self.contents:
+                told = {"sid": sid, "account_sid": self.account_sid, "whatsapp": self.approvals.get(sid)}
+                return json_answer(told)
             case ("POST", "v2", "Indicators", "Typing.json"):
                 return self._typing(request)
         raise TwilioRefusal(20404, f"The requested resource {request.path} was not found")
@@ -307,8 +323,8 @@ class FakeTwilio:
             self._changed.notify_all()
         body = json.dumps(message.as_resource(self.account_sid)).encode()
         first_posted = self._post_receipts(message, firing)
-        after = first_posted if self.receipts_first else None
         kinds = {fault.kind: fault for fault in firing}
+        after = first_posted if self.receipts_first or "early_receipts" in kinds else None
         if "cut_after" in kinds:
             return Answer(cut=True, after=after, delay_secs=kinds["cut_after"].secs)
         if "bad_json" in kinds:
@@ -412,6 +428,28 @@ class FakeTwilio:
         }  # fmt: skip
         return json_answer(self.contents[sid], 201)
 
+    def _hand_in(self, request: Request, sid: str) -> Answer:
+        """Take a Content for WhatsApp's review, once; its name there is held as WhatsApp does."""
+        refused = self._early_answer(self.faults.firing("create"))
+        if refused is not None:
+            return refused
+        asked, content = json.loads(request.body), self.contents[sid]
+        if not re.fullmatch(r"[a-z0-9_]{1,512}", str(asked.get("name"))):
+            raise TwilioRefusal(20001, "A template name holds lower-case letters, digits and underscores.")
+        if asked.get("category") not in ("UTILITY", "MARKETING", "AUTHENTICATION"):
+            raise TwilioRefusal(20001, "The category is not one of WhatsApp's.")
+        if sid in self.approvals:
+            raise TwilioRefusal(20001, "The content was handed in already.")
+        wanted = set(re.findall(r"\{\{(\w+)\}\}", json.dumps(content["types"])))
+        if wanted != {name for name, value in content["variables"].items() if value}:
+            raise TwilioRefusal(20001, "Every variable needs a sample.")
+        kind = next(iter(content["types"]))
+        self.approvals[sid] = {
+            "type": "whatsapp", "name": asked["name"], "category": asked["category"], "content_type": kind,
+            "status": "received", "rejection_reason": "", "allow_category_change": True,
+        }  # fmt: skip
+        return json_answer(self.approvals[sid], 201)
+
     def _list_contents(self, request: Request) -> Answer:
         size = int(request.query.get("PageSize") or PAGE_SIZE)
         page = int(request.query.get("Page") or 0)
@@ -472,6 +510,8 @@ class FakeTwilio:
             case ("DELETE", "/__faults"):
                 self.faults.clear()
                 return json_answer([])
+            case ("POST", "/__inbound"):
+                return json_answer(asdict(self.add_inbound(**json.loads(request.body))), 201)
             case ("GET", "/__sent"):
                 return json_answer({"count": len(self.sent), "sent": [asdict(m) for m in list(self.sent)]})
         return json_answer({"error": "not found"}, 404)
@@ -502,10 +542,31 @@ def _check_content(name: str, node: Any) -> None:
     if name == "twilio/quick-reply":
         _lengths(node.get("actions"), 10, {"title": 20, "id": 200})
         _length(node.get("body"), "body", 1024)
+    if name == "twilio/call-to-action":
+        _lengths(node.get("actions"), 10, {"title": 25, "url": 2000, "phone": 20, "code": 15})
+        _length(node.get("body"), "body", 1024)
+    if name == "whatsapp/card":
+        _check_card(node)
     if name == "twilio/list-picker":
         _lengths(node.get("items"), 10, {"item": 24, "id": 200, "description": 72})
         _length(node.get("body"), "body", 1024)
         _length(node.get("button"), "button", 20)
+
+
+def _check_card(node: dict[str, Any]) -> None:
+    """A card needs a body and one thing more, and has one header at most."""
+    _length(node.get("body"), "body", 1024)
+    if not {"header_text", "media", "footer", "actions"} & set(node):
+        raise TwilioRefusal(20001, "whatsapp/card needs one field more than its body")
+    if "header_text" in node and "media" in node:
+        raise TwilioRefusal(20001, "whatsapp/card has a text header or a media header, not both")
+    for name in ("header_text", "footer"):
+        if name in node:
+            _length(node[name], name, 60)
+    if "actions" in node:
+        _lengths(node["actions"], 10, {"title": 25, "url": 2000, "phone": 20, "code": 15, "id": 200})
+    if "media" in node and not all(str(url).startswith("https://") for url in node["media"]):
+        raise TwilioRefusal(20001, "media must be public addresses")
 
 
 def _lengths(items: Any, most: int, limits: dict[str, int]) -> None:

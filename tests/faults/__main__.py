@@ -28,7 +28,7 @@ def on_servers(plan: Plan, folder: Path, *, workers: int = 2, restarts: bool = T
         postgresql = stack.enter_context(own_postgresql())
         redis = stack.enter_context(own_redis())
         model = stack.enter_context(storm.moody_model(plan))
-        env = storm.HASTE | storm.model_settings(model) | {"WEB_CONCURRENCY": "2"}
+        env = storm.settings(plan, model) | {"WEB_CONCURRENCY": "2"}
         desk = stack.enter_context(site(folder, postgresql.url, redis.url, **env))
         names = ["web", *(f"worker-{number}" for number in range(1, workers + 1))]
 
@@ -49,7 +49,7 @@ def on_servers(plan: Plan, folder: Path, *, workers: int = 2, restarts: bool = T
         fleet = Fleet(desk, names, start)
         interludes = (restart_postgresql, restart_redis) if restarts else ()
         found = _blow(plan, desk, fleet, interludes)
-        found.faults["model"] = model.spoiled
+        found.faults |= model.spoiled
         found.faults["PostgreSQL and Redis crashed"] = len(interludes)
         return found
 
@@ -58,30 +58,37 @@ def on_sqlite(plan: Plan, folder: Path) -> Books:
     """Blow over one process on one SQLite file."""
     with ExitStack() as stack:
         model = stack.enter_context(storm.moody_model(plan))
-        env = storm.HASTE | storm.model_settings(model)
-        desk = stack.enter_context(site(folder, f"sqlite:///{folder / 'storm.db'}", **env))
+        database_url = f"sqlite:///{folder / 'storm.db'}"
+        desk = stack.enter_context(site(folder, database_url, **storm.settings(plan, model)))
         fleet = Fleet(desk, ["desk"], lambda _name: start_all_in_one(desk))
         found = _blow(plan, desk, fleet, ())
-        found.faults["model"] = model.spoiled
+        found.faults |= model.spoiled
         return found
 
 
 def _blow(plan: Plan, desk: Site, fleet: Fleet, interludes: Sequence[Callable[[], None]]) -> Books:
-    graph_url = desk.start_graph("--receipts", "sent,delivered")
+    urls = {
+        "graph": desk.start_graph("--receipts", "sent,delivered"),
+        "twilio": desk.start_twilio("--receipts", "sent,delivered"),
+    }
     desk.init_db()
+    for person in storm.UNHEARD:  # they wrote while nobody listened
+        storm.list_inbound(urls["twilio"], person, plan.words[0])
     fleet.start_all()
     desk.wait_until(desk.answers, storm.START_SECS)
-    calm = storm.calm_person(plan, desk)
-    calm.write()
+    parts = storm.people_of(plan, desk, urls["twilio"])
+    for part in parts:
+        part.calm.write()
     desk.wait_until(desk.is_at_rest, REST_SECS)
-    storm.spoil_graph(graph_url, plan)
-    crowds = storm.crowds_of(plan, desk)
+    for name, url in urls.items():
+        storm.spoil(name, url, plan)
     began = time.monotonic()
-    Storm(plan, fleet, crowds, interludes).blow()
+    Storm(plan, fleet, [crowd for part in parts for crowd in part.stormy], interludes).blow()
     written = time.monotonic()
     desk.wait_until(desk.is_at_rest, REST_SECS)
-    found = bookkeeping.check(desk, fleet, calm, crowds)
-    found.faults = storm.calm_graph(graph_url)
+    found = bookkeeping.check(desk, fleet, parts)
+    for name, url in urls.items():
+        found.faults |= storm.calm(name, url)
     found.secs = {
         "writing": round(written - began, 1),
         "coming to rest": round(time.monotonic() - written, 1),

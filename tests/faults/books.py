@@ -1,17 +1,20 @@
-"""What a storm left, judged by the tables and by what the fake Graph API accepted: every case is counted."""
+"""What a storm left, judged by the tables and by what the fake providers accepted: every case is counted."""
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
 from models import Contact, ContactIdentity, Conversation, Message, ModelCall, Turn, WebhookEvent
-from tests.crash.processes import Crowd, Site
+from tests.crash.processes import Site
 from tests.fakes.graph import SentMessage
-from tests.faults.storm import Fleet, StormCrowd
+from tests.fakes.twilio import TwilioMessage
+from tests.faults.storm import UNHEARD, Fleet, People
+
+Sent = SentMessage | TwilioMessage
 
 
 @dataclass
@@ -38,18 +41,23 @@ class Books:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
 
 
-def check(desk: Site, fleet: Fleet, calm: Crowd, crowds: Sequence[StormCrowd]) -> Books:
-    """Judge a desk at rest. The first crowd, the menu's, must have read what the calm person read."""
-    menu, talkers = crowds
+def check(desk: Site, fleet: Fleet, parts: Sequence[People]) -> Books:
+    """Judge a desk at rest."""
+    crowds = [crowd for part in parts for crowd in part.stormy]
     books = Books(
         posted=sum(crowd.posted for crowd in crowds),
         repeated=sum(crowd.repeated for crowd in crowds),
         kills=dict(fleet.kills),
     )
     inbound, outbound = _messages(desk)
-    _check_stored(books, desk, inbound, sum(crowd.message_count for crowd in (calm, *crowds)))
-    _check_sent(books, outbound, desk.journal())
-    _check_answers(books, outbound, calm, menu, talkers)
+    _check_stored(books, desk, inbound, sum(part.message_count for part in parts) + len(UNHEARD))
+    _check_sent(books, outbound, [*desk.journal(), *desk.twilio_journal()])
+    texts: dict[str, list[str]] = defaultdict(list)
+    for row in outbound:
+        texts[row.person].append(row.body)
+    for part in parts:
+        _check_answers(books, texts, part)
+    _expect(books, "people of Twilio's list without an answer", sum(not texts[p] for p in UNHEARD), 0)
     return books
 
 
@@ -85,7 +93,7 @@ def _check_stored(books: Books, desk: Site, inbound: Sequence[Any], wanted: int)
     _expect(books, "events that failed", states["failed"], 0)
 
 
-def _check_sent(books: Books, outbound: Sequence[Any], journal: Sequence[SentMessage]) -> None:
+def _check_sent(books: Books, outbound: Sequence[Any], journal: Sequence[Sent]) -> None:
     by_id = {row.id: row for row in outbound}
     accepted = Counter(_id_of(message) for message in journal)
     books.answers, books.accepted = len(outbound), len(journal)
@@ -102,7 +110,7 @@ def _check_sent(books: Books, outbound: Sequence[Any], journal: Sequence[SentMes
     _expect(books, "people who read out of order", len(_disordered(journal)), 0)
 
 
-def _disordered(journal: Sequence[SentMessage]) -> set[str]:
+def _disordered(journal: Sequence[Sent]) -> set[str]:
     """Those whose messages were first accepted in another order than they were written."""
     last: dict[str, int] = defaultdict(int)
     seen: set[int] = set()
@@ -117,21 +125,16 @@ def _disordered(journal: Sequence[SentMessage]) -> set[str]:
     return wrong
 
 
-def _id_of(message: SentMessage) -> int:
+def _id_of(message: Sent) -> int:
     """The row that a send speaks of: our reference begins with it."""
     return int((message.reference or "0").partition(".")[0])
 
 
-def _check_answers(
-    books: Books, outbound: Sequence[Any], calm: Crowd, menu: StormCrowd, talkers: StormCrowd
-) -> None:
-    texts: dict[str, list[str]] = defaultdict(list)
-    for row in outbound:
-        texts[row.person].append(row.body)
-    (example,) = calm.customers
-    wrong = [person for person in menu.customers if texts[person] != texts[example]]
+def _check_answers(books: Books, texts: Mapping[str, list[str]], part: People) -> None:
+    (example,) = part.calm.customers
+    wrong = [person for person in part.menu.customers if texts[person] != texts[example]]
     _expect(books, "kinds of answers in calm weather", len(set(texts[example])) > 1, True)
-    silent = [person for person in talkers.customers if not texts[person]]
+    silent = [person for person in part.talkers.customers if not texts[person]]
     _expect(books, f"people of the menu with other answers than in calm weather {wrong[:3]}", len(wrong), 0)
     _expect(books, "people who wrote freely and got no answer", len(silent), 0)
 

@@ -1,0 +1,1 @@
+"""What strangers write, read without end: targets for hypothesis (`make test`) and atheris (`make fuzz`)."""
