@@ -278,8 +278,9 @@ DOORS: Final[tuple[Door, ...]] = (
     Door(figures.bp, auth.at_least("manager")),
     Door(flows.bp, auth.at_least("admin"), max_bytes=flows.FORM_MAX_BYTES),
 )
-# Files that extensions bring along; they are the same for everybody.
+# Files that are the same for everybody, ours and those that extensions bring along.
 STATIC_ENDPOINTS: Final = ("static", "bootstrap.static", "font_awesome.static")
+# Those of them that Flask and an extension open by themselves, without a door above.
 OPEN_ENDPOINTS: Final = frozenset({"static", "bootstrap.static"})
 GUARDS: Final[Mapping[str, auth.Guard]] = {door.blueprint.name: door.guard for door in DOORS}
 MAX_BYTES: Final[Mapping[str, int]] = {door.blueprint.name: door.max_bytes for door in DOORS}
@@ -419,7 +420,7 @@ def _add_headers(response: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["X-Request-ID"] = g.trace_id
-    if (request.endpoint or "").endswith("static"):
+    if request.endpoint in STATIC_ENDPOINTS:
         if "v" in request.args and response.status_code == 200:
             response.headers["Cache-Control"] = STATIC_MAX_AGE
     elif "Cache-Control" not in response.headers:

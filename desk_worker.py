@@ -7,7 +7,7 @@ teller, which sends alerts and letters, and the messenger, which sends webhooks 
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,6 +20,7 @@ from sqlalchemy import update
 import ai_service
 import desk_settings
 import lanes
+import media
 import metrics
 import tasks
 from analytics import uptime
@@ -168,6 +169,7 @@ def forget_now(
     if lease is None:
         return None
     counts: Counter[str] = Counter()
+    paths: tuple[str, ...] = ()
     until = time.monotonic() + for_secs
     is_all = False
     try:
@@ -175,11 +177,12 @@ def forget_now(
             share = retention.forget(desk_settings.current(config), now=now)
             lanes.confirm(lease, FORGETTING_LEASE_SECS)
             db.session.commit()
-            _remove(config, share.media_paths)
+            media.remove(share.media_paths, config.media_dir)
+            paths += share.media_paths
             is_all = not share.counts
             counts.update(share.counts)
             done(counts.total())
-        forgotten = Forgotten(dict(counts), is_all=is_all)
+        forgotten = Forgotten(dict(counts), paths, is_all)
         retention.note_run(forgotten, by=by, now=now)
         db.session.commit()
     finally:
@@ -188,14 +191,6 @@ def forget_now(
     if counts:
         log.info("forgotten", **counts)
     return forgotten
-
-
-def _remove(config: Config, paths: Iterable[str]) -> None:
-    for path in paths:
-        try:
-            (config.media_dir / path).unlink(missing_ok=True)
-        except OSError as error:  # the row is gone already: somebody has to look at the folder
-            log.warning("file_not_removed", path=path, error=type(error).__name__)
 
 
 def tell() -> None:

@@ -8,10 +8,12 @@ by its first bytes, and offers the rest as a download.
 import hashlib
 import mimetypes
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy import select
 
 import vault
@@ -45,6 +47,8 @@ SHOWN_TYPES: Final = (
     (4, b"ftyp", "video/mp4"),
 )
 MARK_BYTES: Final = 12
+
+log = structlog.get_logger()
 
 
 def due(now: datetime) -> list[int]:
@@ -90,6 +94,18 @@ def store(content: bytes, mime_type: str, filename: str, folder: Path, *, now: d
     db.session.add(row)
     db.session.flush()
     return row
+
+
+def remove(paths: Iterable[str], folder: Path) -> list[str]:
+    """Remove files whose rows are gone, and give the paths that stayed: someone has to look at the folder."""
+    stayed = []
+    for path in paths:
+        try:
+            (folder / path).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("file_not_removed", path=path, error=type(error).__name__)
+            stayed.append(path)
+    return stayed
 
 
 def file_of(row: StoredFile, folder: Path) -> Path | None:

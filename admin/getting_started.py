@@ -3,7 +3,6 @@ click. For admins.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -14,6 +13,7 @@ from sqlalchemy import func, select
 
 import counting
 import demo
+import media
 from admin.noting import note
 from admin.numbers import Check
 from auth import current_config
@@ -57,8 +57,7 @@ def remove_demo() -> ResponseReturnValue:
     removed = demo.remove_demo()
     note("demo", 0, "there", "removed")
     db.session.commit()
-    for path in removed.media_paths:
-        (Path(current_config().media_dir) / path).unlink(missing_ok=True)
+    media.remove(removed.media_paths, current_config().media_dir)
     counting.count_missing(current_config(), utc_now())
     flash(
         _(

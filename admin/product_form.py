@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -106,13 +107,7 @@ def read_form(fields: Mapping[str, str], files: MultiDict[str, FileStorage], con
     """Take what was typed, and keep the files that came with it. Commits them: a refused form comes again."""
     form = Form({name: value.replace("\0", "") for name, value in fields.items()})
     for name, keep in (("image", _keep_picture), ("delivery_file", _keep_file)):
-        sent = files.get(name)
-        if sent is not None and sent.filename:
-            file = keep(form, name, sent, config)
-        else:
-            file = kept_files.kept_before(form, name, config)
-        if file is not None:
-            kept_files.show(form, name, file, config)
+        kept_files.take(form, name, files.get(name), config, partial(keep, form, name, config))
     db.session.commit()
     return form
 
@@ -216,7 +211,7 @@ def _chosen(form: Form, name: str, known: Collection[str], *, default: str) -> s
 # --- files --------------------------------------------------------------------------------------------------
 
 
-def _keep_picture(form: Form, name: str, sent: FileStorage, config: Config) -> StoredFile | None:
+def _keep_picture(form: Form, name: str, config: Config, sent: FileStorage) -> StoredFile | None:
     """Keep a picture of a kind that WhatsApp shows; what it holds counts, not its name."""
     content = sent.stream.read(PICTURE_MAX_BYTES + 1)
     if len(content) > PICTURE_MAX_BYTES:
@@ -230,7 +225,7 @@ def _keep_picture(form: Form, name: str, sent: FileStorage, config: Config) -> S
     return _keep(form, name, content, kind, sent, config, PICTURE_MAX_BYTES)
 
 
-def _keep_file(form: Form, name: str, sent: FileStorage, config: Config) -> StoredFile | None:
+def _keep_file(form: Form, name: str, config: Config, sent: FileStorage) -> StoredFile | None:
     content = sent.stream.read(FILE_MAX_BYTES + 1)
     return _keep(
         form, name, content, sent.mimetype or "application/octet-stream", sent, config, FILE_MAX_BYTES

@@ -46,12 +46,7 @@ class Form:
 def read(fields: Mapping[str, str], sent: FileStorage | None, config: Config, *, now: datetime) -> Form:
     """Take what was typed, and keep the file that came with it. Commits it: a refused form comes again."""
     form = Form({name: _clean(value) for name, value in fields.items() if name != "csrf_token"})
-    if sent is not None and sent.filename:
-        file = _keep(form, sent, config, now)
-    else:
-        file = kept_files.kept_before(form, FILE, config)
-    if file is not None:
-        kept_files.show(form, FILE, file, config)
+    kept_files.take(form, FILE, sent, config, lambda file: _keep(form, file, config, now))
     db.session.commit()
     return form
 

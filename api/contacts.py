@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Literal
 
-import structlog
 from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 import conversations
+import media
 import privacy
 from api import shapes
 from api.doors import Body, Refused, Written, endpoint, found
@@ -20,8 +19,6 @@ from auth import current_config
 from models import Contact, db, utc_now
 from privacy import erasures
 from vocabulary import LANGUAGES
-
-log = structlog.get_logger()
 
 Language = Annotated[str, OneOf(LANGUAGES)]
 
@@ -115,15 +112,8 @@ def delete_contact(contact_id: int) -> Written[Forgotten]:
             webhook_events=deleted.webhook_events,
             files=len(deleted.media_paths),
         ),
-        after=[partial(_remove, config.media_dir / path) for path in deleted.media_paths],
+        after=[partial(media.remove, deleted.media_paths, config.media_dir)],
     )
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        log.error("file_not_removed", error=type(error).__name__)
 
 
 def _find(contact_id: int) -> Contact:

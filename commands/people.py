@@ -12,6 +12,7 @@ from flask_babel import force_locale
 
 import desk_settings
 import desk_worker
+import media
 import privacy
 import texts
 from commands.making import (
@@ -44,11 +45,8 @@ def people_of(written: str) -> list[Contact]:
 
 def remove_files(paths: Iterable[str]) -> None:
     """Remove stored files whose rows are gone."""
-    for path in paths:
-        try:
-            (settings().media_dir / path).unlink(missing_ok=True)
-        except OSError as error:
-            click.echo(f"Warning: {path} could not be removed ({error.strerror})", err=True)
+    for path in media.remove(paths, settings().media_dir):
+        click.echo(f"Warning: {path} could not be removed", err=True)
 
 
 @command("export-user")

@@ -4,14 +4,13 @@ Both start from a conversation and mean its person, with everything of hers on e
 """
 
 import json
-from pathlib import Path
 
-import structlog
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
+import media
 import privacy
 from auth import current_config
 from connectors import TITLES
@@ -22,7 +21,6 @@ from models import Conversation, db, utc_now
 from privacy import erasures
 
 bp = Blueprint("person_data", __name__)
-log = structlog.get_logger()
 
 
 @bp.get("/inbox/<int:conversation_id>/export")
@@ -67,7 +65,7 @@ def delete(conversation_id: int) -> ResponseReturnValue:
     )
     code, left = receipt.receipt, erasures.left_elsewhere(receipt)
     db.session.commit()
-    _remove_files(deleted.media_paths, config.media_dir)
+    media.remove(deleted.media_paths, config.media_dir)
     flash(
         _(
             "Deleted: %(messages)d messages, %(records)d records, %(files)d files. Receipt: %(receipt)s",
@@ -82,14 +80,6 @@ def delete(conversation_id: int) -> ResponseReturnValue:
         where = ", ".join(f"{TITLES[service]} ({count})" for service, count in left.items())
         flash(_("Still kept elsewhere; delete it there: %(where)s", where=where), "danger")
     return redirect(url_for("inbox.inbox"), 303)
-
-
-def _remove_files(paths: tuple[str, ...], folder: Path) -> None:
-    for path in paths:
-        try:
-            (folder / path).unlink(missing_ok=True)
-        except OSError as error:
-            log.error("file_not_removed", error=type(error).__name__)
 
 
 def _find(conversation_id: int) -> Conversation:

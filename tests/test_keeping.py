@@ -227,28 +227,39 @@ def test_the_worker_forgets_and_removes_the_files(app: Flask) -> None:
         assert not (config.media_dir / "old.png").exists()
 
 
-def test_the_worker_goes_on_until_nothing_old_is_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_names_the_files_that_went(app: Flask) -> None:
+    with app.app_context():
+        config: Config = app.config["BALCAO"]
+        object.__setattr__(config, "retention_media_days", 30)
+        message = write(make_conversation(PHONE))
+        stored(message, config.media_dir, "old.png", utc_now() - timedelta(days=31))
+        db.session.commit()
+    answer = app.test_cli_runner().invoke(args=["forget-old", "--json"])
+    assert json.loads(answer.stdout)["media_paths"] == ["old.png"]
+
+
+@pytest.fixture
+def five_old_events(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """More than one share deletes."""
     monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
     with app.app_context():
         config: Config = app.config["BALCAO"]
         object.__setattr__(config, "retention_events_days", 30)
         db.session.add_all(event(f"old-{place}", 31) for place in range(5))
         db.session.commit()
-        forgotten = desk_worker.forget_now(config, by="worker", now=NOW, for_secs=60)
-        assert forgotten == retention.Forgotten({"webhook_events": 5}, is_all=True)
-        assert [one.counts for one in retention.runs()] == [{"webhook_events": 5}]
+        yield config
 
 
-def test_a_go_without_time_says_that_more_is_left(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "ROWS_AT_ONCE", 2)
-    with app.app_context():
-        config: Config = app.config["BALCAO"]
-        object.__setattr__(config, "retention_events_days", 30)
-        db.session.add_all(event(f"old-{place}", 31) for place in range(5))
-        db.session.commit()
-        forgotten = desk_worker.forget_now(config, by="worker", now=NOW, for_secs=0)
-        assert forgotten == retention.Forgotten({"webhook_events": 2})
-        assert db.session.query(WebhookEvent).count() == 3
+def test_the_worker_goes_on_until_nothing_old_is_left(five_old_events: Config) -> None:
+    forgotten = desk_worker.forget_now(five_old_events, by="worker", now=NOW, for_secs=60)
+    assert forgotten == retention.Forgotten({"webhook_events": 5}, is_all=True)
+    assert [one.counts for one in retention.runs()] == [{"webhook_events": 5}]
+
+
+def test_a_go_without_time_says_that_more_is_left(five_old_events: Config) -> None:
+    forgotten = desk_worker.forget_now(five_old_events, by="worker", now=NOW, for_secs=0)
+    assert forgotten == retention.Forgotten({"webhook_events": 2})
+    assert db.session.query(WebhookEvent).count() == 3
 
 
 # --- an export that people can read -------------------------------------------------------------------------
