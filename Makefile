@@ -16,7 +16,7 @@ help:
 	@echo "make check     lint, formatting, types, templates, building guards"
 	@echo "make setup     only make .venv with everything for run, test and check"
 	@echo "make services  start the PostgreSQL, MariaDB and Redis that are installed, for tests"
-	@echo "make e2e       the tests in a real browser (needs chromium)"
+	@echo "make e2e       of the tests, those in a real browser alone (needs chromium)"
 	@echo "make test-faults  a storm: 5,000 messages under faults, kills and restarts (ARGS=\"--database sqlite\")"
 	@echo "make fuzz      atheris on every reader of what strangers write, a minute each (SECS=600)"
 	@echo "make audit     ask the internet for known weaknesses of the pinned libraries"

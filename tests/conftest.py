@@ -166,7 +166,7 @@ def new_database(kind: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / f'{secrets.token_hex(4)}.db'}"
         return
     server = SERVERS[kind]
-    _need(server.title, server.variable, _why_away(kind))
+    need(server.title, server.variable, _why_away(kind))
     name = f"balcao_test_{secrets.token_hex(6)}"
     _run_on(server, server.create.format(name=name))
     if kind == "postgresql":  # no test cuts the power
@@ -302,7 +302,7 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _need(title: str, variable: str, why_away: str) -> None:
+def need(title: str, variable: str, why_away: str) -> None:
     if not why_away:
         return
     reason = f"{LEFT_OUT}{title} ({variable}): {why_away}"
@@ -350,7 +350,7 @@ def mariadb_url(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """Give a Redis database that is empty and nobody else's; it is emptied afterwards."""
-    _need("Redis", REDIS_VARIABLE, _why_redis_away())
+    need("Redis", REDIS_VARIABLE, _why_redis_away())
     for number in REDIS_DATABASES:
         url = re.sub(r"/[0-9]*$", "", _redis_url()) + f"/{number}"
         with redis.Redis.from_url(url) as client:

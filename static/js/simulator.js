@@ -189,8 +189,7 @@
         row = fromHtml(bubble.html);
         row.dataset.key = bubble.key;
         if (existing) {
-          row.classList.add("is-still");
-          existing.replaceWith(row);
+          redraw(existing, row);
         } else if (!isFirstLook) {
           announce(row);
         }
@@ -212,6 +211,14 @@
     showTyping(screen.is_typing);
     // Somebody who reads further up is not pulled away.
     if (isFirstLook || wasAtEnd) scrollToEnd();
+  }
+
+  // Whoever stands on one of the bubble's buttons stays there.
+  function redraw(existing, row) {
+    const stop = [...existing.querySelectorAll("button")].indexOf(document.activeElement);
+    row.classList.add("is-still");
+    existing.replaceWith(row);
+    row.querySelectorAll("button")[stop]?.focus();
   }
 
   // A tick that changes makes a bubble anew; only a new one is read aloud.

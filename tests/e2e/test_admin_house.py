@@ -14,7 +14,7 @@ import flow_versions
 import integrations
 from config import Config
 from models import Contact, Integration, db, utc_now
-from tests.e2e.test_pages import DESKTOP, Browsing, browser, browsing, desk, origin, phone
+from tests.e2e.conftest import DESKTOP, Browsing
 from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import (
     ACCESS_TOKEN,
@@ -27,7 +27,6 @@ from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk
 from tests.pictures import picture_bytes
 from tests.real_door import WalkedDesk
 
-__all__ = ["browser", "browsing", "desk", "origin", "phone"]  # fixtures
 OLD, NEW = "pt: Central de atendimento", "pt: Atendimento novo"
 
 

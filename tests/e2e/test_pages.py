@@ -4,18 +4,11 @@ Accessibility is judged by axe-core (deque.com/axe), which a pinned package brin
 """
 
 import re
-import shutil
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, expect
 
 import integrations
 from dashboard.changes import Watcher
@@ -23,139 +16,40 @@ from demo import templates
 from models import Conversation, Message, Turn, db, utc_now
 from teamwork import keeping
 from tests import page_rows
+from tests.browsing import AS_BROWSER, sign_in
+from tests.e2e.conftest import DESKTOP, Browsing
 from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk, message
+from tests.test_roles import address_of, methods_of, rules
 
-PHONE: ViewportSize = {"width": 390, "height": 844}
-DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 LIVE_WITHIN_MS = 20_000  # a busy machine; a quiet one needs a second
 AXE_RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
     "resultTypes": ["violations"],
 }
-PAGES = (
-    "/",
-    "/inbox",
-    "/inbox/tools",
-    "/leads",
-    "/tickets",
-    "/orders",
-    "/events",
-    "/account",
-    "/account/second-factor",
-    "/simulator",
-    "/knowledge",
-    "/components",
-    "/learning",
-    "/products",
-    "/teams",
-    "/teaching",
-    "/teaching/examples",
-    "/ways-to-pay",
-    "/owner-phone",
-    "/templates",
-    "/templates/new",
-    "/campaigns",
-    "/campaigns/new",
-    "/analytics",
-    "/flows",
-    "/flows/desk",
-    "/integrations",
-    "/integrations/new",
-    "/contacts",
-    "/operators",
-    "/programmes",
-    "/programmes/new",
-    "/audit",
-    "/getting-started",
-    "/ai",
-    "/retention",
-)
+SIGNS_OUT = ("sign_in.logout",)
 
 
-@dataclass
-class Browsing:
-    """A signed-in page and what its console complained of."""
-
-    page: Page
-    origin: str
-    complaints: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> Page:
-        self.page.goto(self.origin + path)
-        return self.page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("left out, no chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
+def pages_of(app: Flask) -> list[str]:
+    """Give the address of every whole page, each record by its first row: a new page takes part by itself."""
+    with app.test_client() as client:
+        assert sign_in(client, ADMIN_EMAIL).status_code == 302
+        found = []
+        for rule in rules(app):
+            if "GET" not in methods_of(rule) or rule.endpoint in SIGNS_OUT:
+                continue
+            answer = client.get(address_of(rule), headers=AS_BROWSER)
+            if answer.status_code == 200 and not answer.is_streamed and answer.text.startswith("<!doctype"):
+                found.append(address_of(rule))
+            answer.close()
+    return found
 
 
-@pytest.fixture
-def desk(app: Flask) -> Desk:
-    with app.app_context():
-        page_rows.people()
-        return page_rows.fill()
-
-
-@pytest.fixture
-def origin(app: Flask, desk: Desk) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-
-
-@pytest.fixture(
-    params=[(DESKTOP, "dark"), (DESKTOP, "light"), (PHONE, "dark"), (PHONE, "light")],
-    ids=["desktop-dark", "desktop-light", "phone-dark", "phone-light"],
-)
-def every_look(request: pytest.FixtureRequest, browser: Browser, origin: str) -> Iterator[Browsing]:
-    yield from _signed_in(browser, origin, *request.param)
-
-
-@pytest.fixture
-def browsing(browser: Browser, origin: str) -> Iterator[Browsing]:
-    yield from _signed_in(browser, origin, DESKTOP, "dark")
-
-
-@pytest.fixture
-def phone(browser: Browser, origin: str) -> Iterator[Browsing]:
-    yield from _signed_in(browser, origin, PHONE, "light")
-
-
-def _signed_in(browser: Browser, origin: str, viewport: Any, colours: Any) -> Iterator[Browsing]:
-    context = browser.new_context(viewport=viewport, locale="pt-BR", color_scheme=colours)
-    page = context.new_page()
-    ours = Browsing(page, origin)
-
-    def note(said: ConsoleMessage) -> None:
-        if said.type in ("error", "warning"):
-            ours.complaints.append(f"{page.url}: {said.text} ({said.location.get('url')})")
-
-    page.on("console", note)
-    page.on("pageerror", lambda error: ours.complaints.append(str(error)))
-    ours.open("/login")
-    page.fill("#email", ADMIN_EMAIL)
-    page.fill("#password", PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("h1")).to_be_visible()
-    yield ours
-    page.goto("about:blank")  # lets go of the event stream
-    context.close()
-
-
-def test_no_page_scrolls_sideways_complains_or_shuts_anybody_out(every_look: Browsing, desk: Desk) -> None:
+def test_no_page_scrolls_sideways_complains_or_shuts_anybody_out(
+    app: Flask, every_look: Browsing, desk: Desk
+) -> None:
     threads = (f"/inbox/{desk.waiting_id}", f"/inbox/{desk.waiting_id}?person=1", f"/inbox/{desk.closed_id}")
     faults = []
-    for path in (*PAGES, *threads):
+    for path in (*pages_of(app), *threads):
         page = every_look.open(path)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= page.viewport_size["width"], path  # type: ignore[index]
