@@ -103,6 +103,7 @@ def main() -> int:
     parser.add_argument("--contacts", type=int, default=500)
     parser.add_argument("--repeats", type=float, default=0.2, help="part of the webhooks that come twice")
     parser.add_argument("--faults", type=float, default=0.2, help="part of sends and model calls that fail")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two messages of a writer")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=11)
     chosen = parser.parse_args()
@@ -111,6 +112,7 @@ def main() -> int:
         messages_each=max(1, chosen.messages // chosen.contacts),
         repeat_ratio=chosen.repeats,
         fault_ratio=chosen.faults,
+        pause_secs=chosen.pause,
         seed=chosen.seed,
     )
     with tempfile.TemporaryDirectory(prefix="balcao-storm-") as folder:
