@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Select, case, select, update
 
 import inbox
 import message_templates
@@ -33,8 +33,16 @@ def list_number(number: Number, since: datetime) -> list[ListedMessage] | SendEr
 
 
 def missing_rows(number: Number, listed: Sequence[ListedMessage], now: datetime) -> list[inbox.InboxRow]:
-    """Give the rows of those listed messages and receipts that no webhook brought."""
-    rows = [inbox.row_of("twilio", number, one.element, now) for one in listed]
+    """Give the rows of those listed messages and receipts that no webhook brought.
+
+    What another program sent over this number is left out: nobody here waits for its receipts.
+    """
+    taken = _taken(number, listed)
+    rows = [
+        inbox.row_of("twilio", number, one.element, now)
+        for one in listed
+        if not one.is_ours or one.external_id in taken
+    ]
     keys = [row.event_key for row in rows]
     known = set(db.session.scalars(select(WebhookEvent.event_key).where(WebhookEvent.event_key.in_(keys))))
     return [row for row in rows if row.event_key not in known]
@@ -42,11 +50,24 @@ def missing_rows(number: Number, listed: Sequence[ListedMessage], now: datetime)
 
 def settle_uncertain(number: Number, listed: Sequence[ListedMessage], *, now: datetime) -> int:
     """Settle uncertain sends that the list shows as sent: same person, same words, about the same time.
-    Flushes.
+    Flushes; gives how many.
 
-    The list does not carry our own id; one listed message settles one of ours at most.
+    The list does not carry our own id. Where more sends of ours than listed messages fit, nobody can tell
+    which of them arrived, and they stay uncertain.
     """
-    return sum(_settle(number, one, now) for one in listed if one.is_ours and one.sent_at is not None)
+    taken = _taken(number, listed)
+    unclaimed = [one for one in listed if one.is_ours and one.sent_at and one.external_id not in taken]
+    settled = 0
+    for one in unclaimed:
+        copies = sum(_are_alike(one, other) for other in unclaimed)
+        claimants = db.session.execute(_claimants(number, one)).all()
+        if len(claimants) > 1 and sum(row.copies for row in claimants) > copies:
+            log.info("listed_ambiguous", integration_id=number.id, message_ids=[row.id for row in claimants])
+            continue
+        uncertain = next((row.id for row in claimants if row.status == "uncertain"), None)
+        if uncertain is not None:
+            settled += _settle(uncertain, one)
+    return settled
 
 
 def follow_reviews(clock: Callable[[], datetime], *, between: Callable[[], None]) -> None:
@@ -62,32 +83,57 @@ def follow_reviews(clock: Callable[[], datetime], *, between: Callable[[], None]
     between()
 
 
-def _settle(number: Number, one: ListedMessage, now: datetime) -> int:
-    is_taken = select(Message.id).where(
-        Message.integration_id == number.id, Message.external_id == one.external_id
+def _taken(number: Number, listed: Sequence[ListedMessage]) -> set[str | None]:
+    """Give those of the listed ids that messages of ours have."""
+    ids = [one.external_id for one in listed]
+    query = select(Message.external_id).where(
+        Message.integration_id == number.id, Message.external_id.in_(ids), Message.direction == "out"
     )
-    if db.session.execute(is_taken).first() is not None:
-        return 0
-    sent_at = (one.sent_at or now).astimezone(UTC)
-    found = db.session.execute(
-        select(Message.id)
+    return set(db.session.scalars(query))
+
+
+def _are_alike(one: ListedMessage, other: ListedMessage) -> bool:
+    """Tell whether two listed messages could be taken for each other."""
+    assert one.sent_at is not None
+    assert other.sent_at is not None
+    is_near = abs(one.sent_at - other.sent_at) <= 2 * SEND_TIME_TOLERANCE
+    return is_near and one.body == other.body and one.person == other.person
+
+
+def _claimants(number: Number, one: ListedMessage) -> Select[int, str | None, int]:
+    """Find the sends of ours that a listed message may be, and of how many copies each has no id: one whose
+    fate is open, or one that was sent again and knows only one of its ids."""
+    sent_at = _time_of(one)
+    return (
+        select(
+            Message.id,
+            Message.status,
+            (Message.resent_count + case((Message.external_id.is_(None), 1), else_=0)).label("copies"),
+        )
         .join(Conversation, Conversation.id == Message.conversation_id)
         .join(ContactIdentity, ContactIdentity.contact_id == Conversation.contact_id)
         .where(
             Message.integration_id == number.id,
-            Message.status == "uncertain",
+            Message.direction == "out",
+            Message.status.in_(("uncertain", "sending")) | (Message.resent_count > 0),
             Message.body == one.body,
             Message.created_at <= sent_at + SEND_TIME_TOLERANCE,
             Message.status_at >= sent_at - SEND_TIME_TOLERANCE,
             ContactIdentity.value.in_([v for v in (one.person.wa_id, one.person.bsuid) if v]),
         )
+        .group_by(Message.id)
         .order_by(Message.id)
-        .limit(1)
-    ).scalar()
-    if found is None:
-        return 0
+    )
+
+
+def _settle(message_id: int, one: ListedMessage) -> int:
     return changed_rows(
         update(Message)
-        .where(Message.id == found, Message.status.in_(statuses_before("sent")))
-        .values(status="sent", status_at=sent_at, external_id=one.external_id, send_due_at=None)
+        .where(Message.id == message_id, Message.status.in_(statuses_before("sent")))
+        .values(status="sent", status_at=_time_of(one), external_id=one.external_id, send_due_at=None)
     )
+
+
+def _time_of(one: ListedMessage) -> datetime:
+    assert one.sent_at is not None
+    return one.sent_at.astimezone(UTC)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -72,6 +73,68 @@ def test_an_uncertain_send_that_twilio_lists_is_settled(desk: WalkedDesk, twilio
     with desk.app.app_context():
         status = db.session.execute(select(Message.status).where(Message.direction == "out")).scalar()
     assert status in ("sent", "delivered", "read")
+
+
+def outgoing_like_the_first(desk: WalkedDesk, *changes: dict[str, Any]) -> list[int]:
+    """Answer a greeting; change the answer and further copies of it as asked. Gives their ids."""
+    assert desk.post(TwilioWebhooks().text("hello")) == 200
+    desk.work()
+    with desk.app.app_context():
+        first = db.session.scalars(select(Message).where(Message.direction == "out")).one()
+        names = ("conversation_id", "integration_id", "direction", "sender", "kind", "body", "created_at")
+        rows = [first]
+        for _ in changes[1:]:
+            rows.append(Message(**{name: getattr(first, name) for name in names}))
+        for row, change in zip(rows, changes, strict=True):
+            for name, value in ({"external_id": None, "status_at": utc_now()} | change).items():
+                setattr(row, name, value)
+            db.session.add(row)
+            db.session.flush()
+        db.session.execute(update(WebhookEvent).values(state="done"))
+        ids = [row.id for row in rows]
+        db.session.commit()
+    return ids
+
+
+def statuses(desk: WalkedDesk, ids: list[int]) -> list[str | None]:
+    with desk.app.app_context():
+        return [db.session.get_one(Message, id_).status for id_ in ids]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # One arrived and both may be it.
+        ([{"status": "uncertain"}, {"status": "uncertain"}], ["uncertain", "uncertain"]),
+        ([{"status": "uncertain"}, {"status": "sending"}], ["uncertain", "sending"]),
+        # It may be the other copy of one that was sent twice.
+        (
+            [{"status": "uncertain"}, {"status": "read", "resent_count": 1, "external_id": "SMother"}],
+            ["uncertain", "read"],
+        ),
+        # Sent twice, uncertain twice, and nobody else is meant.
+        ([{"status": "uncertain", "resent_count": 1}], ["sent"]),
+        ([{"status": "uncertain"}, {"status": "read", "external_id": "SMother"}], ["sent", "read"]),
+    ],
+)
+def test_a_listed_message_settles_a_send_only_when_no_other_can_be_meant(
+    desk: WalkedDesk, twilio: FakeTwilio, changes: list[dict[str, Any]], expected: list[str]
+) -> None:
+    ids = outgoing_like_the_first(desk, *changes)
+    with desk.app.app_context():
+        tasks.reconcile_numbers(timedelta(hours=1))
+    assert statuses(desk, ids) == expected
+
+
+def test_receipts_of_another_programs_messages_are_left_out(desk: WalkedDesk, twilio: FakeTwilio) -> None:
+    assert desk.post(TwilioWebhooks().text("hello")) == 200
+    desk.work()
+    with desk.app.app_context():
+        db.session.execute(update(Message).where(Message.direction == "out").values(external_id="SMelse"))
+        before = db.session.query(WebhookEvent).count()
+        db.session.commit()
+        tasks.reconcile_numbers(timedelta(hours=1))
+        assert db.session.query(WebhookEvent).count() == before
 
 
 def test_a_number_in_twiml_mode_answers_inside_the_webhook(

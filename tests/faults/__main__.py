@@ -4,6 +4,7 @@ Prints the books as JSON; ends with 1 when something in them is wrong.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -97,6 +98,8 @@ def _blow(plan: Plan, desk: Site, fleet: Fleet, interludes: Sequence[Callable[[]
 
 
 def main() -> int:
+    # A polite end unwinds: processes are ended, servers stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--messages", type=int, default=5000)
