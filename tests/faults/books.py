@@ -81,9 +81,8 @@ def _messages(desk: Site) -> tuple[list[Any], list[Any]]:
 
 def _check_stored(books: Books, desk: Site, inbound: Sequence[Any], wanted: int) -> None:
     with desk.reading() as connection:
-        failed = connection.execute(
-            select(WebhookEvent.id, WebhookEvent.kind, WebhookEvent.error).where(WebhookEvent.state == "failed")
-        ).all()
+        about = select(WebhookEvent.id, WebhookEvent.kind, WebhookEvent.error)
+        failed = connection.execute(about.where(WebhookEvent.state == "failed")).all()
         books.turns = len(connection.execute(select(Turn.id)).all())
         books.model_calls = dict(Counter(connection.execute(select(ModelCall.outcome)).scalars()))
     books.stored = len(inbound)
