@@ -13,10 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Response, abort, current_app, g, redirect, request, session, url_for
+from flask import Response, abort, current_app, g, make_response, redirect, request, session, url_for
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager, current_user, login_user, logout_user
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
@@ -248,13 +249,10 @@ def _note_use(key: ApiKey) -> None:
 
 def throttle_login(view: Callable[..., Any]) -> Callable[..., Any]:
     """Slow down guessing: by address and by e-mail, counting failed attempts only."""
-    by_email = limiter.limit(
-        LOGIN_LIMIT_PER_EMAIL, key_func=_tried_email, methods=["POST"], deduct_when=_has_failed
-    )
-    by_address = limiter.limit(
-        LOGIN_LIMIT_PER_ADDRESS, key_func=_trying_address, methods=["POST"], deduct_when=_has_failed
-    )
-    return by_address(by_email(view))
+    by_email = limiter.limit(LOGIN_LIMIT_PER_EMAIL, key_func=_tried_email, methods=["POST"])
+    by_address = limiter.limit(LOGIN_LIMIT_PER_ADDRESS, key_func=_trying_address, methods=["POST"])
+    # The innermost is asked first: an address that is used up must not use up one e-mail after the other.
+    return by_email(by_address(_only_failures(view)))
 
 
 @limiter.shared_limit(FORGERIES_PER_ADDRESS, scope="forgeries", key_func=get_remote_address)
@@ -266,9 +264,37 @@ def refuse_forged(event: str, **about: Any) -> Response:
 
 def throttle_code(view: Callable[..., Any]) -> Callable[..., Any]:
     """Slow down guessing of the second factor: by the person whose password was right."""
-    return limiter.limit(
-        LOGIN_LIMIT_PER_EMAIL, key_func=_awaited_operator, methods=["POST"], deduct_when=_has_failed
-    )(view)
+    by_person = limiter.limit(LOGIN_LIMIT_PER_EMAIL, key_func=_awaited_operator, methods=["POST"])
+    return by_person(_only_failures(view))
+
+
+def _only_failures(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a try back that did not fail.
+
+    The throttle counts each try before the password is judged, which takes long: counted afterwards, as many
+    guesses would pass at once as there are threads.
+    """
+
+    @wraps(view)
+    def judged(*args: Any, **kwargs: Any) -> Response:
+        try:
+            answer = make_response(view(*args, **kwargs))
+        except SQLAlchemyError:
+            _give_back()  # nothing was judged
+            raise
+        if answer.status_code != LOGIN_FAILED_STATUS:
+            _give_back()
+        return answer
+
+    return judged
+
+
+def _give_back() -> None:
+    for counted in limiter.current_limits:
+        try:
+            limiter.limiter.hit(counted.limit, *counted.request_args, cost=-1)
+        except Exception as error:  # whichever the store raises: at worst a right password counted
+            log.warning("throttle_away", error=type(error).__name__)
 
 
 def await_code(operator: Operator, now: datetime) -> None:
@@ -326,10 +352,6 @@ def _own_device() -> str | None:
 
 def _written_email() -> str:
     return request.form.get("email", "").strip().lower()[:190]
-
-
-def _has_failed(response: Response) -> bool:
-    return response.status_code == LOGIN_FAILED_STATUS
 
 
 def current_config() -> Config:

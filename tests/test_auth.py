@@ -1,7 +1,10 @@
 """Signing in, roles, keys, throttles, and who may come through which door."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from flask import Flask
@@ -275,6 +278,29 @@ def test_a_throttled_answer_says_when_to_come_back(app: Flask, client: FlaskClie
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert "Tentativas demais" in answer.text
+
+
+def test_guesses_at_the_same_moment_count_as_much_as_one_after_the_other(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_judged = Barrier(6)
+
+    def judge(*_given: object, **_named: object) -> None:
+        """Take as long over a password as it takes all of them to come."""
+        with suppress(BrokenBarrierError):
+            all_judged.wait(10)
+
+    monkeypatch.setattr(operators, "authenticate", judge)
+    with ThreadPoolExecutor(10) as strangers:
+        codes = list(strangers.map(lambda n: _try(app, ADMIN_EMAIL, f"10.0.0.{n}"), range(10)))
+    assert sorted(codes) == [401] * 6 + [429] * 4
+
+
+def test_an_address_that_is_used_up_uses_up_nobodys_e_mail(app: Flask) -> None:
+    for n in range(20):
+        _try(app, f"someone{n}@loja.com.br", "10.0.0.9")
+    assert {_try(app, ADMIN_EMAIL, "10.0.0.9") for _ in range(8)} == {429}
+    assert sign_in(app.test_client(), ADMIN_EMAIL).status_code == 302
 
 
 def test_successful_sign_ins_do_not_count(app: Flask) -> None:
