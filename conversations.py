@@ -205,7 +205,7 @@ def admit(number: Number, person: Person, *, now: datetime, is_demo: bool = Fals
     Idempotent. Flushes; a second worker that admits the same new person meets the unique constraints, or
     JoinedMeanwhile.
     """
-    contacts = _contacts_of(number, person)
+    contacts = contacts_of(number, person)
     contact = contacts[0] if contacts else _new_contact(person, now, is_demo)
     for other in contacts[1:]:
         merge(contact, other, now=now)
@@ -228,14 +228,14 @@ def learn(number: Number, contact_id: int, person: Person, *, now: datetime) -> 
 
 def rename(number: Number, person: Person, name: str) -> None:
     """Give a known contact the name under which the owner keeps it. Flushes."""
-    for contact in _contacts_of(number, person)[:1]:
+    for contact in contacts_of(number, person)[:1]:
         contact.name = _clean_name(name)
     db.session.flush()
 
 
 def change_identity(number: Number, old: Person, new: Person, *, now: datetime) -> Conversation:
     """Keep the contact through a change of number or of id: the old one ends, the new one is learnt."""
-    if not _contacts_of(number, old) and _contacts_of(number, new):
+    if not contacts_of(number, old) and contacts_of(number, new):
         return admit(number, new, now=now)  # told before: the old identity may be a stranger's by now
     known = Person(**{k: getattr(old, k) or getattr(new, k) for k in (*_IDENTITY_FIELDS, "name")})
     conversation = admit(number, old if _identities(old) else known, now=now)
@@ -243,7 +243,7 @@ def change_identity(number: Number, old: Person, new: Person, *, now: datetime) 
     for kind, value in _identities(old):
         if getattr(new, kind) not in (None, value):
             _end_identity(number.identity_account, kind, value, now)
-    strangers = [c for c in _contacts_of(number, new) if c.id != contact.id]
+    strangers = [c for c in contacts_of(number, new) if c.id != contact.id]
     for stranger in strangers:
         merge(contact, stranger, now=now)
     for kind, value in _identities(new):
@@ -444,7 +444,7 @@ def _identities(person: Person) -> list[tuple[str, str]]:
     return [(kind, value) for kind, value in named if value and len(value) <= IDENTITY_MAX_CHARS]
 
 
-def _contacts_of(number: Number, person: Person) -> list[Contact]:
+def contacts_of(number: Number, person: Person) -> list[Contact]:
     """Find who `person` is, the oldest contact first: by exact identity, else by another spelling."""
     telling = [(kind, value) for kind, value in _identities(person) if kind in _TELLING_KINDS]
     found = _contacts_by(number, ContactIdentity.value.in_([value for _, value in telling]))

@@ -1,13 +1,11 @@
 """Threads and their messages: read, written to under the inbox's own rules, handed to people and back."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
-from flask import request
 from pydantic import ConfigDict, Field, RootModel
 from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
@@ -20,8 +18,8 @@ import message_templates
 import tasks
 import whatsapp_service
 from api import files, shapes
-from api.doors import PREFIX, Body, Download, Refused, Upload, Written, endpoint, found
-from api.kinds import BodyId, Clean, Flag, Moment, OneOf, RowId
+from api.doors import PREFIX, Body, Download, Refused, Upload, Written, client_token, endpoint, found
+from api.kinds import BodyId, Clean, Flag, Moment, OneOf, Phone, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from conversations import OutsideServiceWindow
 from crm import feedback
@@ -120,7 +118,7 @@ class NewConversation(Body):
     """Whom to write to first, and from which number of ours."""
 
     integration_id: BodyId
-    phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164."), Clean]
+    phone: Phone
     name: Annotated[str, Field(max_length=255), Clean] = ""
 
 
@@ -289,7 +287,7 @@ def _queue(row: Conversation, content: Text | Media, *, takes_over: bool) -> int
     if takes_over:
         conversations.take_over(row, None, now=now, reason=_reason(), actor="program")
     try:
-        return whatsapp_service.queue_own(row, content, operator=None, client_token=_client_token(), now=now)
+        return whatsapp_service.queue_own(row, content, operator=None, client_token=client_token(), now=now)
     except OutsideServiceWindow as error:
         raise Refused(
             "service_window_closed",
@@ -311,18 +309,12 @@ def _queue_template(row: Conversation, chosen: TemplateChoice) -> int:
             purpose=PURPOSE,
             now=utc_now(),
             sender="operator",
-            client_token=_client_token(),
+            client_token=client_token(),
         )
     except TemplateRefused as refused:
         about = f": {', '.join(refused.keys)[:200]}" if refused.keys else ""
         code = {"opted_out": "opted_out", "number_off": "number_off"}.get(refused.code, "template_refused")
         raise Refused(code, f"The template cannot be sent ({refused.code}{about}).") from refused
-
-
-def _client_token() -> str:
-    """Name this request for the outbox: it queues once, even if all else were forgotten."""
-    asked = f"{auth.current_program().key_id}\n{request.headers['Idempotency-Key']}"
-    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _reason() -> str:

@@ -52,6 +52,8 @@ REFUSALS: Final[Mapping[str, int]] = {
     "file_refused": 409,
     "template_refused": 409,
     "slot_taken": 409,
+    "out_of_stock": 409,
+    "known": 409,
     "conflict": 409,
     "precondition_failed": 412,
     "unsupported_media_type": 415,
@@ -63,11 +65,16 @@ bp = Blueprint("api", __name__, url_prefix=PREFIX)
 
 
 class Refused(Exception):
-    """A request that is not done: `code` is of REFUSALS, `message` is for whoever writes the program."""
+    """A request that is not done: `code` is of REFUSALS, `message` is for whoever writes the program, `url`
+    leads to what stands in the way."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, url: str = "") -> None:
         super().__init__(code)
-        self.code, self.message = code, message
+        self.code, self.message, self.url = code, message, url
+
+
+class _Repeated(ValueError):
+    """A name stands more than once in one object."""
 
 
 class Query(BaseModel):
@@ -154,8 +161,8 @@ def endpoint(
     gather: Callable[[Any], Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a function an endpoint. `asked` is its query, `said` its body; a change gives `Written`;
-    `locks` is the table whose row If-Match holds fast, `gather` makes `brought` of what was said while no
-    transaction is open."""
+    `locks` is the table whose row If-Match holds fast, `gather` makes `brought` of what was said (None where
+    nothing is) while no transaction is open."""
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(view)
@@ -196,7 +203,7 @@ def _door(made: Endpoint) -> Callable[..., ResponseReturnValue]:
             given["said"] = _read_body(made.body)
         if made.gather is not None:
             db.session.rollback()
-            given["brought"] = made.gather(given["said"])
+            given["brought"] = made.gather(given.get("said"))
         return _change(made, given) if made.changes else _show(made.view(**given))
 
     pass_door.__name__ = made.name
@@ -208,6 +215,13 @@ def found(row: Any) -> Any:
     if row is None:
         raise Refused("not_found", "There is nothing with this id.")
     return row
+
+
+def client_token() -> str:
+    """Name this request, which has an Idempotency-Key, for what is to be done once whatever else is
+    forgotten."""
+    asked = f"{auth.current_program().key_id}\n{request.headers['Idempotency-Key']}"
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 # --- how often ----------------------------------------------------------------------------------------------
@@ -263,10 +277,23 @@ def _read_body(model: type[Body | Upload]) -> Body | Upload:
     if request.mimetype != "application/json":
         raise Refused("unsupported_media_type", "Send application/json.")
     try:
-        return model.model_validate_json(_read_whole())
+        read = model.model_validate_json(_read_whole())
+        json.loads(request.get_data(cache=True), object_pairs_hook=_once)
+        return read
+    except _Repeated as error:
+        raise Refused("bad_json", f"{str(error)[:40]!r} stands more than once in an object.") from error
     except ValidationError as error:
         is_broken = any(one["type"] == "json_invalid" for one in error.errors(include_input=False))
         raise Refused("bad_json" if is_broken else "invalid", _told(error)) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object in which a name is repeated: readers disagree on which one counts (RFC 8259, 4)."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Repeated(next(name for name in names if names.count(name) > 1))
+    return read
 
 
 def _read_whole() -> bytes:
@@ -328,6 +355,8 @@ def refuse(refused: Refused) -> ResponseReturnValue:
     db.session.rollback()
     answer = {"error": {"code": refused.code, "message": refused.message}}
     response = _json(answer, REFUSALS[refused.code])
+    if refused.url:
+        response.headers["Location"] = refused.url
     if refused.code == "insufficient_scope":
         told: dict[str, str | None] = {"realm": "balcao", "error": refused.code}
         response.headers["WWW-Authenticate"] = WWWAuthenticate("bearer", told).to_header()

@@ -102,5 +102,10 @@ Place = Annotated[
         }
     ),
 ]
+Phone = Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164.")]
+Bsuid = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{2}\.[0-9A-Za-z]{1,128}$", description="The provider's business-scoped user id."),
+]
 # Stands last: what is written before it is what the document tells.
 Clean = AfterValidator(_without_nul)

@@ -144,7 +144,7 @@ def get_lead(lead_id: int) -> shapes.Lead:
     return _leads([_find(Lead, lead_id)])[0]
 
 
-@endpoint("POST", "/leads", scope="records:write", status=201, refusals=("conflict",))
+@endpoint("POST", "/leads", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_lead(said: NewLead) -> Written[shapes.Made]:
     """Open a lead, or complete the open one of this contact with the same interest."""
     contact, now = _contact(said), utc_now()
@@ -188,7 +188,7 @@ def get_ticket(ticket_id: int) -> shapes.Ticket:
     return _tickets([_find(Ticket, ticket_id)])[0]
 
 
-@endpoint("POST", "/tickets", scope="records:write", status=201, refusals=("conflict",))
+@endpoint("POST", "/tickets", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_ticket(said: NewTicket) -> Written[shapes.Made]:
     """Open a ticket for a contact."""
     contact, now = _contact(said), utc_now()
@@ -226,7 +226,7 @@ def get_complaint(complaint_id: int) -> shapes.Complaint:
     return _complaints([_find(Complaint, complaint_id)])[0]
 
 
-@endpoint("POST", "/complaints", scope="records:write", status=201, refusals=("conflict",))
+@endpoint("POST", "/complaints", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
     """Record a complaint of a contact; management is alerted."""
     contact, now = _contact(said), utc_now()
@@ -347,8 +347,10 @@ def _by(said: RecordChange) -> Actor:
 
 def _contact(said: NewRecord) -> Contact:
     contact = db.session.get(Contact, said.contact_id)
-    if contact is None or contact.merged_into_id is not None:
-        raise Refused("conflict", f"There is no contact {said.contact_id}.")
+    if contact is None:
+        raise Refused("not_found", f"There is no contact {said.contact_id}.")
+    if contact.merged_into_id is not None:
+        raise Refused("conflict", f"This contact is contact {contact.merged_into_id} now.")
     if said.conversation_id is not None:
         thread = db.session.get(Conversation, said.conversation_id)
         if thread is None or thread.contact_id != contact.id:

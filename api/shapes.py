@@ -50,7 +50,18 @@ class Contact(Shape):
     opted_out_at: datetime | None = Field(description="Set: nothing may be sent to this person.")
     refuses_marketing_at: datetime | None
     merged_into_id: int | None = Field(description="Set: this row is history, that contact is the person.")
+    custom: dict[str, str] = Field(
+        description="The shop's own fields, by their names; an empty one is left out."
+    )
     is_demo: bool
+    created_at: datetime
+
+
+class ContactField(Shape):
+    """A field of the shop's own that every contact has; people add it at their desk."""
+
+    id: int
+    name: str
     created_at: datetime
 
 

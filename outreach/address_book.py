@@ -1,6 +1,6 @@
 """The shop's address book: contacts with fields of its own, looked up, taken in from a file, joined.
 
-Admins' pages call it. Verbs flush and never commit.
+Admins' pages and programs call it. Verbs flush and never commit.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,8 @@ import conversations
 from integrations import Number
 from models import Contact, ContactField, ContactIdentity, db
 from outreach.lists import PeopleList
-from outreach.threads import known_contact, open_with
+from outreach.threads import begin, known_contact, open_with
+from providers.base import Person
 
 COLUMNS: Final = ("id", "name", "phone", "email", "language", "country", "opted_out", "created_at")
 PAGE_SIZE: Final = 50
@@ -30,6 +31,14 @@ LINES_SHOWN: Final = 20
 
 class FieldTaken(ValueError):
     """There is a field or a column with this name, none was given, or there are too many."""
+
+
+class Known(ValueError):
+    """There is a contact with this telephone number or id: `contact_id`."""
+
+    def __init__(self, contact_id: int) -> None:
+        super().__init__(contact_id)
+        self.contact_id = contact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,15 @@ def matching(words: str) -> ColumnElement[bool]:
         owners = select(ContactIdentity.contact_id).where(ContactIdentity.value.like(f"%{digits}%"))
         wanted.append(Contact.id.in_(owners))
     return or_(*wanted)
+
+
+def add(number: Number, person: Person, *, now: datetime) -> Contact:
+    """Make the contact of a person who has not written to us, and the thread with her. Flushes. Raises Known,
+    and as `threads.begin` does."""
+    known = conversations.contacts_of(number, person)
+    if known:
+        raise Known(known[0].id)
+    return db.session.get_one(Contact, begin(number, person, now=now).contact_id)
 
 
 def save(contact: Contact, *, name: str, email: str, language: str, custom: Mapping[int, str]) -> None:

@@ -1,7 +1,7 @@
 """The thread with a person whom we write to first.
 
-`campaigns` calls it. A known person keeps the id under which she wrote: another spelling of her number does
-not replace it. Flushes, never commits.
+`campaigns` and the address book call it. A known person keeps the id under which she wrote: another spelling
+of her number does not replace it. Flushes, never commits.
 """
 
 from datetime import datetime
@@ -21,8 +21,14 @@ def open_with(number: Number, wa_id: str, name: str, *, now: datetime) -> Conver
     known = known_contact(number, wa_id)
     if known is not None:
         return open_with_contact(number, known, now=now)
+    return begin(number, Person(wa_id=wa_id, name=name or None), now=now)
+
+
+def begin(number: Number, person: Person, *, now: datetime) -> Conversation:
+    """Give the thread with a person who may be new. Where another begins it at the same time it raises
+    JoinedMeanwhile, or meets a unique constraint."""
     is_demo = number.account.provider == "simulator"
-    return conversations.admit(number, Person(wa_id=wa_id, name=name or None), now=now, is_demo=is_demo)
+    return conversations.admit(number, person, now=now, is_demo=is_demo)
 
 
 def open_with_contact(number: Number, contact_id: int, *, now: datetime) -> Conversation:

@@ -54,7 +54,7 @@ MORE: Final = {
 # Which resources of the API a family of scopes opens.
 RESOURCES: Final = {
     "integrations": "integrations",
-    "contacts": "contacts",
+    "contacts": "contacts contact-fields",
     "messages": "messages conversations media",
     "outreach": "campaigns templates",
     "records": "leads tickets complaints appointments",
