@@ -7,7 +7,6 @@ import csv
 import io
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -22,7 +21,7 @@ import phone
 import tasks
 from auth import current_config
 from dashboard import template_words
-from dashboard.arguments import page_number, row_id
+from dashboard.arguments import moment, page_number, row_id
 from dashboard.cells import safe_cell
 from integrations import Number
 from message_templates import TemplateRefused
@@ -185,12 +184,10 @@ def start(campaign_id: int) -> ResponseReturnValue:
     written, at = request.form.get("at", ""), None
     if written:
         try:
-            local = datetime.fromisoformat(written)
+            at = moment(written, current_config().zone)
         except ValueError:
             flash(_("That is no day and time."), "danger")
             return _back(campaign_id, "start")
-        zone = current_config().zone
-        at = (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
     try:
         campaigns.start(_row(campaign_id).id, at=at, now=utc_now(), operator=_me())
     except CampaignRefused as refused:

@@ -1,6 +1,8 @@
-"""What addresses of pages may carry; whatever else stands there counts as not given."""
+"""What addresses and forms of pages may carry; whatever else stands in an address counts as not given."""
 
+from datetime import UTC, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from flask import request
 
@@ -25,3 +27,12 @@ def words(name: str = "q", *, max_chars: int = SEARCH_MAX_CHARS) -> str:
 def page_number() -> int:
     """Read which page of a list is asked for, from 1 on."""
     return min(max(request.args.get("page", 1, type=int), 1), MAX_PAGES)
+
+
+def moment(written: str, zone: ZoneInfo) -> datetime:
+    """Read a day and time of `zone`, in UTC. Raises ValueError, also beyond the calendar's ends."""
+    local = datetime.fromisoformat(written)
+    try:
+        return (local if local.tzinfo else local.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no calendar has this time") from error

@@ -6,7 +6,7 @@ Each POST calls one verb and goes back to the conversation; a form that is refus
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -19,7 +19,7 @@ import message_templates
 import tasks
 from auth import current_config, safe_next
 from dashboard import template_picker, template_words, threads
-from dashboard.arguments import row_id
+from dashboard.arguments import moment, row_id
 from dashboard.conversation import shown
 from message_templates import TemplateRefused
 from models import Conversation, MessageTemplate, Operator, db, utc_now
@@ -108,7 +108,7 @@ def write(conversation_id: int) -> ResponseReturnValue:
     found, form = _find(conversation_id), _read()
     template = _template(found, request.form.get("template", type=row_id))
     try:
-        due_at = _moment(form.when)
+        due_at = moment(form.when, current_config().zone) if form.when else None
     except ValueError:
         form.problem = _("That is no day and time.")
         return _page(found, form), 422
@@ -209,14 +209,6 @@ def _read() -> Form:
     }
     body = clean(request.form.get("body", ""))[: scheduled.BODY_MAX_CHARS + 1]
     return Form(body, request.form.get("when", "")[:40], values)
-
-
-def _moment(written: str) -> datetime | None:
-    """Read a day and time of the business's zone. Raises ValueError."""
-    if not written:
-        return None
-    local = datetime.fromisoformat(written)
-    return (local if local.tzinfo else local.replace(tzinfo=current_config().zone)).astimezone(UTC)
 
 
 def _find(conversation_id: int) -> Conversation:

@@ -6,7 +6,7 @@ fix an appointment's time. Each form is one verb, one commit, and the outbox wok
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -33,7 +33,7 @@ from crm import (
 )
 from crm.lead_scores import Reason
 from crm.numbered import NAMES, Actor, Tracked
-from dashboard.arguments import row_id
+from dashboard.arguments import moment, row_id
 from dashboard.care_words import told_word
 from models import (
     Appointment,
@@ -54,6 +54,7 @@ from models import (
 )
 
 REASON_MAX_CHARS: Final = 200
+AGREED_WITHIN: Final = timedelta(days=730)
 # By the word in the address: the table, and the states that a person may choose.
 KINDS: Final[Mapping[str, tuple[type[Any], tuple[str, ...]]]] = {
     "tickets": (Ticket, tickets.STATUSES),
@@ -128,13 +129,17 @@ def assign(kind: str, record_id: int) -> ResponseReturnValue:
 def fix_time(record_id: int) -> ResponseReturnValue:
     """Fix the time that was agreed with the customer, in the time zone of the business."""
     found = _find("appointments", record_id)
-    starts_at = _local_moment(request.form.get("starts_at", ""))
-    if not isinstance(found, Appointment) or starts_at is None or starts_at <= utc_now():
-        flash(_("Choose a time to come."), "danger")
+    now = utc_now()
+    try:
+        starts_at = moment(request.form.get("starts_at", ""), current_config().zone)
+    except ValueError:
+        starts_at = now
+    if not isinstance(found, Appointment) or not now < starts_at <= now + AGREED_WITHIN:
+        flash(_("Choose a time to come, within two years."), "danger")
         return _back("appointments", record_id)
     by = Actor("operator", current_user.id)
     try:
-        told = moves.fix_time(current_config(), found, starts_at, now=utc_now(), by=by)
+        told = moves.fix_time(current_config(), found, starts_at, now=now, by=by)
     except appointments.SlotTaken:
         db.session.rollback()
         flash(_("Another appointment is at that time."), "danger")
@@ -209,10 +214,3 @@ def _back(kind: str, record_id: int) -> ResponseReturnValue:
 
 def _chosen(name: str) -> int | None:
     return request.form.get(name, type=row_id)
-
-
-def _local_moment(written: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(written).replace(tzinfo=current_config().zone)
-    except (ValueError, OverflowError):
-        return None

@@ -139,7 +139,7 @@ def test_an_agreed_time_is_fixed_told_and_held(app: Flask, admin: FlaskClient) -
         row = db.session.get_one(Appointment, 1)
         assert (row.status, row.slot_key is None, row.starts_at.hour) == ("confirmed", False, 18)
         assert db.session.query(Message).filter_by(sender="shop").count() == 1
-    for nonsense in ("", "2020-01-01T10:00", "tomorrow"):
+    for nonsense in ("", "2020-01-01T10:00", "tomorrow", "9998-01-01T10:00", "9999-12-31T23:59"):
         assert post(admin, f"{page}/time", page, starts_at=nonsense).status_code == 303
     post(admin, f"{page}/status", page, status="cancelled")
     with app.app_context():
