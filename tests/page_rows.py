@@ -6,10 +6,15 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
+import integrations
 import operators
+import vault
+from demo import templates
 from models import (
     Alert,
     Appointment,
+    Article,
+    Campaign,
     Category,
     Complaint,
     Contact,
@@ -23,13 +28,16 @@ from models import (
     OrderItem,
     Product,
     StoredMedia,
+    Team,
     Ticket,
     Turn,
+    WebhookEndpoint,
     WebhookEvent,
     Worker,
     db,
     utc_now,
 )
+from shop import programs
 from tests.pictures import picture_bytes
 
 ADMIN_EMAIL = "ana@loja.com.br"
@@ -180,6 +188,19 @@ def records(of: Conversation, number: int) -> None:
     _add(Ticket(**about, number=f"T-x{number}"))
     _add(Order(**about, number=f"P-x{number}", status="placed"))
     _add(webhook_event("failed", b"{}", f"more-{number}"))
+
+
+def house() -> None:
+    """Add one of each that admins keep, beside what `fill` brings. Commits."""
+    number = integrations.numbers()[0]
+    secret = vault.seal("a secret", current_app.config["BALCAO"].secret_key)
+    templates.seed(number, utc_now())
+    _add(Team(name=f"Vendas {EVIL}", duty="sales"))
+    _add(Article(slug="frete", title=f"Frete {EVIL}", body="Grátis acima de R$ 100."))
+    _add(WebhookEndpoint(url="https://crm.example/hook", name="CRM", secret=secret))
+    _add(Campaign(name=f"Volta {EVIL}", integration_id=number.id, template_name="welcome_back"))
+    programs.seed_programs(now=utc_now())
+    db.session.commit()
 
 
 def _add(row: Row) -> Row:

@@ -5,7 +5,8 @@ A blueprint or a resource that nobody entered below fails, and so does a view th
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import pytest
@@ -98,8 +99,9 @@ def methods_of(rule: Rule) -> list[str]:
     return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 
-def address_of(rule: Rule) -> str:
-    return re.sub(r"<(?:[^>]*:)?\w+>", "1", rule.rule)
+def address_of(rule: Rule, named: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Give an address of a rule, with 1 for whatever it asks for that is not `named`."""
+    return re.sub(r"<(?:[^>]*:)?\w+>", lambda found: named.get(found[0], "1"), rule.rule)
 
 
 @pytest.fixture(scope="module")
