@@ -4,7 +4,6 @@ For admins.
 
 import difflib
 import hashlib
-import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from sqlalchemy import select
 import flow_versions
 import integrations
 from admin.flow_drawing import Drawing, draw
-from admin.flow_words import flow_problem_words
 from admin.noting import note
 from auth import current_config
-from flow_files import Flow, FlowError, shipped
+from flow_files import FlowError, shipped
 from flow_versions import FlowRefused
 from flow_versions.drafts import check, read_text
 from models import FlowVersion, Integration, Operator, db, utc_now
@@ -32,7 +30,6 @@ FORM_MAX_BYTES: Final = 4 * SOURCE_MAX_CHARS + 64 * 1024
 REASON_MAX_CHARS: Final = 200
 DIFFERENCE_MOST: Final = 2_000
 SIMULATED: Final = "simulator"
-LINE: Final = re.compile(r"line (\d+)")
 
 bp = Blueprint("flows", __name__)
 
@@ -118,12 +115,10 @@ def save(flow: str) -> ResponseReturnValue:
             return _publish(flow, source)
         if what == "try":
             return _try(flow)
-    except FlowRefused as refused:
+    except FlowError as error:
         db.session.rollback()
-        flash(
-            _("The draft is kept. It has a mistake: %(problem)s", problem=flow_problem_words(str(refused))),
-            "danger",
-        )
+        said = error.mistake.sentence(_)
+        flash(_("The draft is kept. It has a mistake: %(problem)s", problem=said), "danger")
         return _page(flow, source), 422
     flash(_("The draft is kept. Nothing is wrong with it."), "success")
     return redirect(url_for("flows.edit", flow=flow), 303)
@@ -153,9 +148,9 @@ def restore_shipped(flow: str) -> ResponseReturnValue:
 def _go_back(flow: str, row: FlowVersion | None) -> ResponseReturnValue:
     try:
         made = flow_versions.go_back(row, flow, now=utc_now(), operator_id=current_user.id)
-    except FlowRefused as refused:
+    except FlowError as error:
         db.session.rollback()
-        flash(flow_problem_words(str(refused)), "danger")
+        flash(error.mistake.sentence(_), "danger")
         return redirect(url_for("flows.edit", flow=flow), 303)
     number = made.version
     db.session.commit()
@@ -234,24 +229,18 @@ def _page(flow: str, source: str, *, kept: str | None = None) -> str:
 
 
 def _shown(flow: str, source: str) -> Shown:
-    problem, read = "", _read(flow, source)
-    if isinstance(read, str):
-        problem = read
-    else:
-        try:
-            check(flow, source)
-        except FlowRefused as refused:
-            problem = str(refused)
-    found = LINE.search(problem)
-    drawing = draw(read, source) if isinstance(read, Flow) else None
-    return Shown(source, flow_problem_words(problem), int(found[1]) if found else 0, drawing)
-
-
-def _read(flow: str, source: str) -> Flow | str:
+    read, mistake = None, None
     try:
-        return read_text(source, flow)
+        read = read_text(source, flow)
+        check(flow, source)
     except FlowError as error:
-        return str(error)
+        mistake = error.mistake
+    return Shown(
+        source,
+        problem=mistake.sentence(_) if mistake else "",
+        problem_line=mistake.line if mistake else 0,
+        drawing=draw(read, source) if read else None,
+    )
 
 
 def _is_walked(flow: str) -> bool:

@@ -5,8 +5,9 @@
 """
 
 from flow_files.actions import ACTIONS, Action, Argument
+from flow_files.mistakes import Code, FlowError, Mistake, Problem
 from flow_files.problems import CONTEXT_NAMES
-from flow_files.reading import FLOWS_DIR, FlowError, load_flow, load_flows, read_flow, shipped
+from flow_files.reading import FLOWS_DIR, load_flow, load_flows, read_flow, shipped
 from flow_files.scenes import EXPECTATIONS, Entry, Flow, Listing, Option, Scene, Step, Words, WordsOrText
 
 __all__ = [
@@ -16,11 +17,14 @@ __all__ = [
     "FLOWS_DIR",
     "Action",
     "Argument",
+    "Code",
     "Entry",
     "Flow",
     "FlowError",
     "Listing",
+    "Mistake",
     "Option",
+    "Problem",
     "Scene",
     "Step",
     "Words",

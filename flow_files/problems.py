@@ -5,12 +5,12 @@ words in every language of the flow, can be reached, and ends or waits.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from jinja2 import TemplateSyntaxError
 
 import texts
 from flow_files.actions import ACTIONS, Action
+from flow_files.mistakes import Code, Place, Problem
 from flow_files.scenes import Flow, Option, Scene, Step, Words, WordsOrText
 from vocabulary import SERVICE_INTENTS, TEXT_LANGUAGES
 
@@ -47,16 +47,6 @@ ASKED = ("complaint_solved",)
 CART_WISHES = (ADD_TO_CART, REMOVAL, CHANGE, CLEARING, SUM, SUM_ASKED)
 ENTRY_NAMES = (*_INTENTS, SEARCH, RECEIPT, PAYING_AGAIN, WHICH_ORDER, *CART_WISHES, *ASKED)
 
-Place = tuple[str | int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, and where: the keys that lead there from the file's top."""
-
-    place: Place
-    reason: str
-
 
 def problems(flow: Flow) -> Iterator[Problem]:
     """Find what the shape of the file alone cannot tell."""
@@ -70,30 +60,30 @@ def problems(flow: Flow) -> Iterator[Problem]:
 
 def _flow_problems(flow: Flow) -> Iterator[Problem]:
     if not flow.languages or not set(flow.languages) <= set(TEXT_LANGUAGES):
-        yield Problem(("languages",), f"must be some of {', '.join(TEXT_LANGUAGES)}")
+        yield Problem(("languages",), Code.NO_LANGUAGE, {"names": ", ".join(TEXT_LANGUAGES)})
     yield from _words_problems(flow, ("title",), flow.title, None, MAX_TITLE_CHARS)
     for role in ("start", "person"):
         name = getattr(flow, role)
         if name not in flow.steps:
-            yield Problem((role,), f"names the step {name!r}, which does not exist")
+            yield Problem((role,), Code.NO_STEP, {"name": name})
     start = flow.steps.get(flow.start)
     if start is not None and start.awaits != "choice" and not start.action:
-        yield Problem(("steps", flow.start), "is the start and must offer choices")
+        yield Problem(("steps", flow.start), Code.START_OFFERS_NOTHING)
 
 
 def _entry_problems(flow: Flow) -> Iterator[Problem]:
     for name, entry in flow.entries.items():
         place: Place = ("entries", name)
         if name not in ENTRY_NAMES:
-            yield Problem(place, f"is not one of {', '.join(ENTRY_NAMES)}")
+            yield Problem(place, Code.NO_ENTRY, {"names": ", ".join(ENTRY_NAMES)})
         for part in ("step", "told"):
             target = getattr(entry, part)
             if target is not None and target not in flow.steps:
-                yield Problem((*place, part), f"names the step {target!r}, which does not exist")
+                yield Problem((*place, part), Code.NO_STEP, {"name": target})
         if entry.told and not entry.into:
-            yield Problem(place, "needs `into`: what was told must be kept somewhere")
+            yield Problem(place, Code.TOLD_NOT_KEPT)
         if entry.into and (entry.into.startswith("_") or not entry.into.isidentifier()):
-            yield Problem((*place, "into"), "must be a plain name that does not begin with _")
+            yield Problem((*place, "into"), Code.NO_PLAIN_NAME)
 
 
 def _known_names(flow: Flow) -> frozenset[str]:
@@ -112,23 +102,27 @@ def _step_problems(flow: Flow, name: str, step: Step, known: frozenset[str]) -> 
     place: Place = ("steps", name)
     if step.action is None:
         if step.outcomes or step.arguments:
-            yield Problem(place, "has outcomes or arguments but no action")
+            yield Problem(place, Code.NO_ACTION)
         yield from _scene_problems(flow, place, step, known)
         return
     action = ACTIONS.get(step.action)
     if action is None:
-        yield Problem((*place, "action"), f"{step.action!r} is not one of {', '.join(ACTIONS)}")
+        yield Problem(
+            (*place, "action"), Code.UNKNOWN_ACTION, {"name": step.action, "names": ", ".join(ACTIONS)}
+        )
         return
     if step.say or step.awaits or step.goes or step.ends:
-        yield Problem(place, "does an action: what it says and where it goes stand in its outcomes")
+        yield Problem(place, Code.ACTION_SPEAKS)
     yield from _argument_problems(flow, place, step, action, known)
     for outcome in action.outcomes:
         if outcome not in step.outcomes:
-            yield Problem((*place, "outcomes"), f"must say what happens on {outcome!r}")
+            yield Problem((*place, "outcomes"), Code.OUTCOME_MISSING, {"name": outcome})
     for outcome, scene in step.outcomes.items():
         inner = (*place, "outcomes", outcome)
         if outcome not in action.outcomes:
-            yield Problem(inner, f"is no outcome of {step.action} ({', '.join(action.outcomes)})")
+            yield Problem(
+                inner, Code.NO_OUTCOME, {"action": step.action, "names": ", ".join(action.outcomes)}
+            )
             continue
         facts = frozenset(action.outcomes[outcome])
         yield from _scene_problems(flow, inner, scene, known, facts)
@@ -140,15 +134,15 @@ def _argument_problems(
     for name, value in step.arguments.items():
         inner = (*place, "with", name)
         if name not in action.arguments:
-            known_arguments = ", ".join(action.arguments) or "none"
-            yield Problem(inner, f"is no argument of {step.action} (it takes {known_arguments})")
+            code = Code.NO_ARGUMENT if action.arguments else Code.TAKES_NO_ARGUMENT
+            yield Problem(inner, code, {"action": step.action, "names": ", ".join(action.arguments)})
         elif isinstance(value, dict):
             yield from _words_problems(flow, inner, value, known, MAX_BODY_CHARS)
         else:
             yield from _template_problems(inner, str(value), known)
     for name, argument in action.arguments.items():
         if argument.is_required and name not in step.arguments:
-            yield Problem((*place, "with"), f"needs {name}: {step.action} cannot do without it")
+            yield Problem((*place, "with"), Code.ARGUMENT_MISSING, {"name": name, "action": step.action})
 
 
 def _scene_problems(
@@ -171,51 +165,49 @@ def _scene_problems(
     for part in ("goes", "back"):
         target = getattr(scene, part)
         if target is not None and target not in flow.steps:
-            yield Problem((*place, part), f"names the step {target!r}, which does not exist")
+            yield Problem((*place, part), Code.NO_STEP, {"name": target})
     if scene.awaits == "choice":
         yield from _choice_problems(flow, place, scene, known, facts)
     elif scene.awaits:
         yield from _question_problems(place, scene)
     elif bool(scene.goes) == scene.ends:
-        yield Problem(place, "must do one of: ask, offer choices, go to a step (goes), end (ends: true)")
+        yield Problem(place, Code.DOES_NOT_GO_ON)
 
 
 def _question_problems(place: Place, scene: Scene) -> Iterator[Problem]:
     if not scene.say:
-        yield Problem(place, "asks for an answer but says nothing")
+        yield Problem(place, Code.ASKS_NOTHING)
     if not scene.into:
-        yield Problem(place, "asks for an answer: into must name where it is kept")
+        yield Problem(place, Code.ANSWER_NOT_KEPT)
     elif scene.into.startswith("_") or not scene.into.isidentifier():
-        yield Problem((*place, "into"), "must be a plain name that does not begin with _")
+        yield Problem((*place, "into"), Code.NO_PLAIN_NAME)
     if not scene.goes:
-        yield Problem(place, "asks for an answer: goes must name the next step")
+        yield Problem(place, Code.ANSWER_GOES_NOWHERE)
 
 
 def _choice_problems(
     flow: Flow, place: Place, scene: Scene, known: frozenset[str], facts: frozenset[str]
 ) -> Iterator[Problem]:
     if scene.expects not in (None, "choice") or scene.into or scene.goes or scene.ends or scene.optional:
-        yield Problem(place, "offers choices: only the choices say what is kept and where it goes")
+        yield Problem(place, Code.KEEPS_BESIDE_CHOICES)
     if not scene.say:
-        yield Problem(place, "offers choices but says nothing")
+        yield Problem(place, Code.CHOICES_SAY_NOTHING)
     if not scene.choices and not scene.listing:
-        yield Problem(place, "awaits a choice but offers none")
+        yield Problem(place, Code.NO_CHOICES)
     listed = scene.listing
     most = MAX_CHOICES_BESIDE_LIST if listed and not listed.typed_only else MAX_ROWS
     if len(scene.choices) > most:
-        yield Problem((*place, "choices"), f"are more than {most}")
+        yield Problem((*place, "choices"), Code.TOO_MANY, {"most": most})
     yield from _distinct_problems(flow, place, scene)
     for index, option in enumerate(scene.choices):
         yield from _option_problems(flow, (*place, "choices", index), option, scene, known)
     if listed:
         if listed.facts not in facts:
-            yield Problem((*place, "list", "from"), f"{listed.facts!r} is no fact that is known here")
+            yield Problem((*place, "list", "from"), Code.NO_FACT, {"name": listed.facts})
         if listed.goes not in flow.steps:
-            yield Problem((*place, "list", "goes"), f"names the step {listed.goes!r}, which does not exist")
+            yield Problem((*place, "list", "goes"), Code.NO_STEP, {"name": listed.goes})
         if any(o.key.isdigit() and o.key != "0" for o in scene.choices):
-            yield Problem(
-                (*place, "choices"), "beside a list have letters or 0 as keys: digits number the list"
-            )
+            yield Problem((*place, "choices"), Code.DIGITS_BESIDE_LIST)
 
 
 def _option_problems(
@@ -229,28 +221,29 @@ def _option_problems(
             flow, (*place, "description"), option.description, known, MAX_DESCRIPTION_CHARS
         )
     if option.goes not in flow.steps:
-        yield Problem((*place, "goes"), f"names the step {option.goes!r}, which does not exist")
+        yield Problem((*place, "goes"), Code.NO_STEP, {"name": option.goes})
     for name, value in option.remember.items():
         yield from _value_problems(flow, (*place, "remember", name), value, known)
 
 
 def _distinct_problems(flow: Flow, place: Place, scene: Scene) -> Iterator[Problem]:
-    columns = {
-        "ids": [o.id for o in scene.choices],
-        "keys": [o.key.casefold() for o in scene.choices if o.key],
-        **{
-            f"titles ({language})": [o.title.get(language, "").casefold() for o in scene.choices]
-            for language in flow.languages
-        },
-    }
-    for column, values in columns.items():
-        if len(set(values)) < len(values):
-            yield Problem((*place, "choices"), f"have equal {column}")
+    choices = (*place, "choices")
+    if _stands_twice([option.id for option in scene.choices]):
+        yield Problem(choices, Code.EQUAL_IDS)
+    if _stands_twice([option.key.casefold() for option in scene.choices if option.key]):
+        yield Problem(choices, Code.EQUAL_KEYS)
+    for language in flow.languages:
+        if _stands_twice([option.title.get(language, "").casefold() for option in scene.choices]):
+            yield Problem(choices, Code.EQUAL_TITLES, {"language": language})
+
+
+def _stands_twice(names: list[str]) -> bool:
+    return len(set(names)) < len(names)
 
 
 def _value_problems(flow: Flow, place: Place, value: WordsOrText, known: frozenset[str]) -> Iterator[Problem]:
     if str(place[-1]).startswith("_") or not str(place[-1]).isidentifier():
-        yield Problem(place, "must be a plain name that does not begin with _")
+        yield Problem(place, Code.NO_PLAIN_NAME)
     if isinstance(value, dict):
         yield from _words_problems(flow, place, value, known, MAX_TEXT_CHARS)
     else:
@@ -262,12 +255,12 @@ def _words_problems(
 ) -> Iterator[Problem]:
     for language in flow.languages:
         if not words.get(language, "").strip():
-            yield Problem(place, f"has no words in {language!r}")
+            yield Problem(place, Code.NO_WORDS, {"language": language})
     for language, written in words.items():
         if language not in flow.languages:
-            yield Problem((*place, language), "is not a language of this flow")
+            yield Problem((*place, language), Code.OTHER_LANGUAGE)
         if len(written) > limit and "{%" not in written:
-            yield Problem((*place, language), f"is longer than {limit} characters")
+            yield Problem((*place, language), Code.TEXT_TOO_LONG, {"most": limit})
         if known is not None:
             yield from _template_problems((*place, language), written, known)
 
@@ -277,10 +270,10 @@ def _template_problems(place: Place, written: str, known: frozenset[str]) -> Ite
         texts.compile_text(written)
         unknown = sorted(texts.names_used(written) - known)
     except TemplateSyntaxError as error:
-        yield Problem(place, f"cannot be filled in: {error.message}")
+        yield Problem(place, Code.NOT_FILLED_IN, {"why": error.message})
         return
     if unknown:
-        yield Problem(place, f"uses {', '.join(unknown)}, which nothing gives here")
+        yield Problem(place, Code.NOBODY_GIVES, {"names": ", ".join(unknown)})
 
 
 def _road_problems(flow: Flow) -> Iterator[Problem]:
@@ -295,9 +288,9 @@ def _road_problems(flow: Flow) -> Iterator[Problem]:
         open_ends.extend(target for scene in _scenes_of(flow.steps[name]) for target in _targets(scene))
     for name in flow.steps:
         if name not in reached:
-            yield Problem(("steps", name), "is reached by nothing")
+            yield Problem(("steps", name), Code.NOT_REACHED)
         elif name in _silent_successors(flow, name):
-            yield Problem(("steps", name), "comes round to itself without asking anything")
+            yield Problem(("steps", name), Code.SILENT_RING)
 
 
 def _scenes_of(step: Step) -> tuple[Scene, ...]:

@@ -3,16 +3,17 @@
 An admin's published flow is read by the same `read_flow` from the database's text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from flow_files.problems import Place, problems
+from flow_files.mistakes import Code, FlowError, Mistake, Place, Problem
+from flow_files.problems import problems
 from flow_files.scenes import Flow
 
 FLOWS_DIR = Path(__file__).parent.parent / "flows"
@@ -22,12 +23,6 @@ MAX_DEPTH = 40
 MAX_NODES = 50_000
 # The safe loader in C where PyYAML has it: the same language, ten times as fast.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# Pydantic names the branch of a union that it tried; people who edit flows need not read it.
-_PYDANTIC_BRANCHES = frozenset({"dict[str,str]", "str", "int", "float", "[key]"})
-
-
-class FlowError(ValueError):
-    """A flow file that cannot be used; the text names file, step and line."""
 
 
 def load_flow(path: Path | str) -> Flow:
@@ -42,7 +37,7 @@ def load_flows(folder: Path | str = FLOWS_DIR) -> Mapping[str, Flow]:
     for path in sorted(Path(folder).glob("*.yaml")):
         flow = load_flow(path)
         if flow.name in flows:
-            raise FlowError(f"{path.name}: another file already has the flow name {flow.name!r}")
+            raise FlowError(Mistake(path.name, 0, Problem((), Code.NAME_TAKEN, {"name": flow.name})))
         flows[flow.name] = flow
     return flows
 
@@ -56,40 +51,46 @@ def shipped() -> Mapping[str, Flow]:
 def read_flow(source: str, file_name: str) -> Flow:
     """Read a flow from YAML text; `file_name` is named in errors. Raises FlowError."""
     if len(source) > MAX_FILE_CHARS:
-        raise FlowError(f"{file_name}: a flow has at most {MAX_FILE_CHARS} characters")
-    lines = _Lines(file_name, _compose(source, file_name))
+        raise FlowError(Mistake(file_name, 0, Problem((), Code.TOO_LONG, {"most": MAX_FILE_CHARS})))
+    with _naming(file_name):
+        root = yaml.compose(source, Loader=_LOADER)
+    if not isinstance(root, yaml.MappingNode):
+        raise FlowError(Mistake(file_name, 1, Problem((), Code.NO_MAPPING)))
+    lines = _Lines(file_name, root)
+    with _naming(file_name):
+        whole = yaml.load(source, Loader=_LOADER)
     try:
-        flow = Flow.model_validate(yaml.load(source, Loader=_LOADER))
+        flow = Flow.model_validate(whole)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise FlowError(lines.sentence(first["loc"], _reason(first))) from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise FlowError(f"{file_name}: {error}") from error
+        raise FlowError(lines.mistake(_shape_problem(error))) from error
     for problem in problems(flow):
-        raise FlowError(lines.sentence(problem.place, problem.reason))
+        raise FlowError(lines.mistake(problem))
     return flow
 
 
-def _compose(source: str, file_name: str) -> yaml.Node:
+@contextmanager
+def _naming(file_name: str) -> Iterator[None]:
+    """Have what YAML refuses name the file; its constructors raise whatever they come upon."""
     try:
-        node = yaml.compose(source, Loader=_LOADER)
+        yield
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise FlowError(f"{file_name}, line {line}: {error.problem}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise FlowError(f"{file_name}: {error}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise FlowError(f"{file_name}, line 1: a flow is a mapping of name, title, start, person and steps")
-    return node
+        raise FlowError(Mistake(file_name, line, _unreadable(error.problem))) from error
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise FlowError(Mistake(file_name, 0, _unreadable(error))) from error
 
 
-def _reason(error: Any) -> str:
-    """Say pydantic's finding in the words of someone who edits a flow."""
-    if error["type"] == "missing":
-        return "is missing"
-    if error["type"] == "extra_forbidden":
-        return "is not a word that a flow knows"
-    return str(error["msg"])
+def _unreadable(why: object) -> Problem:
+    return Problem((), Code.UNREADABLE, {"why": str(why)})
+
+
+def _shape_problem(error: ValidationError) -> Problem:
+    """Give the first of pydantic's findings."""
+    found = error.errors()[0]
+    code = Code.__members__.get(found["type"].upper())
+    if code is None:
+        return Problem(found["loc"], Code.UNREADABLE, {"why": found["msg"]})
+    return Problem(found["loc"], code, found.get("ctx", {}))
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,8 @@ class _Lines:
     def __post_init__(self) -> None:
         self._judge(self.root, 0, MAX_NODES)
 
-    def sentence(self, place: Place, reason: str) -> str:
-        step = f", step {place[1]}" if len(place) > 1 and place[0] == "steps" else ""
-        inner = ".".join(
-            str(part) for part in (place[2:] if step else place) if part not in _PYDANTIC_BRANCHES
-        )
-        line = self._line(place)
-        return f"{self.file_name}{step}, line {line}: {inner + ' ' if inner else ''}{reason}"
+    def mistake(self, problem: Problem) -> Mistake:
+        return Mistake(self.file_name, self._line(problem.place), problem)
 
     def _line(self, place: Place) -> int:
         node, line = self.root, self.root.start_mark.line
@@ -133,11 +129,9 @@ class _Lines:
     def _judge(self, node: yaml.Node, depth: int, left: int) -> int:
         """Walk through a node and give how many nodes may still follow."""
         if depth > MAX_DEPTH:
-            raise FlowError(f"{self.file_name}, line {node.start_mark.line + 1}: nested too deeply")
+            raise self._refusal(node, Code.TOO_DEEP)
         if left <= 0:
-            raise FlowError(
-                f"{self.file_name}, line {node.start_mark.line + 1}: more than {MAX_NODES} values"
-            )
+            raise self._refusal(node, Code.TOO_MANY_VALUES, most=MAX_NODES)
         left -= 1
         if isinstance(node, yaml.SequenceNode):
             for child in node.value:
@@ -147,9 +141,12 @@ class _Lines:
         seen: set[str] = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise FlowError(f"{self.file_name}, line {key.start_mark.line + 1}: a key is one word")
+                raise self._refusal(key, Code.KEY_OF_PARTS)
             if str(key.value) in seen:
-                raise FlowError(f"{self.file_name}, line {key.start_mark.line + 1}: {key.value} stands twice")
+                raise self._refusal(key, Code.KEY_TWICE, key=key.value)
             seen.add(str(key.value))
             left = self._judge(value, depth + 1, left)
         return left
+
+    def _refusal(self, node: yaml.Node, code: Code, **values: object) -> FlowError:
+        return FlowError(Mistake(self.file_name, node.start_mark.line + 1, Problem((), code, values)))

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 
 import history
-from flow_files import FLOWS_DIR, Flow, FlowError, read_flow, shipped
+from flow_files import FLOWS_DIR, Code, Flow, FlowError, Mistake, Problem, read_flow, shipped
 from flow_versions.walked import TRIED, forget, shipped_version
 from models import DeskSetting, FlowVersion, db
 from statements import changed_rows, insert_or_ignore
@@ -25,7 +25,7 @@ DRAFTS: Final = "flow_drafts"  # the row that whoever saves one holds
 
 
 class FlowRefused(ValueError):
-    """A flow that cannot be published; the text is for people and names the line where there is one."""
+    """A flow that cannot be begun; the text is a code: name, taken or many."""
 
 
 def source_of(flow: str) -> str | None:
@@ -99,7 +99,7 @@ def drop_draft(flow: str) -> None:
 def publish(flow: str, source: str, *, reason: str, now: datetime, operator_id: int | None) -> FlowVersion:
     """Make a text the newest version; who is in the middle of an older one stays in it.
 
-    Raises FlowRefused. Flushes.
+    Raises FlowError. Flushes.
     """
     read = check(flow, source)
     newest = _newest(flow)
@@ -111,7 +111,7 @@ def publish(flow: str, source: str, *, reason: str, now: datetime, operator_id: 
         else _NAME_LINE.sub(f"name: {read.name}\n{line}", source, count=1)
     )
     if check(flow, numbered).version != before + 1:
-        raise FlowRefused(f"{flow}: version must stand in a line of its own")
+        raise FlowError(Mistake(flow, 0, Problem((), Code.VERSION_NOT_FOUND)))
     row = FlowVersion(
         flow=flow,
         version=before + 1,
@@ -137,7 +137,7 @@ def publish(flow: str, source: str, *, reason: str, now: datetime, operator_id: 
 
 
 def go_back(row: FlowVersion | None, flow: str, *, now: datetime, operator_id: int | None) -> FlowVersion:
-    """Publish an older version anew, or the shipped file for None. Raises FlowRefused. Flushes."""
+    """Publish an older version anew, or the shipped file for None. Raises FlowError. Flushes."""
     if row is not None:
         source, named = row.source, row.version
     else:
@@ -153,18 +153,14 @@ def read_text(source: str, flow: str) -> Flow:
 
 
 def check(flow: str, source: str) -> Flow:
-    """Read a text as this flow. Raises FlowRefused with the line, also when it lacks a way in that the desk
-    takes by itself."""
-    try:
-        read = read_text(source, flow)
-    except FlowError as error:
-        raise FlowRefused(str(error)) from error
+    """Read a text as this flow. Raises FlowError, also where it lacks a way in that the desk takes."""
+    read = read_text(source, flow)
     if read.name != flow:
-        raise FlowRefused(f"{flow}, line 1: name must stay {flow}")
+        raise FlowError(Mistake(flow, 1, Problem((), Code.NAME_CHANGED, {"name": flow})))
     own = shipped().get(flow)
     lost = sorted(set(own.entries) - set(read.entries)) if own is not None else []
     if lost:
-        raise FlowRefused(f"{flow}: entries must keep {', '.join(lost)}")
+        raise FlowError(Mistake(flow, 0, Problem((), Code.ENTRIES_LOST, {"names": ", ".join(lost)})))
     return read
 
 

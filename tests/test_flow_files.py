@@ -134,6 +134,9 @@ def test_what_is_wrong_is_told_with_its_place(old: str, new: str, line: int | No
         "? [1, 2]\n: x",
         "\x00",
         "a: !!python/object:os.system x",
+        "a: !!bool maybe",
+        "a: !!timestamp soon",
+        "a: !!int ''",
         "{" * 3000,
     ],
 )

@@ -15,8 +15,7 @@ import operators
 from app import create_app
 from config import Config
 from conversations import Session
-from flow_files import shipped
-from flow_versions import FlowRefused
+from flow_files import FlowError, shipped
 from flow_versions.walked import TRIED
 from models import DeskSetting, FlowVersion, Integration, StateChange, db, utc_now
 from tests.browsing import AS_BROWSER, get, post, sign_in
@@ -104,7 +103,7 @@ def test_an_open_session_stays_in_the_version_that_it_began_with(in_app: Flask) 
     ],
 )
 def test_a_flow_that_leads_nowhere_is_refused(in_app: Flask, old: str, new: str, said: str) -> None:
-    with pytest.raises(FlowRefused, match=said):
+    with pytest.raises(FlowError, match=said):
         publish(changed(old, new))
 
 
