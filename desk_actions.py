@@ -273,8 +273,7 @@ def _book_appointment(args: Args, ctx: ActionContext) -> ActionResult:
     moved = appointments.upcoming(ctx.contact_id, ctx.now) if text_arg(args, "moving") else None
     said = text_arg(args, "topic")
     topic = _without_moments(said, ctx)
-    # Where another system's calendar is asked it has the last word, a moment later.
-    calendar = [starts_at] if calcom.is_on(ctx.config) else None
+    calendar = calcom.calendar_with(ctx.config, starts_at)
     try:
         if moved is not None:
             appointments.move(ctx.config, moved, starts_at, now=ctx.now, calendar=calendar)

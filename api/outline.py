@@ -126,6 +126,8 @@ def _kind(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
 def _sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     """Make a body of what must be there, or of the first value where nothing must."""
     opened = _opened(schema, schemas)
+    if "examples" in opened:
+        return opened["examples"][0]
     if opened.get("type") == "object":
         values = opened.get("properties", {})
         names = opened.get("required") or list(values)[-1:]

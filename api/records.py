@@ -1,7 +1,9 @@
-"""What an intent set in motion: leads, tickets, complaints, appointments, by the verbs of their own pages."""
+"""What an intent set in motion: leads, tickets, complaints, by the verbs of their own pages.
+
+What `appointments` shares with them stands below.
+"""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -13,9 +15,9 @@ import auth
 import tasks
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import Amount, BodyId, Clean, Moment, OneOf, RowId
+from api.kinds import Amount, BodyId, Clean, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
-from crm import appointments, complaints, leads, moves, new_leads, teams, tickets
+from crm import complaints, leads, moves, new_leads, teams, tickets
 from crm.numbered import Actor, Tracked
 from models import (
     Appointment,
@@ -34,11 +36,9 @@ from vocabulary import URGENCIES
 CENTS: Final = 100
 USD: Final = "USD"
 REASON_MAX_CHARS: Final = 200
-MAX_AHEAD: Final = timedelta(days=730)
 LeadStatus = Annotated[str, OneOf(leads.STATUSES)]
 TicketStatus = Annotated[str, OneOf(tickets.STATUSES)]
 ComplaintStatus = Annotated[str, OneOf(complaints.STATUSES)]
-AppointmentStatus = Annotated[str, OneOf(appointments.STATUSES)]
 Urgency = Annotated[str, OneOf(URGENCIES)]
 AnyRecord = TypeVar("AnyRecord", Lead, Ticket, Complaint, Appointment)
 
@@ -64,12 +64,6 @@ class ComplaintQuery(RecordQuery):
     status: ComplaintStatus | None = None
 
 
-class AppointmentQuery(RecordQuery):
-    status: AppointmentStatus | None = None
-    starts_after: Moment | None = None
-    starts_before: Moment | None = None
-
-
 class RecordChange(Body):
     """Only what is named changes; the customer is told of a new status where the desk's pages tell her."""
 
@@ -88,13 +82,6 @@ class TicketChange(RecordChange):
 
 class ComplaintChange(RecordChange):
     status: ComplaintStatus | None = None
-
-
-class AppointmentChange(RecordChange):
-    status: AppointmentStatus | None = None
-    starts_at: Moment | None = Field(
-        default=None, description="The time that was agreed on; the customer is told."
-    )
 
 
 class Budget(Body):
@@ -134,20 +121,20 @@ class NewComplaint(NewRecord):
 @endpoint("GET", "/leads", scope="records:read")
 def list_leads(asked: LeadQuery) -> Page[shapes.Lead]:
     """List leads."""
-    query = _of(Lead, asked, status=Lead.status, interest=Lead.interest)
+    query = listed(Lead, asked, status=Lead.status, interest=Lead.interest)
     return page(query, Lead.id, asked, _leads)
 
 
 @endpoint("GET", "/leads/<int:lead_id>", scope="records:read")
 def get_lead(lead_id: int) -> shapes.Lead:
     """Get one lead."""
-    return _leads([_find(Lead, lead_id)])[0]
+    return _leads([find(Lead, lead_id)])[0]
 
 
 @endpoint("POST", "/leads", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_lead(said: NewLead) -> Written[shapes.Made]:
     """Open a lead, or complete the open one of this contact with the same interest."""
-    contact, now = _contact(said), utc_now()
+    contact, now = contact_of(said), utc_now()
     lead = new_leads.take(
         contact,
         leads.LeadWish(
@@ -163,13 +150,13 @@ def create_lead(said: NewLead) -> Written[shapes.Made]:
         conversation_id=said.conversation_id,
         source=said.source,
     )
-    return _made("leads", lead.id)
+    return made("leads", lead.id)
 
 
 @endpoint("PATCH", "/leads/<int:lead_id>", scope="records:write", refusals=("conflict",), locks=Lead)
 def change_lead(lead_id: int, said: LeadChange) -> Written[shapes.Lead]:
     """Move a lead on, or give it to somebody."""
-    return _change(Lead, lead_id, said, said.status, _leads)
+    return change(Lead, lead_id, said, said.status, _leads)
 
 
 # --- tickets ------------------------------------------------------------------------------------------------
@@ -178,20 +165,20 @@ def change_lead(lead_id: int, said: LeadChange) -> Written[shapes.Lead]:
 @endpoint("GET", "/tickets", scope="records:read")
 def list_tickets(asked: TicketQuery) -> Page[shapes.Ticket]:
     """List tickets."""
-    query = _of(Ticket, asked, status=Ticket.status, priority=Ticket.priority)
+    query = listed(Ticket, asked, status=Ticket.status, priority=Ticket.priority)
     return page(query, Ticket.id, asked, _tickets)
 
 
 @endpoint("GET", "/tickets/<int:ticket_id>", scope="records:read")
 def get_ticket(ticket_id: int) -> shapes.Ticket:
     """Get one ticket."""
-    return _tickets([_find(Ticket, ticket_id)])[0]
+    return _tickets([find(Ticket, ticket_id)])[0]
 
 
 @endpoint("POST", "/tickets", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_ticket(said: NewTicket) -> Written[shapes.Made]:
     """Open a ticket for a contact."""
-    contact, now = _contact(said), utc_now()
+    contact, now = contact_of(said), utc_now()
     row = tickets.open_ticket(
         contact.id,
         said.description,
@@ -202,13 +189,13 @@ def create_ticket(said: NewTicket) -> Written[shapes.Made]:
     )
     within = tickets.ANSWERED_WITHIN[row.priority]
     teams.entrust(row, teams.SUPPORT, within, config=auth.current_config(), now=now)
-    return _made("tickets", row.id)
+    return made("tickets", row.id)
 
 
 @endpoint("PATCH", "/tickets/<int:ticket_id>", scope="records:write", refusals=("conflict",), locks=Ticket)
 def change_ticket(ticket_id: int, said: TicketChange) -> Written[shapes.Ticket]:
     """Move a ticket on, or give it to somebody."""
-    return _change(Ticket, ticket_id, said, said.status, _tickets)
+    return change(Ticket, ticket_id, said, said.status, _tickets)
 
 
 # --- complaints ---------------------------------------------------------------------------------------------
@@ -217,19 +204,19 @@ def change_ticket(ticket_id: int, said: TicketChange) -> Written[shapes.Ticket]:
 @endpoint("GET", "/complaints", scope="records:read")
 def list_complaints(asked: ComplaintQuery) -> Page[shapes.Complaint]:
     """List complaints."""
-    return page(_of(Complaint, asked, status=Complaint.status), Complaint.id, asked, _complaints)
+    return page(listed(Complaint, asked, status=Complaint.status), Complaint.id, asked, _complaints)
 
 
 @endpoint("GET", "/complaints/<int:complaint_id>", scope="records:read")
 def get_complaint(complaint_id: int) -> shapes.Complaint:
     """Get one complaint."""
-    return _complaints([_find(Complaint, complaint_id)])[0]
+    return _complaints([find(Complaint, complaint_id)])[0]
 
 
 @endpoint("POST", "/complaints", scope="records:write", status=201, refusals=("conflict", "not_found"))
 def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
     """Record a complaint of a contact; management is alerted."""
-    contact, now = _contact(said), utc_now()
+    contact, now = contact_of(said), utc_now()
     row = complaints.open_complaint(
         contact.id, said.description, now=now, conversation_id=said.conversation_id
     )
@@ -242,7 +229,7 @@ def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
         conversation_id=row.conversation_id,
         now=now,
     )
-    return _made("complaints", row.id)
+    return made("complaints", row.id)
 
 
 @endpoint(
@@ -250,55 +237,13 @@ def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
 )
 def change_complaint(complaint_id: int, said: ComplaintChange) -> Written[shapes.Complaint]:
     """Move a complaint on, or give it to somebody."""
-    return _change(Complaint, complaint_id, said, said.status, _complaints)
-
-
-# --- appointments -------------------------------------------------------------------------------------------
-
-
-@endpoint("GET", "/appointments", scope="records:read")
-def list_appointments(asked: AppointmentQuery) -> Page[shapes.Appointment]:
-    """List appointments."""
-    query = _of(Appointment, asked, status=Appointment.status)
-    if asked.starts_after is not None:
-        query = query.where(Appointment.starts_at > asked.starts_after)
-    if asked.starts_before is not None:
-        query = query.where(Appointment.starts_at < asked.starts_before)
-    return page(query, Appointment.id, asked, _appointments)
-
-
-@endpoint("GET", "/appointments/<int:appointment_id>", scope="records:read")
-def get_appointment(appointment_id: int) -> shapes.Appointment:
-    """Get one appointment."""
-    return _appointments([_find(Appointment, appointment_id)])[0]
-
-
-@endpoint(
-    "PATCH",
-    "/appointments/<int:appointment_id>",
-    scope="records:write",
-    refusals=("conflict", "slot_taken"),
-    locks=Appointment,
-)
-def change_appointment(appointment_id: int, said: AppointmentChange) -> Written[shapes.Appointment]:
-    """Fix an appointment's time, move it on, or give it to somebody."""
-    row, now = _find(Appointment, appointment_id), utc_now()
-    if said.starts_at is not None:
-        if not now < said.starts_at < now + MAX_AHEAD:
-            raise Refused("conflict", "Choose a time within the next two years.")
-        try:
-            moves.fix_time(auth.current_config(), row, said.starts_at, now=now, by=_by(said))
-        except appointments.SlotTaken as error:
-            raise Refused("slot_taken", "Another appointment is at that time.") from error
-    if said.status == "confirmed" and row.starts_at is None:
-        raise Refused("conflict", "An appointment without a time cannot be confirmed.")
-    return _change(Appointment, appointment_id, said, said.status, _appointments)
+    return change(Complaint, complaint_id, said, said.status, _complaints)
 
 
 # --- what they share ----------------------------------------------------------------------------------------
 
 
-def _of(model: Any, asked: RecordQuery, **more: Any) -> Any:
+def listed(model: Any, asked: RecordQuery, **more: Any) -> Any:
     return narrowed(
         select(model),
         asked,
@@ -311,11 +256,11 @@ def _of(model: Any, asked: RecordQuery, **more: Any) -> Any:
     )
 
 
-def _find(model: type[AnyRecord], record_id: int) -> AnyRecord:
+def find(model: type[AnyRecord], record_id: int) -> AnyRecord:
     return found(db.session.get(model, record_id))  # type: ignore[no-any-return]
 
 
-def _change(
+def change(
     model: type[AnyRecord],
     record_id: int,
     said: RecordChange,
@@ -325,10 +270,14 @@ def _change(
     row: AnyRecord = found(db.session.get(model, record_id, with_for_update=True))
     _assign(row, said)
     if status is not None:
-        moves.move_on(auth.current_config(), row, status, now=utc_now(), by=_by(said))
+        moves.move_on(auth.current_config(), row, status, now=utc_now(), by=by_program(said.reason))
     db.session.flush()
-    after = [] if row.conversation_id is None else [partial(tasks.wake_outbox, row.conversation_id)]
-    return Written(shown([row])[0], after)
+    return Written(shown([row])[0], waking(row))
+
+
+def waking(row: Tracked) -> list[Callable[[], object]]:
+    """Give what follows the commit of a change that the customer may be told of."""
+    return [] if row.conversation_id is None else [partial(tasks.wake_outbox, row.conversation_id)]
 
 
 def _assign(row: Tracked, said: RecordChange) -> None:
@@ -341,11 +290,11 @@ def _assign(row: Tracked, said: RecordChange) -> None:
         setattr(row, name, wanted)
 
 
-def _by(said: RecordChange) -> Actor:
-    return Actor("program", reason=said.reason)
+def by_program(reason: str = "") -> Actor:
+    return Actor("program", reason=reason)
 
 
-def _contact(said: NewRecord) -> Contact:
+def contact_of(said: NewRecord) -> Contact:
     contact = db.session.get(Contact, said.contact_id)
     if contact is None:
         raise Refused("not_found", f"There is no contact {said.contact_id}.")
@@ -358,8 +307,8 @@ def _contact(said: NewRecord) -> Contact:
     return contact
 
 
-def _made(kind: str, record_id: int) -> Written[shapes.Made]:
-    return Written(shapes.Made(id=record_id, url=f"{PREFIX}/{kind}/{record_id}"))
+def made(kind: str, record_id: int, after: Sequence[Callable[[], object]] = ()) -> Written[shapes.Made]:
+    return Written(shapes.Made(id=record_id, url=f"{PREFIX}/{kind}/{record_id}"), after)
 
 
 def _leads(rows: Sequence[Lead]) -> list[shapes.Lead]:
@@ -378,7 +327,3 @@ def _tickets(rows: Sequence[Ticket]) -> list[shapes.Ticket]:
 
 def _complaints(rows: Sequence[Complaint]) -> list[shapes.Complaint]:
     return [shapes.Complaint.of(row) for row in rows]
-
-
-def _appointments(rows: Sequence[Appointment]) -> list[shapes.Appointment]:
-    return [shapes.Appointment.of(row) for row in rows]

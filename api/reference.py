@@ -15,7 +15,17 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
 import operators
-from api import campaigns, contacts, conversations, figures, integrations, knowledge, records, shop
+from api import (
+    appointments,
+    campaigns,
+    contacts,
+    conversations,
+    figures,
+    integrations,
+    knowledge,
+    records,
+    shop,
+)
 from api.doors import PREFIX
 from api.openapi import document
 from api.outline import outline
@@ -23,7 +33,17 @@ from auth import current_config, limited_by_address
 
 VERSION: Final = "1.0.0"
 # Rooms whose endpoints stand in the table once they are imported.
-ROOMS: Final = (contacts, conversations, integrations, records, shop, knowledge, campaigns, figures)
+ROOMS: Final = (
+    contacts,
+    conversations,
+    integrations,
+    records,
+    appointments,
+    shop,
+    knowledge,
+    campaigns,
+    figures,
+)
 
 bp = Blueprint("api_reference", __name__, url_prefix=PREFIX)
 

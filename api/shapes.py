@@ -257,6 +257,17 @@ class Appointment(Shape):
     updated_at: datetime
 
 
+class FreeTime(Shape):
+    starts_at: datetime
+    ends_at: datetime
+
+
+class FreeTimes(Shape):
+    """When appointments may begin, the earliest first."""
+
+    data: list[FreeTime]
+
+
 class Product(Shape):
     """Something that is for sale. What is handed over after payment is never shown."""
 

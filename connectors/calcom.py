@@ -146,6 +146,12 @@ def free_times(config: Config) -> Sequence[datetime] | None:
     return heard.times if heard.ends_at > time.monotonic() and is_on(config) else None
 
 
+def calendar_with(config: Config, starts_at: datetime) -> Sequence[datetime] | None:
+    """Take the word of who books a time: where Cal.com is on it has the last word, a moment later. None where
+    our own hours decide."""
+    return [starts_at] if is_on(config) else None
+
+
 @dataclass(slots=True)
 class _Heard:
     """What one process heard of free times, how long it holds, and until when it asks no more."""

@@ -1,7 +1,7 @@
 """Appointments: wishes that a person of ours confirms, and free times that customers book themselves.
 
 A booked time holds a `slot_key` of team, start and seat, which only one appointment can have: of two at once
-one wins. Flow actions and operators' pages call these verbs. They flush and never commit.
+one wins. Flow actions, operators' pages and programs call these verbs. They flush and never commit.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,7 @@ def request_appointment(
     starts_at: datetime | None = None,
     conversation_id: int | None = None,
     message_id: int | None = None,
+    by: Actor = CUSTOMER,
 ) -> Appointment:
     """Note that a contact wants to meet; a second wish changes the open request instead of adding one.
 
@@ -55,7 +56,7 @@ def request_appointment(
     appointment.wish = wish.strip()[:WISH_MAX_CHARS] or appointment.wish or ""
     appointment.starts_at = starts_at or (None if wish.strip() else appointment.starts_at)
     appointment.updated_at = now
-    numbered.give_number(appointment, APPOINTMENT, now=now)
+    numbered.give_number(appointment, APPOINTMENT, now=now, by=by)
     linked_words.link_told(appointment, f"{appointment.topic}\n{appointment.wish}", now=now)
     return appointment
 
@@ -71,6 +72,7 @@ def book(
     conversation_id: int | None = None,
     message_id: int | None = None,
     calendar: Sequence[datetime] | None = None,
+    by: Actor = CUSTOMER,
 ) -> Appointment:
     """Book a free time; an open request of the contact becomes the booking. Flushes. Raises SlotTaken.
 
@@ -90,10 +92,10 @@ def book(
     row.topic = topic.strip()[:TOPIC_MAX_CHARS] or row.topic or ""
     row.wish = wish.strip()[:WISH_MAX_CHARS] or row.wish or ""
     row.updated_at = now
-    numbered.give_number(row, APPOINTMENT, now=now)
+    numbered.give_number(row, APPOINTMENT, now=now, by=by)
     _take(row, where, starts_at, timedelta(minutes=config.appointment_mins))
     teams.assign(row, teams.SCHEDULING)
-    set_status(row, "confirmed", now=now, by=CUSTOMER)
+    set_status(row, "confirmed", now=now, by=by)
     linked_words.link_told(row, f"{row.topic}\n{row.wish}", now=now)
     return row
 

@@ -4,6 +4,7 @@ Operators' pages and programs call these verbs; the record's own room keeps stat
 never commit.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from config import Config
@@ -57,6 +58,33 @@ def _move_complaint(complaint: Complaint, status: str, now: datetime, by: Actor)
     if status == "closed":
         feedback.ask_about(complaint, now=now)
     return told
+
+
+def book(
+    config: Config,
+    contact_id: int,
+    starts_at: datetime,
+    *,
+    topic: str,
+    conversation_id: int | None,
+    calendar: Sequence[datetime] | None,
+    now: datetime,
+    by: Actor,
+) -> Appointment:
+    """Book a free time for a customer and tell her; `calendar` as in `slots.free_slots`. Flushes. Raises
+    SlotTaken."""
+    row = appointments.book(
+        config,
+        contact_id,
+        starts_at,
+        now=now,
+        topic=topic,
+        conversation_id=conversation_id,
+        calendar=calendar,
+        by=by,
+    )
+    telling.tell_appointment(config, row, now=now)
+    return row
 
 
 def fix_time(config: Config, row: Appointment, starts_at: datetime, *, now: datetime, by: Actor) -> Told:

@@ -1,6 +1,6 @@
 """Free times for appointments: working hours less holidays and what is booked, by the seats of the team.
 
-Flow actions offer them, `appointments.book` takes one. Reads only.
+Flow actions and programs offer them, `appointments.book` takes one. Reads only.
 """
 
 import re
@@ -84,7 +84,7 @@ def free_slots(
     `between` are the local hours that are wished. Without anything free then the next best is offered.
     `calendar` are the times of another system's calendar, which come in place of the working hours.
     """
-    free = list(_free(config, where, now, calendar))
+    free = list(free_times(config, where, now, calendar))
     if between is not None:
         first, last = between
         fitting = [at for at in free if first <= at.astimezone(config.zone).hour < last]
@@ -111,12 +111,13 @@ def is_free(
     calendar: Sequence[datetime] | None = None,
 ) -> bool:
     """Tell whether an appointment may begin at this very time; `calendar` as in `free_slots`."""
-    return any(at == starts_at for at in _free(config, where, now, calendar))
+    return any(at == starts_at for at in free_times(config, where, now, calendar))
 
 
-def _free(
+def free_times(
     config: Config, where: Place, now: datetime, calendar: Sequence[datetime] | None = None
 ) -> Iterator[datetime]:
+    """Give every time at which an appointment may begin; `calendar` as in `free_slots`."""
     length = timedelta(minutes=config.appointment_mins)
     taken = _taken(where, now)
 
