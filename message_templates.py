@@ -316,7 +316,12 @@ def _mark_gone(row: MessageTemplate, now: datetime) -> bool:
 
 
 def save_draft(
-    integration_id: int, draft: Draft, row: MessageTemplate | None = None, *, now: datetime
+    integration_id: int,
+    draft: Draft,
+    row: MessageTemplate | None = None,
+    *,
+    now: datetime,
+    operator_id: int | None = None,
 ) -> MessageTemplate:
     """Write a new draft, or change one that was not handed in or was rejected. Flushes.
 
@@ -336,19 +341,24 @@ def save_draft(
     if row is None:
         row = MessageTemplate(integration_id=integration_id, created_at=now)
         db.session.add(row)
-    before = row.status or ""
+    step = "changed" if row.status else DRAFT
     row.integration_id, row.name, row.language = integration_id, draft.name, draft.language
     row.category, row.body = draft.category, draft.wording.body
     row.wording, row.updated_at = templates.to_json(draft.wording), now
     row.status = row.status or DRAFT
     db.session.flush()
-    if before == "":
-        _note(row, "", now, actor="operator")
+    _note_of_ours(row, "", step, now, operator_id)
     return row
 
 
 def save_by_hand(
-    integration_id: int, sid: str, draft: Draft, *, now: datetime, status: str = APPROVED
+    integration_id: int,
+    sid: str,
+    draft: Draft,
+    *,
+    now: datetime,
+    status: str = APPROVED,
+    operator_id: int | None = None,
 ) -> MessageTemplate:
     """Write down a template that Twilio has under `sid`, for accounts whose list we cannot read. Flushes.
     Raises DraftRefused."""
@@ -373,7 +383,7 @@ def save_by_hand(
     )
     db.session.add(row)
     db.session.flush()
-    _note(row, "", now, actor="operator")
+    _note_of_ours(row, "", status, now, operator_id)
     return row
 
 
@@ -387,18 +397,22 @@ def delete_draft(row: MessageTemplate) -> bool:
     return True
 
 
-def begin_submission(row: MessageTemplate, *, now: datetime) -> bool:
+def begin_submission(row: MessageTemplate, *, now: datetime, operator_id: int | None = None) -> bool:
     """Take the right to hand a draft in: one UPDATE decides, so that two clicks are one. The caller commits,
     asks the provider, and calls `note_submitted` or `note_refused`."""
+    before = row.status
     taken = changed_rows(
         update(MessageTemplate)
         .where(MessageTemplate.id == row.id, MessageTemplate.status.in_((DRAFT, REJECTED)))
         .values(status=PENDING, status_reason="", updated_at=now)
     )
-    if taken == 1 and _is_shared(row):
+    if taken != 1:
+        return False
+    _note_of_ours(row, before, PENDING, now, operator_id)
+    if _is_shared(row):
         row.external_id = None  # a Content cannot be changed: another takes its place
         db.session.flush()
-    return taken == 1
+    return True
 
 
 def draft_of(row: MessageTemplate) -> Draft:
@@ -410,7 +424,6 @@ def note_submitted(template_id: int, submitted: Submitted, *, now: datetime) -> 
     row = db.session.get_one(MessageTemplate, template_id, populate_existing=True)
     row.external_id = bounded(submitted.external_id, EXTERNAL_ID_CHARS)
     row.synced_at = now
-    row.status = DRAFT  # what it was, for the history; it became `pending` when it left
     _note_standing(row, submitted, now)
 
 
@@ -444,8 +457,8 @@ def _note_standing(row: MessageTemplate, standing: Submitted, now: datetime) -> 
 def note_refused(template_id: int, words: str, *, now: datetime) -> None:
     """Make a draft again of what the provider did not take, with its words. Flushes."""
     row = db.session.get_one(MessageTemplate, template_id, populate_existing=True)
-    row.status, row.status_reason, row.updated_at = DRAFT, words[:REASON_CHARS], now
-    db.session.flush()
+    row.status_reason = words[:REASON_CHARS]
+    _set_status(row, DRAFT, now)
 
 
 def _is_taken(integration_id: int, draft: Draft, row: MessageTemplate | None) -> bool:
@@ -538,16 +551,37 @@ def _set_status(row: MessageTemplate, status: str, now: datetime) -> None:
     _note(row, before, now)
 
 
-def _note(row: MessageTemplate, before: str, now: datetime, *, actor: str = "provider") -> None:
+def _note_of_ours(
+    row: MessageTemplate, before: str, after: str, now: datetime, operator_id: int | None
+) -> None:
+    """Write down what a person of ours did."""
+    history.note_change(
+        "template",
+        row.id,
+        before=before,
+        after=after,
+        actor="operator",
+        operator_id=operator_id,
+        now=now,
+    )
+
+
+def _note(row: MessageTemplate, before: str, now: datetime) -> None:
     """Write the step down; people are told when a template that could be sent no longer can."""
     history.note_change(
-        "template", row.id, before=before, after=row.status, actor=actor, now=now, reason=row.status_reason
+        "template",
+        row.id,
+        before=before,
+        after=row.status,
+        actor="provider",
+        now=now,
+        reason=row.status_reason,
     )
     topic = f"template:{row.id}"
     if before and before != row.status and row.status in ALARMING:
         words = f"The template {row.name} ({row.language}) is {row.status} at its provider."
         alerts.raise_alert("template", topic, words, now=now)
-    elif before in ALARMING and row.status == APPROVED:
+    elif row.status == APPROVED:
         alerts.settle(topic, now=now)
 
 

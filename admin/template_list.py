@@ -11,6 +11,7 @@ from typing import Final
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 import history
 import integrations
@@ -142,7 +143,7 @@ def submit(template_id: int) -> ResponseReturnValue:
     if draft.wording.file_id and file is None:
         flash(_("The file on top is not there any more. Choose it anew."), "danger")
         return back
-    if not message_templates.begin_submission(row, now=now):
+    if not message_templates.begin_submission(row, now=now, operator_id=current_user.id):
         db.session.rollback()
         flash(_("It was handed in already."), "danger")
         return back
@@ -217,10 +218,10 @@ def _save(row: MessageTemplate | None) -> ResponseReturnValue:
 
 def _kept(number: Number, draft: Draft, row: MessageTemplate | None, sid: str) -> MessageTemplate:
     if row is not None or not sid or number.webhook_shape != "twilio":
-        return message_templates.save_draft(number.id, draft, row, now=utc_now())
+        return message_templates.save_draft(number.id, draft, row, now=utc_now(), operator_id=current_user.id)
     if not SID.fullmatch(sid):
         raise DraftRefused([Problem("sid", "bad_sid")])
-    return message_templates.save_by_hand(number.id, sid, draft, now=utc_now())
+    return message_templates.save_by_hand(number.id, sid, draft, now=utc_now(), operator_id=current_user.id)
 
 
 def _field_of(problem: Problem) -> str:

@@ -36,6 +36,7 @@ def status_word(status: str) -> str:
         "waiting": _("waiting"),
         "queued": _("in the outbox"),
         "refused": _("not sent"),
+        "changed": _("changed"),
     }
     return str(words.get(status, status))
 

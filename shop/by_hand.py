@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from models import Conversation, Order, OrderItem, Product, db
 from shop import catalog, orders
@@ -127,7 +127,7 @@ def _just_made(conversation_id: int, wanted: Mapping[int, tuple[int, int]], now:
     lately = select(Order).where(
         Order.conversation_id == conversation_id,
         Order.source == SOURCE,
-        Order.status == "placed",
+        or_(Order.status == "placed", Order.total_minor == 0),  # a gift is paid as it is made
         Order.placed_at > now - SAME_ORDER_WINDOW,
     )
     return next(

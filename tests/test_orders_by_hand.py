@@ -115,7 +115,9 @@ def test_what_cannot_be_ordered_is_said_and_leaves_nothing(
 def test_a_gift_is_an_admins_alone(app: Flask, shop: tuple[int, int, int]) -> None:
     conversation_id, course, _book = shop
     assert make(browser(app), conversation_id, {course: 1}, percent="100").status_code == 422
-    assert make(browser(app, ADMIN_EMAIL), conversation_id, {course: 1}, percent="100").status_code == 303
+    admin = browser(app, ADMIN_EMAIL)
+    for _ in range(2):  # a double click
+        assert make(admin, conversation_id, {course: 1}, percent="100").status_code == 303
     with app.app_context():
         assert (only_order().status, only_order().total_minor) == ("paid", 0)
         assert db.session.query(Sale).count() == 0

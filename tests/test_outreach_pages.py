@@ -258,6 +258,7 @@ def test_a_template_is_written_previewed_and_handed_in(app: Flask, admin: FlaskC
         assert post(admin, f"{saved.location}/submit", "/campaigns/new").status_code == 303
     row = rows(app, MessageTemplate)[-1]
     assert (row.name, row.status) == ("pedido_pronto", "approved")
+    assert get(admin, "/audit").text.count(f"#{row.id}<") == 2, "written, and handed in once"
     refused = post(admin, f"{saved.location}/edit", "/campaigns/new", **FIELDS)
     assert refused.status_code == 303
     assert rows(app, MessageTemplate)[-1].body == FIELDS["body"]
