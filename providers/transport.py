@@ -7,7 +7,6 @@ import contextlib
 import os
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,8 +16,11 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from providers.base import SendError
+from providers.time_limit import TimeLimit
 
 CONNECT_TIMEOUT_SECS = 5.0
 MAX_ANSWER_BYTES = 2 * 1024**2
@@ -90,20 +92,20 @@ def exchange(
     `body` is what requests takes: json, data, files, params, headers. More than `max_bytes` is not read;
     `is_cut` tells.
     """
-    deadline = time.monotonic() + timeout_secs
     connect_secs = min(CONNECT_TIMEOUT_SECS, timeout_secs)
     try:
-        response = _pool.session().request(
-            method,
-            url,
-            auth=auth,
-            timeout=(connect_secs, timeout_secs),
-            stream=True,
-            allow_redirects=False,
-            **body,
-        )
-        with contextlib.closing(response):
-            content, is_cut = _read(response, max_bytes, deadline)
+        with TimeLimit(timeout_secs) as _here.limit:
+            response = _pool.session().request(
+                method,
+                url,
+                auth=auth,
+                timeout=(connect_secs, timeout_secs),
+                stream=True,
+                allow_redirects=False,
+                **body,
+            )
+            with contextlib.closing(response):
+                content, is_cut = _read(response, max_bytes, _here.limit)
     except _IMPOSSIBLE as error:
         return Failure("impossible", type(error).__name__)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -141,6 +143,46 @@ _IMPOSSIBLE = (
 )
 
 
+_here = threading.local()
+
+
+class _PlainConnection(HTTPConnection):
+    """Tells the limit of its request which socket is waited on."""
+
+    def getresponse(self) -> Any:
+        _here.limit.watch(self.sock)
+        return super().getresponse()
+
+
+class _TlsConnection(HTTPSConnection):
+    """The same over TLS."""
+
+    def getresponse(self) -> Any:
+        _here.limit.watch(self.sock)
+        return super().getresponse()
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections are ours, directly and through a proxy."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        return manager
+
+
 class _Pool:
     """One process's connections: an adapter for all threads (urllib3's pools are thread-safe), and a Session
     for each thread (its cookies and settings are not)."""
@@ -150,7 +192,7 @@ class _Pool:
 
     def open(self) -> None:
         """Begin anew; a forked child must not speak on its parent's connections."""
-        self._adapter = HTTPAdapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS)
+        self._adapter = _Adapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS)
         self._local = threading.local()
 
     def session(self) -> requests.Session:
@@ -177,18 +219,18 @@ _pool = _Pool()
 os.register_at_fork(after_in_child=_pool.open)
 
 
-def _read(response: requests.Response, max_bytes: int, deadline: float) -> tuple[bytes, bool]:
+def _read(response: requests.Response, max_bytes: int, limit: TimeLimit) -> tuple[bytes, bool]:
     """Read what has come, again and again; `iter_content` would wait for a whole chunk of a trickling
-    answer."""
+    answer. What ends with the time is no whole answer, even where it looks like one."""
     parts: list[bytes] = []
     size = 0
-    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+    while not limit.is_over and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True)):
         parts.append(chunk)
         size += len(chunk)
         if size > max_bytes:
             return b"".join(parts)[:max_bytes], True
-        if time.monotonic() > deadline:
-            raise requests.exceptions.ReadTimeout("total deadline")
+    if limit.is_over:
+        raise requests.exceptions.ReadTimeout("total deadline")
     return b"".join(parts), False
 
 

@@ -3,10 +3,14 @@
 import json
 import socket
 import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cryptography import x509
@@ -17,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from standardwebhooks import Webhook, WebhookVerificationError
 
 import vault
+from providers import transport
 from providers.transport import Answer, Failure
 from tests.fakes import server
 from tests.fakes.push import FakePush
@@ -246,10 +251,51 @@ def test_a_redirect_is_not_followed():
     assert (answer.status, seen) == (302, ["/a"])
 
 
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[str]:
+    """A server that begins an answer and then sends a byte now and then, for as long as it is listened to."""
+    with socket.create_server(("127.0.0.1", 0)) as there:
+
+        def drip() -> None:
+            line, _address = there.accept()
+            with line, suppress(OSError):
+                line.recv(65536)
+                line.sendall(beginning)
+                for _ in range(100):
+                    line.sendall(b"1")
+                    time.sleep(0.1)
+
+        thread = Thread(target=drip)
+        thread.start()
+        yield f"http://127.0.0.1:{there.getsockname()[1]}/"
+        thread.join()
+
+
+def dripped_foreign(url: str) -> object:
+    return guarded_fetch.post(url, b"", {}, timeout_secs=0.5, allow_private=True)
+
+
+def dripped_provider(url: str) -> object:
+    return transport.exchange("GET", url, transport.NoCredentials(), timeout_secs=0.5)
+
+
 def test_an_endless_answer_is_cut():
     with HttpServer(lambda _request: server.Answer(200, b"x" * 300_000)) as there:
         answer = guarded_fetch.post(there.url, b"", {}, timeout_secs=WAIT_SECS, allow_private=True)
     assert (len(answer.content), answer.is_cut) == (guarded_fetch.MAX_ANSWER_BYTES, True)
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"]
+)
+@pytest.mark.parametrize("ask", [dripped_foreign, dripped_provider])
+def test_who_drips_holds_nobody_longer_than_the_time(beginning: bytes, ask: Callable[[str], object]):
+    with dripping(beginning) as url:
+        began = time.monotonic()
+        answer = ask(url)
+    assert isinstance(answer, Failure)
+    assert answer.kind == "cut"
+    assert time.monotonic() - began < 5
 
 
 # --- webhooks -----------------------------------------------------------------------------------------------

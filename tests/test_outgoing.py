@@ -18,6 +18,7 @@ NETWORK: Final = re.compile(
 # Who imports that, and who chose the addresses that it speaks to.
 LINES: Final = {
     "providers.transport": "environment: Meta's and Twilio's API",
+    "providers.time_limit": "nobody: ends what others opened",
     "llm.line": "environment or an admin: the model's server",
     "wires.careerjet": "environment",
     "wires.stripe": "environment",

@@ -9,7 +9,6 @@ the services that connectors speak to.
 import contextlib
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
@@ -19,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
+from providers.time_limit import TimeLimit
 from providers.transport import Answer, Failure
 
 CONNECT_TIMEOUT_SECS: Final = 5.0
@@ -64,9 +64,8 @@ def exchange(
     parts = _parts(url, allow_private)
     if isinstance(parts, Failure):
         return parts
-    deadline = time.monotonic() + timeout_secs
     try:
-        with _pool(parts, timeout_secs, allow_private) as pool:
+        with TimeLimit(timeout_secs) as limit, _pool(parts, timeout_secs, limit, allow_private) as pool:
             response = pool.urlopen(
                 method,
                 parts.request_uri,
@@ -77,7 +76,9 @@ def exchange(
                 preload_content=False,
             )
             with contextlib.closing(response):
-                content, is_cut = _read(response, deadline, max_bytes)
+                if limit.is_over:  # what came of the headers may look like all of them
+                    return Failure("cut", "TimeoutError")
+                content, is_cut = _read(response, limit, max_bytes)
     except PrivateAddress:
         return Failure("impossible", "private_address")
     except (HTTPError, OSError, ValueError) as error:
@@ -113,7 +114,9 @@ def _parts(url: str, allow_private: bool) -> Url | Failure:
     return parts
 
 
-def _pool(parts: Url, timeout_secs: float, allow_private: bool) -> urllib3.HTTPConnectionPool:
+def _pool(
+    parts: Url, timeout_secs: float, limit: TimeLimit, allow_private: bool
+) -> urllib3.HTTPConnectionPool:
     """Make the pool for one request; alerts are rare, and no connection is worth keeping."""
     is_tls = parts.scheme == "https"
     pool = (urllib3.HTTPSConnectionPool if is_tls else urllib3.HTTPConnectionPool)(
@@ -121,36 +124,46 @@ def _pool(parts: Url, timeout_secs: float, allow_private: bool) -> urllib3.HTTPC
         parts.port or PORTS[parts.scheme or "https"],
         timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_SECS, timeout_secs), read=timeout_secs),
         maxsize=1,
+        limit=limit,
+        allow_private=allow_private,
     )
-    if not allow_private:
-        pool.ConnectionCls = _GuardedHTTPSConnection if is_tls else _GuardedHTTPConnection
+    pool.ConnectionCls = _GuardedHTTPSConnection if is_tls else _GuardedHTTPConnection
     return pool
 
 
 class _GuardedHTTPConnection(HTTPConnection):
+    def __init__(self, *args: Any, limit: TimeLimit, allow_private: bool, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._limit, self._allow_private = limit, allow_private
+
     def _new_conn(self) -> socket.socket:
-        return _connect(self)
+        return _connect(self, self._limit, self._allow_private)
 
 
 class _GuardedHTTPSConnection(HTTPSConnection):
+    def __init__(self, *args: Any, limit: TimeLimit, allow_private: bool, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._limit, self._allow_private = limit, allow_private
+
     def _new_conn(self) -> socket.socket:
-        return _connect(self)
+        return _connect(self, self._limit, self._allow_private)
 
 
-def _connect(connection: HTTPConnection) -> socket.socket:
-    """Connect to the first public address of the name that answers; TLS goes on to check the name."""
+def _connect(connection: HTTPConnection, limit: TimeLimit, allow_private: bool) -> socket.socket:
+    """Connect to the first allowed address of the name that answers; TLS goes on to check the name."""
     try:
         found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise urllib3.exceptions.NewConnectionError(connection, "the name is unknown") from error
-    public = [place for place in found if is_public(str(place[4][0]))]
-    if not public:
+    allowed = [place for place in found if allow_private or is_public(str(place[4][0]))]
+    if not allowed:
         raise PrivateAddress("the name leads to no public address")
     failure: OSError | None = None
-    for family, kind, protocol, _name, address in public:
+    for family, kind, protocol, _name, address in allowed:
         opened = socket.socket(family, kind, protocol)
         opened.settimeout(CONNECT_TIMEOUT_SECS)
         try:
+            limit.watch(opened)
             opened.connect(address)
         except OSError as error:
             opened.close()
@@ -160,14 +173,14 @@ def _connect(connection: HTTPConnection) -> socket.socket:
     raise urllib3.exceptions.NewConnectionError(connection, "no address answered") from failure
 
 
-def _read(response: Any, deadline: float, max_bytes: int) -> tuple[bytes, bool]:
+def _read(response: Any, limit: TimeLimit, max_bytes: int) -> tuple[bytes, bool]:
     parts, size = [], 0
     while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
         parts.append(chunk)
         size += len(chunk)
-        if size > max_bytes or time.monotonic() > deadline:
+        if size > max_bytes or limit.is_over:
             return b"".join(parts)[:max_bytes], True
-    return b"".join(parts), False
+    return b"".join(parts), limit.is_over
 
 
 def _never_left(error: BaseException) -> bool:
