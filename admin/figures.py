@@ -33,6 +33,7 @@ from statements import changed_rows
 
 LENGTHS: Final = (7, 28, 90, 365)
 USUAL_LENGTH: Final = 28
+YEARS: Final = (2000, 2999)
 # What the forecast and the lines want to see before the period.
 DRAWN_DAYS: Final = MIN_DAYS + LEARNT_DAYS
 NAME_MAX_CHARS: Final = 60
@@ -68,8 +69,11 @@ class Wish:
 def _period(args: Mapping[str, str], yesterday: date) -> Period:
     """Read a period of whole days; what cannot be read is the usual one."""
     try:
-        return Period(date.fromisoformat(args.get("from", "")), date.fromisoformat(args.get("to", "")))
-    except (ValueError, OverflowError):
+        first, last = (date.fromisoformat(args.get(name, "")) for name in ("from", "to"))
+        if not YEARS[0] <= first.year <= YEARS[1]:
+            raise ValueError("no desk has days of such a year")
+        return Period(first, last)
+    except ValueError:
         written = args.get("days", "")
         days = int(written) if written in {str(length) for length in LENGTHS} else USUAL_LENGTH
         return Period(yesterday - timedelta(days=days - 1), yesterday)

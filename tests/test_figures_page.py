@@ -55,6 +55,7 @@ def test_the_page_shows_figures_with_their_definitions(admin: FlaskClient, figur
         "from=2026-02-31&to=x",
         "from=2026-03-01&to=2026-01-01",
         "from=0001-01-01&to=0001-01-02",
+        "from=2000-01-01&to=2000-01-02",
         "from=2020-01-01&to=2026-01-01",
         "show=%00",
     ],
