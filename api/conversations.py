@@ -19,7 +19,7 @@ import tasks
 import whatsapp_service
 from api import files, shapes
 from api.doors import PREFIX, Body, Download, Refused, Upload, Written, client_token, endpoint, found
-from api.kinds import BodyId, Clean, Flag, Moment, OneOf, Phone, RowId
+from api.kinds import VISIBLE, BodyId, Clean, Flag, Moment, OneOf, Phone, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from conversations import OutsideServiceWindow
 from crm import feedback
@@ -81,7 +81,7 @@ class TemplateChoice(Body):
 class TextMessage(Body):
     """Free text, while the service window is open."""
 
-    text: Annotated[str, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=r"[^\s\x00-\x1f]"), Clean]
+    text: Annotated[str, Field(min_length=1, max_length=BODY_MAX_CHARS, pattern=VISIBLE), Clean]
     take_over: bool = Field(
         default=True,
         description="As in the inbox, whoever writes has the conversation and the bot is silent. false: the "

@@ -17,6 +17,8 @@ RFC_3339: Final = re.compile(
 LEAP_SECOND: Final = "60"
 MAX_ROW_ID: Final = 2**63 - 1
 MAX_MONEY: Final = 10**12
+# Something that is seen: neither spaces nor signs of control.
+VISIBLE: Final = r"[^\s\x00-\x1f]"
 CURSOR_PATTERN: Final = "^[A-Za-z0-9_-]{11}$"
 PLACE_BYTES: Final = 8
 

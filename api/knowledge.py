@@ -9,7 +9,7 @@ from sqlalchemy import select
 import knowledge
 from api import shapes
 from api.doors import PREFIX, Body, Refused, Written, endpoint, found
-from api.kinds import BodyId, Clean, Flag, OneOf, RowId
+from api.kinds import VISIBLE, BodyId, Clean, Flag, OneOf, RowId
 from api.paging import DatedQuery, Page, narrowed, page
 from knowledge import ArticleRefused
 from knowledge.files import BODY_MAX_CHARS, TITLE_MAX_CHARS, Sheet
@@ -17,7 +17,6 @@ from models import Article, Integration, db, utc_now
 from vocabulary import LANGUAGES
 
 Language = Annotated[str, OneOf(LANGUAGES)]
-VISIBLE = r"[^\s\x00-\x1f]"
 
 
 class ArticleQuery(DatedQuery):

@@ -23,6 +23,7 @@ from api import (
     figures,
     integrations,
     knowledge,
+    orders,
     records,
     shop,
 )
@@ -40,6 +41,7 @@ ROOMS: Final = (
     records,
     appointments,
     shop,
+    orders,
     knowledge,
     campaigns,
     figures,

@@ -172,6 +172,24 @@ class Moved(Receipt):
     state: str
 
 
+class KeysAdded(Receipt):
+    """A product, how many keys are new on its list, and how many stood there before."""
+
+    added: int
+    known: int
+
+
+class OrderMoved(Receipt):
+    """An order, what a change came to, and where it stands now."""
+
+    result: str = Field(
+        description="Of money that arrived: paid, already (it was booked before), twice or late (booked: pay "
+        "it back). Of money that goes back: done or requested. Else cancelled."
+    )
+    status: str
+    payment_status: str
+
+
 class Template(Shape):
     """A message that the provider approved beforehand: all that may be sent outside the service window."""
 
@@ -276,7 +294,9 @@ class Product(Shape):
     name: str
     names: dict[str, str]
     description: str
+    benefits: list[str]
     category_id: int
+    position: int
     niche_id: int | None
     price: Money
     stock: int | None = Field(description="null: unlimited.")
@@ -287,11 +307,40 @@ class Product(Shape):
     created_at: datetime
 
 
+class Category(Shape):
+    id: int
+    name: str
+    names: dict[str, str] = Field(description="By language, where it differs.")
+    position: int
+    is_active: bool
+
+
+class Niche(Shape):
+    id: int
+    name: str
+    names: dict[str, str]
+    position: int
+
+
 class OrderItem(Shape):
     product_id: int
     name: str
     quantity: int
     price: Money = Field(description="Of one.")
+
+
+class Payment(Shape):
+    """One way in which an order was to be paid; the first that is confirmed pays it."""
+
+    id: int
+    method: str = Field(description="pix, stripe, mercadopago or manual.")
+    status: str
+    amount: Money
+    refunded: Money
+    reference: str = Field(description="Ours, which a bank's statement shows.")
+    claimed_at: datetime | None = Field(description="When the customer said that she has paid.")
+    confirmed_at: datetime | None
+    created_at: datetime
 
 
 class Order(Shape):
@@ -305,6 +354,7 @@ class Order(Shape):
     payment_status: str
     items: list[OrderItem]
     total: Money
+    payments: list[Payment]
     source: str
     placed_at: datetime | None
     paid_at: datetime | None

@@ -39,6 +39,7 @@ from models import (
     utc_now,
 )
 from shop import (
+    by_hand,
     catalog,
     delivery,
     orders,
@@ -51,7 +52,7 @@ from shop import (
     telling,
     till,
 )
-from shop.holding import hold
+from shop.by_hand import Maker
 from shop.payments import CannotBePaid
 from shop.stock import OutOfStock
 
@@ -123,26 +124,22 @@ def mark_paid(order_id: int) -> ResponseReturnValue:
         return _refused(found, _("Write the amount that has arrived."))
     if not reason:
         return _refused(found, _("Write how you know that it has arrived."))
-    hold(found)
-    payment = _paying(found)
-    if payment is None:
-        words = _("This order was paid before; nothing was booked again.")
-        is_paid = found.payment_status in payments.PAID_STATES
-        return _refused(found, words if is_paid else _("This order cannot be paid any more."))
-    # Of an order that is paid a new reference would be told as a second payment: a person's word is none.
-    is_open = found.payment_status not in payments.PAID_STATES
-    done = payments.confirm(
-        payment,
-        amount_minor=amount,
-        currency=found.currency,
-        actor="operator",
-        operator_id=current_user.id,
-        external_id=(_words("reference", REFERENCE_MAX_CHARS) or None) if is_open else None,
+    done = by_hand.mark_paid(
+        found,
+        amount,
+        found.currency,
+        by=Maker(current_user.id, current_user.role),
         reason=reason,
+        reference=_words("reference", REFERENCE_MAX_CHARS),
+        payment_id=request.form.get("payment", type=int),
         config=current_config(),
         now=utc_now(),
     )
-    words = {
+    if done is None:
+        words = _("This order was paid before; nothing was booked again.")
+        is_paid = found.payment_status in payments.PAID_STATES
+        return _refused(found, words if is_paid else _("This order cannot be paid any more."))
+    told = {
         "paid": _("The order is paid. The customer has been told, and the goods are on their way."),
         "already": _("This payment was booked before."),
         "twice": _("Booked, but the order had been paid before: pay one of the two back."),
@@ -152,7 +149,7 @@ def mark_paid(order_id: int) -> ResponseReturnValue:
             total=_money(found),
         ),
     }
-    return _done(found, words[done.result], "success" if done.result == "paid" else "danger")
+    return _done(found, told[done.result], "success" if done.result == "paid" else "danger")
 
 
 @bp.post("/orders/<int:order_id>/ask")
@@ -350,21 +347,6 @@ def _steps(ids: dict[str, list[int]]) -> list[Step]:
 
 
 # --- forms --------------------------------------------------------------------------------------------------
-
-
-def _paying(found: Order) -> Payment | None:
-    """Give the payment that a person confirms: the one that the form names, else the newest open one, else
-    a new one by hand. Never a payment service's: only the service itself says that it was paid.
-    """
-    rows = [row for row in payments.payments_of(found.id) if row.method not in till.BY_SERVICE]
-    wanted = request.form.get("payment", type=int)
-    named = next((row for row in rows if row.id == wanted), None)
-    if named is not None or found.payment_status in payments.PAID_STATES:
-        return named  # a second press of the button is no second payment
-    newest = next((row for row in reversed(rows) if row.status in payments.OPEN), None)
-    if newest is not None:
-        return newest
-    return payments.open_by_hand(found, now=utc_now())
 
 
 def _amount(currency: str) -> int | None:

@@ -18,7 +18,7 @@ import tasks
 from auth import current_config
 from dashboard.arguments import SEARCH_MAX_CHARS
 from models import Contact, Conversation, Product, db, utc_now
-from shop import assortment, by_hand, payments
+from shop import assortment, by_hand
 from shop.by_hand import DiscountTooHigh, Maker
 from shop.orders import MAX_LINES, MAX_QUANTITY, EmptyCart, NotForSale, OtherCurrency
 from shop.stock import OutOfStock
@@ -53,10 +53,13 @@ def new(conversation_id: int) -> ResponseReturnValue:
     maker = Maker(current_user.id, current_user.role)
     try:
         made, is_new = by_hand.place(
-            conversation_id, typed.quantities, percent=typed.percent, maker=maker, now=utc_now()
+            conversation_id,
+            typed.quantities,
+            percent=typed.percent,
+            maker=maker,
+            config=current_config(),
+            now=utc_now(),
         )
-        if made.total_minor == 0:
-            payments.give(made, config=current_config(), now=utc_now())
     except (DiscountTooHigh, EmptyCart, NotForSale, OtherCurrency, OutOfStock, ValueError) as refusal:
         words = _problem(refusal)
         db.session.rollback()

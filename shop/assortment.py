@@ -1,8 +1,8 @@
 """What the shop sells, as the people who run it keep it: niches, categories, products and their licence keys.
 
-Admins' forms call these verbs; `catalog` shows customers what came of it. A product's name stands in the
-shop's own language, in the others only where it differs. Verbs flush and never commit; what cannot be kept is
-refused as a whole, with every field that is wrong.
+Admins' forms and programs call these verbs; `catalog` shows customers what came of it. A product's name
+stands in the shop's own language, in the others only where it differs. Verbs flush and never commit; what
+cannot be kept is refused as a whole, with every field that is wrong.
 """
 
 import re
@@ -161,7 +161,8 @@ def goods_of(product: Product, language: str) -> Goods:
 
 
 def save_goods(goods: Goods, product: Product | None, *, now: datetime, operator_id: int | None) -> Product:
-    """Create a product, or change the one given. Flushes. Raises Refused; then nothing changed."""
+    """Create a product, or change the one given. A program has no `operator_id`. Flushes. Raises Refused;
+    then nothing changed."""
     problems = problems_of(goods, product, now=now)
     if problems:
         raise Refused(problems)
@@ -449,8 +450,9 @@ def _state(is_active: bool) -> str:
 def _note(
     record: str, record_id: int, before: str, after: str, now: datetime, operator_id: int | None
 ) -> None:
+    actor = "program" if operator_id is None else "operator"
     history.note_change(
-        record, record_id, before=before, after=after, actor="operator", now=now, operator_id=operator_id
+        record, record_id, before=before, after=after, actor=actor, now=now, operator_id=operator_id
     )
 
 

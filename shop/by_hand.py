@@ -1,8 +1,8 @@
-"""Orders that people of ours make for a customer: at today's prices, less a discount within the bounds of who
-makes it.
+"""Orders that people of ours, or programs, make for a customer: at today's prices, less a discount within the
+bounds of who makes it; and money for an order that they saw arrive.
 
-The page of an order by hand calls it; what follows (payment, goods, credit) is as with any order. Flushes,
-never commits.
+The pages of orders and the API call it; what follows (goods, credit) is as with any order. Flushes, never
+commits.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,17 @@ from typing import Final
 
 from sqlalchemy import or_, select
 
-from models import Conversation, Order, OrderItem, Product, db
-from shop import catalog, orders
+from config import Config
+from models import Conversation, Order, OrderItem, Payment, Product, db
+from shop import catalog, orders, payments, till
+from shop.holding import hold
 from shop.orders import MAX_LINES, MAX_QUANTITY, EmptyCart, NotForSale, OtherCurrency
+from shop.payments import Confirmation
 
-SOURCE: Final = "operator"
+OPERATOR: Final = "operator"
+PROGRAM: Final = "program"
 # The most that a role may take off, in per cent. An order that costs nothing is a gift: an admin's alone.
-DISCOUNT_MOST: Final[Mapping[str, int]] = {"agent": 0, "manager": 20, "admin": 100}
+DISCOUNT_MOST: Final[Mapping[str, int]] = {"agent": 0, "manager": 20, "admin": 100, PROGRAM: 20}
 # The same lines for the same customer within this time are a second press of the button.
 SAME_ORDER_WINDOW: Final = timedelta(minutes=2)
 
@@ -34,14 +38,22 @@ class DiscountTooHigh(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Who makes an order, and in which role."""
+    """Who makes an order, and in which role; a program has a role of its own."""
 
-    operator_id: int
+    operator_id: int | None
     role: str
+
+    @property
+    def kind(self) -> str:
+        """How history names who it is, and the order its source."""
+        return OPERATOR if self.operator_id is not None else PROGRAM
 
     @property
     def discount_most(self) -> int:
         return DISCOUNT_MOST.get(self.role, 0)
+
+
+A_PROGRAM: Final = Maker(None, PROGRAM)
 
 
 def less(price_minor: int, percent: int) -> int:
@@ -51,11 +63,19 @@ def less(price_minor: int, percent: int) -> int:
 
 
 def place(
-    conversation_id: int, quantities: Mapping[int, int], *, percent: int, maker: Maker, now: datetime
+    conversation_id: int,
+    quantities: Mapping[int, int],
+    *,
+    percent: int,
+    maker: Maker,
+    config: Config,
+    now: datetime,
 ) -> tuple[Order, bool]:
-    """Place an order of so many of each product for a customer; her own open cart stays as it is. Flushes.
+    """Place an order of so many of each product for a customer; her own open cart stays as it is. What costs
+    nothing is given. Flushes.
 
-    Gives the order and whether it is new: one with the same lines that was made a moment ago is given back.
+    Gives the order and whether it is new: one with the same lines that a person made a moment ago is given
+    back. Programs name each order by their own key.
     Raises DiscountTooHigh, EmptyCart, NotForSale, OtherCurrency, OutOfStock or ValueError; then the caller
     rolls back.
     """
@@ -73,17 +93,65 @@ def place(
         product.id: (quantities[product.id], less(product.price_minor, percent))
         for product in products.values()
     }
-    before = _just_made(conversation_id, wanted, now)
+    before = _just_made(conversation_id, wanted, now) if maker.kind == OPERATOR else None
     if before is not None:
         return before, False
-    order = _cart(conversation, products, quantities, now)
+    order = _cart(conversation, products, quantities, maker, now)
     told = f"−{percent} %" if percent else ""
-    orders.place(order, now=now, actor="operator", operator_id=maker.operator_id, reason=told)
+    orders.place(order, now=now, actor=maker.kind, operator_id=maker.operator_id, reason=told)
     for item in order.items:
         item.price_minor = less(item.price_minor, percent)
     order.total_minor = sum(item.quantity * item.price_minor for item in order.items)
     db.session.flush()
+    payments.give(order, config=config, now=now)
     return order, True
+
+
+def mark_paid(
+    order: Order,
+    amount_minor: int,
+    currency: str,
+    *,
+    by: Maker,
+    reason: str,
+    reference: str,
+    payment_id: int | None,
+    config: Config,
+    now: datetime,
+) -> Confirmation | None:
+    """Book money that was seen in the account; amount and currency must be the order's. Flushes. Idempotent.
+
+    `payment_id` names the payment, else it is the newest open one, else a new one by hand. None when the
+    order takes no money. Of two at once, the second hears that it was booked.
+    """
+    hold(order)
+    payment = _paying(order, payment_id, by, now)
+    if payment is None:
+        return None
+    # Of an order that is paid a new reference would be told as a second payment: a person's word is none.
+    is_open = order.payment_status not in payments.PAID_STATES
+    return payments.confirm(
+        payment,
+        amount_minor=amount_minor,
+        currency=currency,
+        actor=by.kind,
+        operator_id=by.operator_id,
+        external_id=(reference or None) if is_open else None,
+        reason=reason,
+        config=config,
+        now=now,
+    )
+
+
+def _paying(order: Order, payment_id: int | None, by: Maker, now: datetime) -> Payment | None:
+    """Give the payment that is confirmed. Never a payment service's: only the service itself says that it was
+    paid."""
+    rows = [row for row in payments.payments_of(order.id) if row.method not in till.BY_SERVICE]
+    named = next((row for row in rows if row.id == payment_id), None)
+    if named is not None or order.payment_status in payments.PAID_STATES:
+        return named  # a second press of the button is no second payment
+    newest = next((row for row in reversed(rows) if row.status in payments.OPEN), None)
+    return newest or payments.open_by_hand(order, now=now, actor=by.kind)
 
 
 def _for_sale(product_id: int) -> Product:
@@ -94,7 +162,11 @@ def _for_sale(product_id: int) -> Product:
 
 
 def _cart(
-    conversation: Conversation, products: Mapping[int, Product], quantities: Mapping[int, int], now: datetime
+    conversation: Conversation,
+    products: Mapping[int, Product],
+    quantities: Mapping[int, int],
+    maker: Maker,
+    now: datetime,
 ) -> Order:
     """Make a cart beside the customer's own."""
     currencies = {product.currency for product in products.values()}
@@ -105,7 +177,7 @@ def _cart(
         conversation_id=conversation.id,
         status="cart",
         currency=currencies.pop(),
-        source=SOURCE,
+        source=maker.kind,
         created_at=now,
     )
     cart.items = [
@@ -123,10 +195,10 @@ def _cart(
 
 
 def _just_made(conversation_id: int, wanted: Mapping[int, tuple[int, int]], now: datetime) -> Order | None:
-    """Give the order by hand with these lines that was made a moment ago, if there is one."""
+    """Give the order that a person made with these lines a moment ago, if there is one."""
     lately = select(Order).where(
         Order.conversation_id == conversation_id,
-        Order.source == SOURCE,
+        Order.source == OPERATOR,
         or_(Order.status == "placed", Order.total_minor == 0),  # a gift is paid as it is made
         Order.placed_at > now - SAME_ORDER_WINDOW,
     )

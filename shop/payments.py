@@ -187,14 +187,14 @@ def _picture(payment: Payment, png: bytes, config: Config, now: datetime) -> Sto
     return media.store(png, "image/png", f"pix-{payment.our_reference}.png", config.media_dir, now=now)
 
 
-def open_by_hand(order: Order, *, now: datetime) -> Payment | None:
+def open_by_hand(order: Order, *, now: datetime, actor: str = "operator") -> Payment | None:
     """Open a payment that a person has seen come in, whatever is set up; None when the order takes none.
     Flushes.
     """
     hold(order)
     if order.status != "placed" or order.payment_status in PAID_STATES or order.total_minor <= 0:
         return None
-    return _open(order, MANUAL, now, "operator")
+    return _open(order, MANUAL, now, actor)
 
 
 def beside_services(payment: Payment, *, actor: str, now: datetime) -> Payment:

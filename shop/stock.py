@@ -78,8 +78,8 @@ def can_return(order: Order) -> bool:
     return db.session.execute(counted).first() is not None
 
 
-def note_return(order: Order, *, now: datetime, operator_id: int) -> bool:
-    """Put all that a paid order had taken back on the shelf, because a person says that it is there. Flushes.
+def note_return(order: Order, *, now: datetime, operator_id: int | None, actor: str = "operator") -> bool:
+    """Put all that a paid order had taken back on the shelf: whoever asks says that it is there. Flushes.
 
     Done once for an order; False when it was, or when there is nothing to put back.
     """
@@ -87,7 +87,7 @@ def note_return(order: Order, *, now: datetime, operator_id: int) -> bool:
         return False
     give_back(order)
     history.note_change(
-        RECORD, order.id, before="", after="returned", actor="operator", now=now, operator_id=operator_id
+        RECORD, order.id, before="", after="returned", actor=actor, now=now, operator_id=operator_id
     )
     return True
 

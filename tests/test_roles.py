@@ -59,7 +59,7 @@ RESOURCES: Final = {
     "messages": "messages conversations media",
     "outreach": "campaigns templates",
     "records": "leads tickets complaints appointments",
-    "shop": "products orders sales",
+    "shop": "products categories niches orders sales",
     "knowledge": "articles",
     "figures": "analytics learning",
 }
