@@ -5,8 +5,9 @@ that nobody pays, campaigns and messages planned for later.
 message at a time, and asks nobody outside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -103,39 +104,17 @@ def nudge_silent(config: Config, now: datetime) -> list[int]:
     for candidate in wanted:
         nudges.plan(candidate, config=config, now=now)
         db.session.commit()
-    with reading():
-        nudge_ids = nudges.due(now)
-        db.session.rollback()
-    woken = []
-    for nudge_id in nudge_ids:
-        conversation_id = nudges.send(nudge_id, now=now)
-        db.session.commit()
-        if conversation_id is not None:
-            woken.append(conversation_id)
-    return woken
+    return _one_by_one(lambda: nudges.due(now), partial(nudges.send, now=now))
 
 
 def bring_goods(config: Config, now: datetime) -> list[int]:
     """Queue what paid orders waited for, one commit each; gives the conversations to wake."""
-    return _bring(delivery.due, config, now)
+    return _one_by_one(lambda: delivery.due(now), partial(delivery.bring_due, config=config, now=now))
 
 
 def bring_gifts(config: Config, now: datetime) -> list[int]:
     """Queue what was ordered a moment ago and costs nothing; gives the conversations to wake. Commits."""
-    return _bring(delivery.gifts, config, now)
-
-
-def _bring(find: Callable[[datetime], list[int]], config: Config, now: datetime) -> list[int]:
-    with reading():
-        order_ids = find(now)
-        db.session.rollback()
-    woken = []
-    for order_id in order_ids:
-        conversation_id = delivery.bring_due(order_id, config=config, now=now)
-        db.session.commit()
-        if conversation_id is not None:
-            woken.append(conversation_id)
-    return woken
+    return _one_by_one(lambda: delivery.gifts(now), partial(delivery.bring_due, config=config, now=now))
 
 
 def end_unpaid(config: Config, now: datetime) -> list[int]:
@@ -147,12 +126,19 @@ def end_unpaid(config: Config, now: datetime) -> list[int]:
     for order_id in ending:
         lapsing.warn(order_id, now=now)
         db.session.commit()
+    return _one_by_one(
+        lambda: lapsing.waiting_too_long(config, now), partial(lapsing.lapse, config=config, now=now)
+    )
+
+
+def _one_by_one(find: Callable[[], Sequence[int]], act: Callable[[int], int | None]) -> list[int]:
+    """Act on each id that is found, one commit each; gives the conversations to wake."""
     with reading():
-        order_ids = lapsing.waiting_too_long(config, now)
+        ids = find()
         db.session.rollback()
     woken = []
-    for order_id in order_ids:
-        conversation_id = lapsing.lapse(order_id, config=config, now=now)
+    for row_id in ids:
+        conversation_id = act(row_id)
         db.session.commit()
         if conversation_id is not None:
             woken.append(conversation_id)

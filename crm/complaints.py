@@ -18,8 +18,6 @@ STATUSES = ("open", "in_review", "resolved", "closed")
 OPEN_STATUSES = ("open", "in_review")
 DESCRIPTION_MAX_CHARS = 20_000
 ANGER_LASTS: Final = timedelta(hours=24)
-# What is told so soon after belongs to the same complaint.
-RECENT: Final = timedelta(hours=24)
 ANSWERED_WITHIN: Final = timedelta(hours=4)  # of working time
 
 
@@ -55,16 +53,7 @@ def set_status(complaint: Complaint, status: str, *, now: datetime, by: Actor = 
 
 def open_recent(conversation_id: int, now: datetime) -> Complaint | None:
     """Give the open complaint of a conversation that something happened to lately."""
-    return db.session.scalars(
-        select(Complaint)
-        .where(
-            Complaint.conversation_id == conversation_id,
-            Complaint.status.in_(OPEN_STATUSES),
-            Complaint.updated_at >= now - RECENT,
-        )
-        .order_by(Complaint.id.desc())
-        .limit(1)
-    ).first()
+    return numbered.recent(Complaint, conversation_id, OPEN_STATUSES, now)
 
 
 def add_words(complaint: Complaint, message_id: int, *, now: datetime) -> None:

@@ -3,8 +3,9 @@
 The rooms beside it call these verbs, each for its own table. They flush and never commit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from models import Appointment, Complaint, FollowUp, Lead, Ticket, db
 from record_numbers import number_of
 
 Record = TypeVar("Record", Ticket, Complaint, Appointment)
+Recurring = TypeVar("Recurring", Ticket, Complaint)
 Tracked = Ticket | Complaint | Appointment | Lead | FollowUp
 
 # What history calls the rows of a table.
@@ -35,6 +37,8 @@ class Actor:
     reason: str = ""
 
 
+# What is told so soon after belongs to the same problem.
+RECENT: Final = timedelta(hours=24)
 CUSTOMER = Actor("customer")
 SYSTEM = Actor()
 NOT_SOLVED: Final = "the customer says that it is not solved"
@@ -74,6 +78,18 @@ def set_status(
     record.status = status
     record.updated_at = now
     db.session.flush()
+
+
+def recent(
+    model: type[Recurring], conversation_id: int, statuses: Sequence[str], now: datetime
+) -> Recurring | None:
+    """Give the newest record of a conversation in one of `statuses` that something happened to lately."""
+    query = select(model).where(
+        model.conversation_id == conversation_id,
+        model.status.in_(statuses),
+        model.updated_at >= now - RECENT,
+    )
+    return db.session.scalars(query.order_by(model.id.desc()).limit(1)).first()
 
 
 def newest(model: type[Record], limit: int, contact_id: int | None) -> list[Record]:

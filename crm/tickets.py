@@ -3,7 +3,7 @@
 Flow actions and operators' pages call these verbs. They flush and never commit, and answer nobody.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -20,8 +20,6 @@ OPEN_STATUSES = ("open", "pending")
 DEFAULT_PRIORITY = "medium"
 SUBJECT_MAX_CHARS = 160
 DESCRIPTION_MAX_CHARS = 20_000
-# What is told so soon after belongs to the same problem.
-RECENT: Final = timedelta(hours=24)
 # Working time until somebody should have answered.
 ANSWERED_WITHIN: Final[Mapping[str, timedelta]] = {
     "critical": timedelta(hours=1),
@@ -67,30 +65,17 @@ def open_ticket(
 
 def open_recent(conversation_id: int, now: datetime) -> Ticket | None:
     """Give the open ticket of a conversation that something happened to lately."""
-    return _recent(conversation_id, OPEN_STATUSES, now)
+    return numbered.recent(Ticket, conversation_id, OPEN_STATUSES, now)
 
 
 def solved_recent(conversation_id: int, now: datetime) -> Ticket | None:
     """Give the ticket of a conversation that was solved lately: whoever writes again may mean that one."""
-    return _recent(conversation_id, ("solved",), now)
+    return numbered.recent(Ticket, conversation_id, ("solved",), now)
 
 
 def is_recent(conversation_id: int, now: datetime) -> bool:
     """Tell whether a ticket of a conversation is open or was solved lately."""
-    return _recent(conversation_id, (*OPEN_STATUSES, "solved"), now) is not None
-
-
-def _recent(conversation_id: int, statuses: Sequence[str], now: datetime) -> Ticket | None:
-    return db.session.scalars(
-        select(Ticket)
-        .where(
-            Ticket.conversation_id == conversation_id,
-            Ticket.status.in_(statuses),
-            Ticket.updated_at >= now - RECENT,
-        )
-        .order_by(Ticket.id.desc())
-        .limit(1)
-    ).first()
+    return numbered.recent(Ticket, conversation_id, (*OPEN_STATUSES, "solved"), now) is not None
 
 
 def add_words(ticket: Ticket, message_id: int, priority: str, *, now: datetime) -> bool:
