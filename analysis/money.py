@@ -21,6 +21,7 @@ MAX_AMOUNT: Final = Decimal(10) ** 13
 MARK_REACH: Final = 16  # a currency's mark stands no further from its figures
 BARE_AMOUNT_MIN: Final = 1000  # below this, digits among other words are ages, counts and house numbers
 _NEGATIVE: Final = re.compile(r"(?:^|\s)[-−–](?=\s?[\d$€£¥r])|\d\s?[-−]$|\(\s*\d[\d.,]*\s*\)")
+MAX_TYPED_CHARS: Final = 400  # each figure of an answer is held against all the rest of it
 MAX_BARE: Final = Decimal(10) ** 7  # a longer row of digits without a currency is a code or a phone
 SETTLED_MIN: Final = 10  # "5 a month" may be pieces
 SPELLED_MIN: Final = 10
@@ -92,7 +93,7 @@ class _Names:
 def read_amount(text: str, *, region: str | None = None, language: str | None = None) -> Decimal | None:
     """Read a typed answer to a question for a sum; None when it is negative, unclear or no sum at all."""
     folded = fold(text).strip()
-    if not folded or _NEGATIVE.search(folded):
+    if not folded or len(folded) > MAX_TYPED_CHARS or _NEGATIVE.search(folded):
         return None
     found = [money.amount for money in read_money(folded, region=region, language=language)]
     if not found:

@@ -1,5 +1,6 @@
 """Sums as people type them, in ten languages."""
 
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -101,6 +102,13 @@ def test_a_typed_sum_is_read(typed: str, amount: str) -> None:
 )
 def test_what_is_no_single_sum_is_refused(typed: str) -> None:
     assert read_amount(typed) is None
+
+
+def test_a_page_of_figures_is_no_typed_sum_and_takes_no_time() -> None:
+    began = time.process_time()
+    assert read_amount("1 " * 20_000) is None
+    assert read_amount("R$ 100" + " por favor" * 60) is None
+    assert time.process_time() - began < 1
 
 
 @given(
