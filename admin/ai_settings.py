@@ -19,6 +19,7 @@ import tasks
 from admin import setting_form
 from admin.product_form import Form
 from auth import current_config
+from dashboard.meanwhile import overtaken
 from dashboard.wording import model_failure_words, reading_word
 from llm import Answered, Failed
 from models import Category, Niche, db, utc_now
@@ -67,6 +68,8 @@ def page() -> str:
 
 @bp.post("/ai")
 def save() -> ResponseReturnValue:
+    if late := overtaken(page, "setting"):
+        return late
     form = Form({name.lower(): _typed(name) for name in desk_settings.AI})
     setting_form.judge(form, desk_settings.AI)
     if form.problems:

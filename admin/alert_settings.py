@@ -19,6 +19,7 @@ from alerts.recipients import Channel, Wish
 from auth import current_config
 from dashboard import alert_words, wording
 from dashboard.languages import LANGUAGE_NAMES
+from dashboard.meanwhile import overtaken
 from models import AlertRecipient, Operator, db, utc_now
 from owner import notices, phones
 from telling import alerting
@@ -152,6 +153,8 @@ def recipient(recipient_id: int) -> ResponseReturnValue:
 @bp.post("/alerts/recipients/<int:recipient_id>")
 def save(recipient_id: int) -> ResponseReturnValue:
     row = _find(recipient_id)
+    if late := overtaken(lambda: recipient(recipient_id), "alert_recipient", recipient_id):
+        return late
     form, wish = _read()
     form.written["address"] = row.address
     if wish is None:
@@ -171,6 +174,8 @@ def owner() -> ResponseReturnValue:
 
 @bp.post("/alerts/owner")
 def save_owner() -> ResponseReturnValue:
+    if late := overtaken(owner):
+        return late
     form, wish = _read()
     if wish is None:
         return _form_page(recipients.WHATSAPP, form, None), 422

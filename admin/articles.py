@@ -12,6 +12,7 @@ import knowledge
 from admin.noting import note, note_switch
 from dashboard import arguments
 from dashboard.languages import page_language
+from dashboard.meanwhile import overtaken
 from knowledge import ArticleRefused, FilesRefused, Problem, Sheet, Upload
 from knowledge.files import FILE_MAX_BYTES, FILES_MAX
 from models import Article, Integration, db, utc_now
@@ -65,6 +66,8 @@ def edit(article_id: int) -> ResponseReturnValue:
     sheet = _sheet()
     if "preview" in request.form:
         return _form_page(sheet, row, has_preview=True)
+    if late := overtaken(lambda: _form_page(_sheet_of(row), row), "article", article_id):
+        return late
     try:
         knowledge.change_article(row, sheet, now=utc_now())
     except ArticleRefused as refused:

@@ -23,6 +23,7 @@ from auth import current_config
 from dashboard import template_words
 from dashboard.arguments import moment, page_number, row_id
 from dashboard.cells import safe_cell
+from dashboard.meanwhile import overtaken
 from integrations import Number
 from message_templates import TemplateRefused
 from models import Campaign, Label, MessageTemplate, Niche, Operator, db, utc_now
@@ -98,6 +99,8 @@ def progress(campaign_id: int) -> ResponseReturnValue:
 def words(campaign_id: int) -> ResponseReturnValue:
     """Keep what goes into each placeholder, and the pace."""
     campaign = _row(campaign_id)
+    if late := overtaken(lambda: _draft_page(campaign)):
+        return late
     filling = {
         key: Value(
             _one_of(f"source:{key}", audience.SOURCES, "text"),
@@ -114,6 +117,8 @@ def words(campaign_id: int) -> ResponseReturnValue:
 @bp.post("/campaigns/<int:campaign_id>/segment")
 def segment(campaign_id: int) -> ResponseReturnValue:
     campaign = _row(campaign_id)
+    if late := overtaken(lambda: _draft_page(campaign)):
+        return late
     wanted = Segment(
         language=_one_of("language", LANGUAGES),
         niche_id=request.form.get("niche", type=row_id),

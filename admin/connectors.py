@@ -23,6 +23,7 @@ from connectors.account import new_settings
 from crm.leads import STATUSES
 from dashboard import alert_words
 from dashboard.arguments import row_id
+from dashboard.meanwhile import overtaken
 from models import WebhookEndpoint, db, utc_now
 from telling import webhooks
 from webhooks_out import deliveries, endpoints
@@ -57,6 +58,8 @@ def connector(service: str) -> ResponseReturnValue:
 def save(service: str) -> ResponseReturnValue:
     """Keep the key and the choices; a new key is tried at once."""
     row, now = _find(service), utc_now()
+    if late := overtaken(lambda: connector(service), "connector", row.id if row is not None else 0):
+        return late
     form, url = _read(service, row)
     key = request.form.get("key", "").strip()
     if row is None and not key:

@@ -30,6 +30,7 @@ from conversations import JoinedMeanwhile
 from dashboard import template_words
 from dashboard.arguments import row_id, words
 from dashboard.cells import safe_cell
+from dashboard.meanwhile import overtaken
 from models import Contact, ContactField, Conversation, db, utc_now
 from outreach import address_book, lists
 from outreach.address_book import FieldTaken
@@ -151,6 +152,8 @@ def edit(contact_id: int) -> ResponseReturnValue:
     fields = address_book.fields()
     if request.method == "GET":
         return _page(contact)
+    if late := overtaken(lambda: _page(contact), "contact", contact_id):
+        return late
     language = request.form.get("language", "")
     address_book.save(
         contact,

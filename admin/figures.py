@@ -28,6 +28,7 @@ from analytics import Period
 from analytics.forecast import LEARNT_DAYS, MIN_DAYS, MIN_EVENTS
 from auth import current_config
 from dashboard.cells import safe_cell
+from dashboard.meanwhile import overtaken
 from models import DailyFigure, SavedReport, db, utc_now
 from statements import changed_rows
 
@@ -197,6 +198,8 @@ def delete_report(report_id: int) -> ResponseReturnValue:
 @auth.login_required_role("admin")
 def save_prices() -> ResponseReturnValue:
     """Keep what a template of each category costs, and what a dollar is worth in the shop's money."""
+    if late := overtaken(page, "prices"):
+        return late
     prices = figure_shapes.prices_of(request.form)
     if prices is None:
         flash(_("Write prices as numbers, like 0.0625."), "danger")

@@ -28,6 +28,7 @@ import tasks
 from auth import current_config
 from dashboard import wording
 from dashboard.arguments import row_id
+from dashboard.meanwhile import overtaken
 from dashboard.templating import language_word
 from learning import figures, log, own_arms, policies, steering, vowpal
 from learning.arms import Standing
@@ -129,7 +130,7 @@ def decisions() -> ResponseReturnValue:
 @bp.get("/learning/strategies")
 def strategies() -> ResponseReturnValue:
     """Show the strategies of the shop's own, and the form for another."""
-    return _strategies_page()
+    return _strategies_page({})
 
 
 @bp.post("/learning/strategies")
@@ -158,7 +159,7 @@ def reword_strategy(name: str) -> ResponseReturnValue:
         reason = request.form.get("reason", "")
         own_arms.reword(name, wanted, reason=reason, now=utc_now(), operator_id=current_user.id)
 
-    return _have_done(reword)
+    return overtaken(strategies) or _have_done(reword)
 
 
 def _have_done(act: Callable[[Wording], None]) -> ResponseReturnValue:
@@ -169,20 +170,21 @@ def _have_done(act: Callable[[Wording], None]) -> ResponseReturnValue:
     except SteeringRefused as refused:
         db.session.rollback()
         flash(_refusal(refused), "danger")
-        return _strategies_page(), 422
+        return _strategies_page(request.form), 422
     db.session.commit()
     flash(_("Done. The reason is kept with the learning."), "success")
     return redirect(url_for("learning.strategies"), 303)
 
 
-def _strategies_page() -> str:
+def _strategies_page(form: Mapping[str, str]) -> str:
+    """Show the strategies of the shop's own; `form` is what was just refused."""
     arms = policies.current(current_config()).arms
     return render_template(
         "admin/learning_strategies.html",
         own=[arm for arm in arms if arm.is_own and not arm.is_retired],
         bases=STRATEGIES,
         languages={language: language_word(language) for language in TEXT_LANGUAGES},
-        form=request.form,
+        form=form,
         has_model=bool(llm.models_of(current_config())),
         limits={"title": TITLE_MAX_CHARS, "instruction": MAX_INSTRUCTION_CHARS, "words": WORDS_MAX_CHARS},
         most=OWN_AT_MOST,

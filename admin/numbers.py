@@ -24,6 +24,7 @@ from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
 from dashboard import wording
+from dashboard.meanwhile import overtaken
 from models import Conversation, Integration, Message, WebhookEvent, db, utc_now
 from providers import provider
 from vocabulary import TEXT_LANGUAGES
@@ -100,6 +101,8 @@ def edit(number_id: int) -> ResponseReturnValue:
     row = _row(number_id)
     if request.method == "GET":
         return _page(row, _form_of(row))
+    if late := overtaken(lambda: _page(row, _form_of(row)), "integration", number_id):
+        return late
     form = _read(row.provider, row)
     if form.problems:
         return _page(row, form), 422

@@ -3,6 +3,7 @@
 For managers. `product_form` reads and shows the form; a form that is refused comes back whole.
 """
 
+from functools import partial
 from typing import Final
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, send_file, url_for
@@ -17,6 +18,7 @@ from admin.product_form import CURRENCIES, Form
 from auth import current_config
 from dashboard import arguments
 from dashboard.arguments import row_id
+from dashboard.meanwhile import overtaken
 from models import Product, StoredFile, db, utc_now
 from shop import assortment, catalog, pictures
 from shop.assortment import Goods, InUse, Refused
@@ -61,9 +63,7 @@ def new() -> ResponseReturnValue:
 @bp.route("/products/<int:product_id>", methods=["GET", "POST"])
 def edit(product_id: int) -> ResponseReturnValue:
     row = _row(product_id)
-    if request.method == "GET":
-        return _form_page(product_form.form_of(assortment.goods_of(row, _language()), current_config()), row)
-    return _save(row)
+    return _kept_page(row) if request.method == "GET" else _save(row)
 
 
 @bp.post("/products/<int:product_id>/switch")
@@ -123,6 +123,8 @@ def _save(row: Product | None) -> ResponseReturnValue:
     now, config = utc_now(), current_config()
     product_id = row.id if row is not None else None
     form = product_form.read_form(request.form, request.files, config)
+    if row is not None and (late := overtaken(partial(_kept_page, row), "product", row.id)):
+        return late
     goods = product_form.read_goods(form, language=_language(), config=config)
     row = _row(product_id) if product_id is not None else None
     try:
@@ -130,6 +132,8 @@ def _save(row: Product | None) -> ResponseReturnValue:
             raise Refused(assortment.problems_of(goods, row, now=now) | form.problems)
         saved = assortment.save_goods(goods, row, now=now, operator_id=current_user.id)
         added = assortment.add_keys(saved.id, form.written.get("keys", ""), now=now)
+        if product_id is not None:
+            note("product", saved.id, "", "changed")
     except Refused as refused:
         db.session.rollback()
         form.problems = {
@@ -146,8 +150,13 @@ def _save(row: Product | None) -> ResponseReturnValue:
     return redirect(url_for("products.products"), 303)
 
 
+def _kept_page(row: Product) -> str:
+    return _form_page(product_form.form_of(assortment.goods_of(row, _language()), current_config()), row)
+
+
 def _form_page(form: Form, row: Product | None) -> str:
     currency = form.written.get("currency", "")
+    changes = assortment.changes_of(row) if row is not None else ()
     used = () if currency in CURRENCIES or len(currency) > 3 else (currency,)
     return render_template(
         "admin/product.html",
@@ -160,7 +169,7 @@ def _form_page(form: Form, row: Product | None) -> str:
         delivery_words=product_form.delivery_words(),
         keys=assortment.count_keys([row.id]).get(row.id) if row is not None else None,
         zone=current_config().time_zone,
-        changes=assortment.changes_of(row) if row is not None else (),
+        changes=[one for one in changes if one.after in (assortment.ON_SALE, assortment.OFF_SALE)],
     )
 
 

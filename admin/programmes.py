@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from admin.noting import note
 from admin.product_form import Form
+from dashboard.meanwhile import overtaken
 from models import InvestmentProgram, db, utc_now
 from shop.programs import CATEGORIES
 
@@ -39,10 +40,12 @@ def new() -> ResponseReturnValue:
 @bp.route("/programmes/<int:programme_id>", methods=["GET", "POST"])
 def edit(programme_id: int) -> ResponseReturnValue:
     row = _row(programme_id)
-    if request.method == "POST":
-        return _save(row)
-    names = (*LENGTHS, "category", "minimum_investment", "rank")
-    return _page(Form({name: str(getattr(row, name)) for name in names}), row)
+
+    def page() -> str:
+        names = (*LENGTHS, "category", "minimum_investment", "rank")
+        return _page(Form({name: str(getattr(row, name)) for name in names}), row)
+
+    return page() if request.method == "GET" else overtaken(page, "programme", programme_id) or _save(row)
 
 
 @bp.post("/programmes/<int:programme_id>/delete")

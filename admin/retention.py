@@ -14,6 +14,7 @@ from admin import setting_form
 from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
+from dashboard.meanwhile import overtaken
 from models import Operator, db, utc_now
 from privacy import retention
 
@@ -32,6 +33,8 @@ def page() -> str:
 @bp.post("/retention")
 def save() -> ResponseReturnValue:
     """Show what new terms would delete; save them once that has been seen."""
+    if late := overtaken(page, "setting"):
+        return late
     form = Form(
         {name.lower(): request.form.get(name.lower(), "").strip() for name in desk_settings.RETENTION}
     )

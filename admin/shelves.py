@@ -11,6 +11,7 @@ from admin import product_form
 from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
+from dashboard.meanwhile import overtaken
 from models import Category, Niche, db, utc_now
 from shop import assortment
 from shop.assortment import InUse, Refused, Shelf
@@ -36,7 +37,8 @@ def create() -> ResponseReturnValue:
 @bp.post("/categories/<int:shelf_id>")
 def change(shelf_id: int) -> ResponseReturnValue:
     kind = _kind()
-    return _save(kind, _row(kind, shelf_id))
+    row = _row(kind, shelf_id)
+    return overtaken(lambda: _page(kind, None, shelf_id), kind, shelf_id) or _save(kind, row)
 
 
 @bp.post("/categories/<int:shelf_id>/switch")
@@ -95,7 +97,7 @@ def _save(kind: str, row: Shelf | None) -> ResponseReturnValue:
 
 
 def _page(kind: str, refused: Form | None = None, refused_id: int | None = None) -> str:
-    """Show all of a kind, each with its form; the one that was refused as it was written."""
+    """Show all of a kind, each with its form; the one that was refused open, and as it was written."""
     rows: list[Shelf] = [*(assortment.list_categories() if kind == "category" else assortment.list_niches())]
     forms = [(row, _form_of(row)) for row in rows]
     if refused is not None:

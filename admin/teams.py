@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,6 +14,7 @@ from admin.noting import note
 from crm import hours, teams
 from dashboard.arguments import row_id
 from dashboard.care_words import weekday_word
+from dashboard.meanwhile import overtaken
 from models import Operator, Team, TeamMember, db
 from working_hours import WEEKDAYS, BadHours, Stretch
 
@@ -52,15 +54,18 @@ def new() -> ResponseReturnValue:
 @bp.route("/teams/<int:team_id>", methods=["GET", "POST"])
 def edit(team_id: int) -> ResponseReturnValue:
     row = teams.team(team_id) or abort(404)
-    return _form_page(_form_of(row), row) if request.method == "GET" else _save(row)
+    if request.method == "GET":
+        return _kept_page(row)
+    return overtaken(partial(_kept_page, row), "team", team_id) or _save(row)
 
 
 @bp.post("/teams/hours")
 @bp.post("/teams/<int:team_id>/hours", endpoint="team_hours")
 def write_hours(team_id: int | None = None) -> ResponseReturnValue:
     """Write the hours of the business or of a team; a line that cannot be read changes nothing."""
-    if team_id is not None and teams.team(team_id) is None:
-        abort(404)
+    row = None if team_id is None else teams.team(team_id) or abort(404)
+    if late := overtaken(list_page if row is None else partial(_kept_page, row), "hours", team_id or 0):
+        return late
     page = url_for("teams.edit", team_id=team_id) if team_id else url_for("teams.list_page")
     stretches: list[Stretch] = []
     for weekday, name in enumerate(WEEKDAYS):
@@ -130,6 +135,10 @@ def _save(row: Team | None) -> ResponseReturnValue:
     db.session.commit()
     flash(_("“%(title)s” is saved.", title=saved.name), "success")
     return redirect(url_for("teams.list_page"), 303)
+
+
+def _kept_page(row: Team) -> str:
+    return _form_page(_form_of(row), row)
 
 
 def _form_page(form: TeamForm, row: Team | None) -> str:

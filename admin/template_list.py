@@ -22,6 +22,7 @@ from admin.template_form import Form
 from auth import current_config, login_required_role
 from dashboard import template_words
 from dashboard.arguments import row_id
+from dashboard.meanwhile import overtaken
 from integrations import Number
 from message_templates import DraftRefused
 from models import MessageTemplate, db, utc_now
@@ -114,7 +115,7 @@ def edit(template_id: int) -> ResponseReturnValue:
         flash(_("It was handed in and cannot be changed here any more."), "danger")
         return redirect(url_for("template_list.show", template_id=template_id), 303)
     if request.method == "GET":
-        return _form_page(template_form.of_row(row, current_config()), row)
+        return _kept_page(row)
     return _save(row)
 
 
@@ -200,6 +201,8 @@ def _save(row: MessageTemplate | None) -> ResponseReturnValue:
     draft = template_form.draft_of(form, is_shared=_is_shared(number))
     if "preview" in request.form:
         return _form_page(form, row, draft.wording)
+    if row is not None and (late := overtaken(lambda: _kept_page(row), "template", row.id)):
+        return late
     if number is None:
         abort(404)
     try:
@@ -226,6 +229,10 @@ def _kept(number: Number, draft: Draft, row: MessageTemplate | None, sid: str) -
 
 def _field_of(problem: Problem) -> str:
     return f"example:{problem.detail}" if problem.part == "examples" else problem.part
+
+
+def _kept_page(row: MessageTemplate) -> str:
+    return _form_page(template_form.of_row(row, current_config()), row)
 
 
 def _form_page(form: Form, row: MessageTemplate | None, wording: Wording | None = None) -> str:

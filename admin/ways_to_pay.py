@@ -12,6 +12,7 @@ import tasks
 from admin.noting import note
 from admin.product_form import Form
 from auth import current_config
+from dashboard.meanwhile import overtaken
 from models import db, utc_now
 from shop import bank_list, till
 from shop.till import SettingsRefused, Till
@@ -30,6 +31,8 @@ def ways() -> ResponseReturnValue:
 
 @bp.post("/ways-to-pay")
 def save() -> ResponseReturnValue:
+    if late := overtaken(ways, "ways_to_pay"):
+        return late
     written = {name: request.form.get(name, "").replace("\x00", "").strip() for name in Till.__slots__}
     too_long = next(
         (name for name in ("pix_key", "pix_name", "pix_city") if len(written[name]) > FIELD_MAX_CHARS), ""

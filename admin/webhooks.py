@@ -16,6 +16,7 @@ from auth import current_config
 from connectors import CONNECTORS
 from dashboard import alert_words
 from dashboard.arguments import row_id
+from dashboard.meanwhile import overtaken
 from models import OutgoingEvent, WebhookDelivery, WebhookEndpoint, db, utc_now
 from telling import webhooks
 from webhooks_out import deliveries, endpoints, kinds
@@ -88,6 +89,8 @@ def save(endpoint_id: int) -> ResponseReturnValue:
     row = _find(endpoint_id)
     if row.service != "webhook":
         abort(404)
+    if late := overtaken(lambda: _form_page(_form_of(row), row), "webhook_endpoint", endpoint_id):
+        return late
     form, wish = _read()
     url = _address(form)
     if url is None or wish is None:

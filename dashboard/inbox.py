@@ -18,6 +18,7 @@ import tasks
 from dashboard import room
 from dashboard.arguments import row_id
 from dashboard.inbox_lists import Filters
+from dashboard.meanwhile import overtaken
 from models import BulkAction, Operator, db, utc_now
 from teamwork import caseload, keeping
 from teamwork.caseload import Refused
@@ -144,9 +145,7 @@ def _filters_of(query: str) -> str:
 
 @bp.get("/inbox/tools")
 def tools() -> ResponseReturnValue:
-    return render_template(
-        "dashboard/tools.html", labels=keeping.labels(), replies=keeping.canned_replies(), edited=_edited()
-    )
+    return _tools_page(_reply(request.args.get("edit", "")))
 
 
 @bp.get("/inbox/canned")
@@ -183,6 +182,9 @@ def remove_label(label_id: int) -> ResponseReturnValue:
 
 @bp.post("/inbox/canned")
 def keep_reply() -> ResponseReturnValue:
+    known = _reply(request.form.get("shortcut", "").strip().lstrip("/").lower())
+    if known[0] and (late := overtaken(lambda: _tools_page(known), "canned_reply")):
+        return late
     try:
         row = keeping.keep_reply(
             request.form.get("shortcut", ""), request.form.get("body", ""), now=utc_now()
@@ -190,12 +192,7 @@ def keep_reply() -> ResponseReturnValue:
     except NotKept as refusal:
         db.session.rollback()
         flash(not_kept_words(refusal.code), "danger")
-        return render_template(
-            "dashboard/tools.html",
-            labels=keeping.labels(),
-            replies=keeping.canned_replies(),
-            edited=(request.form.get("shortcut", ""), request.form.get("body", "")),
-        ), 422
+        return _tools_page((request.form.get("shortcut", ""), request.form.get("body", ""))), 422
     _note("canned_reply", row.id, "changed", reason=f"/{row.shortcut}")
     db.session.commit()
     flash(_("Saved."), "success")
@@ -225,11 +222,17 @@ def _note(record: str, record_id: int, after: str, reason: str = "") -> None:
     )
 
 
-def _edited() -> tuple[str, str]:
-    """Give the reply that the address wants to change."""
-    wanted = request.args.get("edit", "")
+def _tools_page(edited: tuple[str, str]) -> str:
+    """Show labels and replies, with a reply in the form: its shortcut and its words."""
+    return render_template(
+        "dashboard/tools.html", labels=keeping.labels(), replies=keeping.canned_replies(), edited=edited
+    )
+
+
+def _reply(shortcut: str) -> tuple[str, str]:
+    """Give a reply that is kept under a shortcut, empty when none is."""
     return next(
-        ((one.shortcut, one.body) for one in keeping.canned_replies() if one.shortcut == wanted), ("", "")
+        ((one.shortcut, one.body) for one in keeping.canned_replies() if one.shortcut == shortcut), ("", "")
     )
 
 

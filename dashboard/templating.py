@@ -23,7 +23,7 @@ import conversations
 import phone
 from analysis.folding import fold, fold_with_offsets
 from crm.slots import read_slot_id
-from dashboard import alert_words, care_words, inbox_lists, shop_words, template_words, wording
+from dashboard import alert_words, care_words, inbox_lists, meanwhile, shop_words, template_words, wording
 from dashboard.breach_wording import breach_words
 from models import Contact, utc_now
 from training.refusals import LABELS_OF
@@ -73,6 +73,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         current_user=current_user,
         breach_words=breach_words,
+        meanwhile=meanwhile,
         actor_word=shop_words.actor_word,
         error_words=wording.error_words,
         goods_word=shop_words.goods_word,
