@@ -212,6 +212,44 @@ def test_a_campaign_is_held_and_goes_on(app: Flask, program: Caller, thread: dic
     assert program.post(f"{path}/cancel").json["state"] == "cancelled"
 
 
+def test_a_campaign_is_written_down_and_started(app: Flask, program: Caller, thread: dict[str, int]) -> None:
+    with app.app_context():
+        row = MessageTemplate(
+            integration_id=thread["integration_id"],
+            name="natal",
+            language="pt_BR",
+            wording={"body": "Olá {{1}}!"},
+            status="approved",
+        )
+        db.session.add(row)
+        db.session.commit()
+    wish = {
+        "name": "Natal",
+        "integration_id": thread["integration_id"],
+        "template_name": "natal",
+        "people": {"bought": "no"},
+        "values": {"1": {"source": "first_name", "otherwise": "você"}},
+        "per_minute": 30,
+    }
+    made = program.post("/campaigns", wish, once="k-1")
+    assert made.status_code == 201, made.text
+    path = made.headers["Location"].removeprefix(API)
+    told = program.get(path)
+    assert (told["state"], told["template_name"], told["per_minute"]) == ("draft", "natal", 30)
+    with app.app_context():
+        kept = db.session.query(Campaign).one()
+        assert (kept.filling["1"]["source"], kept.segment["bought"]) == ("first_name", "no")
+    late = (utc_now() + timedelta(days=1)).isoformat()
+    assert program.post(f"{path}/start", {"at": late}).json["state"] == "scheduled"
+    again = program.post(f"{path}/start", {})
+    assert (again.status_code, code_of(again)) == (409, "conflict")
+    for more in ({"template_name": "outro"}, {"integration_id": 99}):
+        refused = program.post("/campaigns", {**wish, **more}, once=f"k-{next(iter(more))}")
+        assert (refused.status_code, code_of(refused)) == (409, "conflict"), more
+    with app.app_context():
+        assert db.session.query(Campaign).count() == 1
+
+
 def test_figures_and_the_log_of_the_learning_are_told(app: Flask, program: Caller) -> None:
     zone = app.config["BALCAO"].zone
     with app.app_context():
