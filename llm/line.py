@@ -6,7 +6,6 @@ on and the socket is shut under the thread, which then ends. Knows no service an
 """
 
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -15,17 +14,14 @@ from typing import Any, Final, Literal
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from llm.base import Endpoint
+from providers.connections import Connections, tell
 
 CONNECT_TIMEOUT_SECS: Final = 5.0
 MAX_ANSWER_BYTES: Final = 2 * 1024**2
 _CHUNK_BYTES: Final = 64 * 1024
-_POOL_HOSTS, _POOL_CONNECTIONS = 8, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ class _Attempt:
     _is_abandoned: bool = False
 
     def run(self) -> None:
-        _here.attempt = self
+        tell(self)
         try:
             self.outcome = self._exchange()
         except requests.Timeout as error:
@@ -107,13 +103,13 @@ class _Attempt:
                 # The plain shutdown: that of ssl would take the TLS object from under the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def note_socket(self, used: socket.socket | None) -> None:
+    def watch(self, used: socket.socket) -> None:
         self._socket = used
         if self._is_abandoned:
             raise TimeoutError
 
     def _exchange(self) -> Reply | NoReply:
-        response = _pool.session().post(
+        response = _connections.new_session().post(
             self.endpoint.base_url + self.path,
             headers=dict(self.endpoint.headers),
             auth=_Key(self.endpoint),
@@ -148,71 +144,4 @@ class _Key(AuthBase):
         return request
 
 
-# --- connections --------------------------------------------------------------------------------------------
-
-_here = threading.local()
-
-
-def _note_socket(connection: HTTPConnection) -> None:
-    attempt: _Attempt | None = getattr(_here, "attempt", None)
-    if attempt is not None:
-        attempt.note_socket(connection.sock)
-
-
-class _PlainConnection(HTTPConnection):
-    """Tells its attempt which socket it is about to wait on."""
-
-    def getresponse(self) -> Any:
-        _note_socket(self)
-        return super().getresponse()
-
-
-class _TlsConnection(HTTPSConnection):
-    """The same over TLS."""
-
-    def getresponse(self) -> Any:
-        _note_socket(self)
-        return super().getresponse()
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter whose connections are ours, directly and through a proxy."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-        return manager
-
-
-class _Pool:
-    """One process's connections: an adapter for all threads, a Session (not theirs to share) each."""
-
-    def __init__(self) -> None:
-        self.open()
-
-    def open(self) -> None:
-        """Begin anew; a forked child must not speak on its parent's connections."""
-        self._adapter = _Adapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS)
-
-    def session(self) -> requests.Session:
-        session = requests.Session()
-        session.mount("https://", self._adapter)
-        session.mount("http://", self._adapter)
-        session.headers["User-Agent"] = "balcao"
-        return session
-
-
-_pool = _Pool()
-os.register_at_fork(after_in_child=_pool.open)
+_connections = Connections(hosts=8, each=32)

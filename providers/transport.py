@@ -4,7 +4,6 @@ Every provider module calls it. It knows no provider; it never follows a redirec
 """
 
 import contextlib
-import os
 import ssl
 import threading
 from collections.abc import Mapping
@@ -14,18 +13,15 @@ from urllib.request import getproxies
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from providers.base import SendError
+from providers.connections import Connections, tell
 from providers.time_limit import TimeLimit
 
 CONNECT_TIMEOUT_SECS = 5.0
 MAX_ANSWER_BYTES = 2 * 1024**2
 _CHUNK_BYTES = 64 * 1024
-_POOL_HOSTS, _POOL_CONNECTIONS = 16, 64
 # Causes that end a request before its first byte left.
 _NOT_SENT = (
     urllib3.exceptions.NewConnectionError,
@@ -94,7 +90,8 @@ def exchange(
     """
     connect_secs = min(CONNECT_TIMEOUT_SECS, timeout_secs)
     try:
-        with TimeLimit(timeout_secs) as _here.limit:
+        with TimeLimit(timeout_secs) as limit:
+            tell(limit)
             response = _pool.session().request(
                 method,
                 url,
@@ -105,7 +102,7 @@ def exchange(
                 **body,
             )
             with contextlib.closing(response):
-                content, is_cut = _read(response, max_bytes, _here.limit)
+                content, is_cut = _read(response, max_bytes, limit)
     except _IMPOSSIBLE as error:
         return Failure("impossible", type(error).__name__)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
@@ -143,67 +140,18 @@ _IMPOSSIBLE = (
 )
 
 
-_here = threading.local()
-
-
-class _PlainConnection(HTTPConnection):
-    """Tells the limit of its request which socket is waited on."""
-
-    def getresponse(self) -> Any:
-        _here.limit.watch(self.sock)
-        return super().getresponse()
-
-
-class _TlsConnection(HTTPSConnection):
-    """The same over TLS."""
-
-    def getresponse(self) -> Any:
-        _here.limit.watch(self.sock)
-        return super().getresponse()
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
-
-class _Adapter(HTTPAdapter):
-    """An adapter whose connections are ours, directly and through a proxy."""
-
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-        return manager
-
-
-class _Pool:
-    """One process's connections: an adapter for all threads (urllib3's pools are thread-safe), and a Session
-    for each thread (its cookies and settings are not)."""
-
-    def __init__(self) -> None:
-        self.open()
+class _Pool(Connections):
+    """With a Session for each thread."""
 
     def open(self) -> None:
-        """Begin anew; a forked child must not speak on its parent's connections."""
-        self._adapter = _Adapter(pool_connections=_POOL_HOSTS, pool_maxsize=_POOL_CONNECTIONS)
+        super().open()
         self._local = threading.local()
 
     def session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = requests.Session()
-            session.mount("https://", self._adapter)
-            session.mount("http://", self._adapter)
-            session.headers["User-Agent"] = "balcao"
+            session = self._local.session = self.new_session()
             _read_environment_once(session)
-            self._local.session = session
         session.cookies.clear()
         return session
 
@@ -215,8 +163,7 @@ def _read_environment_once(session: requests.Session) -> None:
     session.trust_env = bool(getproxies())
 
 
-_pool = _Pool()
-os.register_at_fork(after_in_child=_pool.open)
+_pool = _Pool(hosts=16, each=64)
 
 
 def _read(response: requests.Response, max_bytes: int, limit: TimeLimit) -> tuple[bytes, bool]:

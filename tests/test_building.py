@@ -176,6 +176,7 @@ SAME_FLOOR: dict[str, tuple[str, ...]] = {
         "webhooks_out",
     ),
     "ai_service": ("llm",),
+    "llm": ("providers",),
     "wires": ("providers",),
     "config": ("config_kinds", "config_variables", "vault", "working_hours"),
     "config_variables": ("config_kinds",),

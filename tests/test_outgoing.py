@@ -19,6 +19,7 @@ NETWORK: Final = re.compile(
 LINES: Final = {
     "providers.transport": "environment: Meta's and Twilio's API",
     "providers.time_limit": "nobody: ends what others opened",
+    "providers.connections": "nobody: pools for `providers.transport` and `llm.line`",
     "llm.line": "environment or an admin: the model's server",
     "wires.careerjet": "environment",
     "wires.stripe": "environment",

@@ -151,12 +151,12 @@ def test_many_threads_send_each_its_own(monkeypatch):
 def test_a_forked_child_opens_connections_of_its_own(httpserver: HTTPServer):
     httpserver.expect_request("/x").respond_with_data(b"ok")
     transport.exchange("GET", httpserver.url_for("/x"), NoCredentials(), timeout_secs=5)
-    before = transport._pool._adapter
+    before = transport._pool.adapter
     child = os.fork()
     if child == 0:
-        os._exit(0 if transport._pool._adapter is not before else 1)
+        os._exit(0 if transport._pool.adapter is not before else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert transport._pool._adapter is before
+    assert transport._pool.adapter is before
 
 
 def test_a_failure_is_told_in_words():
