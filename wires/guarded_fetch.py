@@ -10,7 +10,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
 import urllib3
@@ -30,8 +30,10 @@ _CHUNK_BYTES: Final = 16 * 1024
 # The last 32 bits are an IPv4 address that a gateway goes on to (RFC 6052), or that is meant (RFC 4291, given
 # up): what is behind them decides.
 _EMBEDDING: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("::/96"))
-# RFC 8215: a network's own gateways; RFC 3879: its own sites.
-_OF_A_NETWORK: Final = (IPv6Network("64:ff9b:1::/48"), IPv6Network("fec0::/10"))
+# All of IPv6 that is handed out to the open internet (IANA); the rest is a network's own, or nobody's.
+_HANDED_OUT: Final = IPv6Network("2000::/3")
+# Not open either, whatever Python's tables say: documentation (RFC 9637), protocols (6890), relays (7526).
+_CLOSED: Final = (IPv6Network("3fff::/20"), IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"))
 
 
 class PrivateAddress(HTTPError):
@@ -90,7 +92,9 @@ def is_public(address: str) -> bool:
     """Tell whether an IP address belongs to the open internet, also the one that is wrapped inside it."""
     ip = ip_address(address.partition("%")[0])
     inner = _wrapped(ip)
-    is_open = ip.is_global and not ip.is_multicast and not any(ip in network for network in _OF_A_NETWORK)
+    if isinstance(ip, IPv6Address) and ip not in _HANDED_OUT and ip not in _EMBEDDING[0]:
+        return False
+    is_open = ip.is_global and not ip.is_multicast and not any(ip in network for network in _CLOSED)
     return is_open and (inner is None or is_public(str(inner)))
 
 
