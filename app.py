@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 import structlog
-from flask import Blueprint, Flask, Request, Response, g, jsonify, render_template, request
+from flask import Blueprint, Flask, Request, Response, abort, g, jsonify, render_template, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -397,6 +397,8 @@ def _begin() -> None:
     wished = request.headers.get("X-Request-ID", "")
     g.trace_id = wished if TRACE_ID.fullmatch(wished) else uuid4().hex
     structlog.contextvars.bind_contextvars(trace_id=g.trace_id)
+    if "\0" in request.path:  # no column holds it, and nothing of ours has it in its address
+        abort(404)
     # Threads are used again, and a mark would stay: every request says which it is.
     if request.method in ("GET", "HEAD"):
         models.begin_reading()

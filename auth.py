@@ -36,6 +36,7 @@ LOGIN_LIMIT_PER_EMAIL = "6 per 15 minutes"
 LOGIN_FAILED_STATUS = 401
 DEVICE_COOKIE = "balcao_device"
 DEVICE_KNOWN_FOR = timedelta(days=180)
+SIGNED_IN_AT = "signed_in_at"
 AWAITED_CODE = "awaited_code"
 CODE_WITHIN = timedelta(minutes=10)
 # Right signatures are never counted: all of a provider's customers share its addresses, and one of them could
@@ -90,13 +91,21 @@ def load_signed_in(session_id: str) -> SignedIn | None:
     """Know the person of a session again; None when the person is gone, locked out or has a new password."""
     operator_id, _, stamp = session_id.partition(".")
     operator = db.session.get(Operator, int(operator_id)) if operator_id.isdecimal() else None
-    if operator is None or not operator.is_active or operator.session_stamp != stamp:
+    if operator is None or not operator.is_active or operator.session_stamp != stamp or _is_over():
         return None
     return _signed_in(operator)
 
 
 def sign_in(operator: Operator) -> None:
+    session[SIGNED_IN_AT] = int(utc_now().timestamp())
     login_user(_signed_in(operator))
+
+
+def _is_over() -> bool:
+    """Whether this session has lasted long enough: its cookie is made anew with each change to it, so its own
+    end would move on for as long as somebody uses it."""
+    ends = session.get(SIGNED_IN_AT, 0) + current_app.permanent_session_lifetime.total_seconds()
+    return bool(utc_now().timestamp() > ends)
 
 
 def sign_out() -> None:

@@ -43,7 +43,13 @@ def test_the_e_mail_is_known_in_any_case_and_with_spaces(client: FlaskClient) ->
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [(ADMIN_EMAIL, "wrong"), ("nobody@loja.com.br", PASSWORD), ("", ""), (ADMIN_EMAIL, "x" * 100_000)],
+    [
+        (ADMIN_EMAIL, "wrong"),
+        ("nobody@loja.com.br", PASSWORD),
+        ("", ""),
+        (ADMIN_EMAIL, "x" * 100_000),
+        (f"{ADMIN_EMAIL}\0", PASSWORD),
+    ],
 )
 def test_a_wrong_pair_is_refused_in_the_same_words(client: FlaskClient, email: str, password: str) -> None:
     answer = sign_in(client, email, password)
@@ -175,6 +181,20 @@ def test_a_locked_out_operator_is_out_at_once(app: Flask, client: FlaskClient) -
         db.session.commit()
     assert get(client, "/inbox").status_code == 302
     assert sign_in(client, AGENT_EMAIL).status_code == 401
+
+
+def test_a_session_ends_however_much_it_is_used(app: Flask, client: FlaskClient) -> None:
+    sign_in(client, ADMIN_EMAIL)
+    lasts = int(app.permanent_session_lifetime.total_seconds())
+    with client.session_transaction() as session:
+        session[auth.SIGNED_IN_AT] -= lasts - 60
+        began = session[auth.SIGNED_IN_AT]
+    post(client, "/theme", "/account", theme="dark")
+    assert get(client, "/inbox").status_code == 200
+    with client.session_transaction() as session:
+        assert session[auth.SIGNED_IN_AT] == began, "using it does not prolong it"
+        session[auth.SIGNED_IN_AT] -= 120
+    assert get(client, "/inbox").status_code == 302
 
 
 def test_a_made_up_session_is_nobody(app: Flask) -> None:
