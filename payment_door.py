@@ -21,6 +21,7 @@ from auth import api_key_required, current_config, refuse_forged
 from cashier import Errand
 from dashboard.languages import PAGE_LANGUAGES
 from models import db
+from providers import loose
 from shop import bank_list, payment_events
 from wires.payment import PaymentService, SignedNotice, UnreadableNotice
 from wires.payment_services import payment_services
@@ -109,7 +110,9 @@ def _store(service: PaymentService, notice: SignedNotice, now: datetime) -> int 
         log.warning("payment_webhook_unreadable", method=service.method)
         key = f"o:{hashlib.sha256(kept).hexdigest()}"
         return payment_events.store(service.method, key, "", kept, now=now, is_readable=False)
-    return payment_events.store(service.method, read.event_key, read.event_type, kept, now=now)
+    # Mercado Pago signs nothing of the body: what no column holds must not keep a notice from being taken.
+    key, event_type = loose.clean_text(read.event_key), loose.clean_text(read.event_type)
+    return payment_events.store(service.method, key, event_type, kept, now=now)
 
 
 def _page(page: str, language: str) -> str:

@@ -8,7 +8,7 @@ import structlog
 from flask import Blueprint, Response, request
 
 import vault
-from auth import current_config
+from auth import current_config, refuse_forged
 from connectors import calcom, calcom_hooks
 from connectors.account import account_of
 from models import db, utc_now
@@ -25,8 +25,7 @@ def calcom_webhook() -> Response:
     row = endpoints.of_service(calcom.SERVICE)
     body, given = request.get_data(cache=True), request.headers.get(SIGNATURE, "")
     if row is None or not row.is_active or not is_signed(body, given, _secret(row.hook_secret)):
-        log.warning("connector_webhook_refused", service=calcom.SERVICE, is_set_up=row is not None)
-        return Response("Signature missing or wrong.\n", 403, mimetype="text/plain")
+        return refuse_forged("connector_webhook_refused", service=calcom.SERVICE, is_set_up=row is not None)
     account = account_of(row, config, endpoints.secrets_of(row, config.secret_key, now))
     try:
         calcom_hooks.take(account, body, now=now)

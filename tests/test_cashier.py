@@ -219,6 +219,12 @@ def test_a_signature_of_yesterday_is_refused(till: Till) -> None:
     assert till.hears(till.stripe.notice(event, at=yesterday), 403) == []
 
 
+def test_a_body_that_nobody_signed_keeps_no_notice_from_being_taken(till: Till) -> None:
+    webhook = till.pays(till.opened("mercadopago"))
+    assert till.hears(webhook._replace(body=b'{"id": "\\ud800\\u0000", "action": "\\u0000"}'))
+    assert till.events() == [("done", "")]
+
+
 def test_without_a_key_the_doors_are_shut(load_config: Callable[..., Config]) -> None:
     with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
         assert desk.post(FakeStripe().notice({"id": "e", "type": "x", "data": {"object": {}}})) == 403
