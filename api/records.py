@@ -149,6 +149,7 @@ def create_lead(said: NewLead) -> Written[shapes.Made]:
         now=now,
         conversation_id=said.conversation_id,
         source=said.source,
+        by=by_program(),
     )
     return made("leads", lead.id)
 
@@ -186,6 +187,7 @@ def create_ticket(said: NewTicket) -> Written[shapes.Made]:
         subject=said.subject,
         priority=said.priority,
         conversation_id=said.conversation_id,
+        by=by_program(),
     )
     within = tickets.ANSWERED_WITHIN[row.priority]
     teams.entrust(row, teams.SUPPORT, within, config=auth.current_config(), now=now)
@@ -218,7 +220,7 @@ def create_complaint(said: NewComplaint) -> Written[shapes.Made]:
     """Record a complaint of a contact; management is alerted."""
     contact, now = contact_of(said), utc_now()
     row = complaints.open_complaint(
-        contact.id, said.description, now=now, conversation_id=said.conversation_id
+        contact.id, said.description, now=now, conversation_id=said.conversation_id, by=by_program()
     )
     within = complaints.ANSWERED_WITHIN
     teams.entrust(row, teams.ESCALATION, within, config=auth.current_config(), now=now)

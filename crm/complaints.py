@@ -28,6 +28,7 @@ def open_complaint(
     now: datetime,
     conversation_id: int | None = None,
     message_id: int | None = None,
+    by: Actor = CUSTOMER,
 ) -> Complaint:
     """Record a complaint and give it its number; one message records one complaint at most. Flushes."""
     earlier = numbered.of_message(Complaint, contact_id, message_id)
@@ -41,7 +42,7 @@ def open_complaint(
         created_at=now,
         updated_at=now,
     )
-    numbered.give_number(complaint, COMPLAINT, now=now)
+    numbered.give_number(complaint, COMPLAINT, now=now, by=by)
     linked_words.link_told(complaint, complaint.description, now=now)
     return complaint
 

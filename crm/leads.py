@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 
 from crm import numbered
-from crm.numbered import SYSTEM, Actor
+from crm.numbered import CUSTOMER, SYSTEM, Actor
 from models import Contact, Lead, db
 
 STATUSES = ("new", "contacted", "qualified", "won", "lost")
@@ -53,6 +53,7 @@ def record_lead(
     message_id: int | None = None,
     source: str = "",
     teaches: bool = True,
+    by: Actor = CUSTOMER,
 ) -> RecordedLead:
     """Open a lead, or complete the open one that this contact has for the same interest. Flushes.
 
@@ -80,7 +81,7 @@ def record_lead(
         _teach(contact, wish)
     db.session.flush()
     if is_new:
-        numbered.note_made(lead, now=now)
+        numbered.note_made(lead, now=now, by=by)
     return RecordedLead(lead, is_new)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from alerts import raise_alert
 from crm import lead_scores, leads, teams
 from crm.leads import LeadWish
+from crm.numbered import CUSTOMER, Actor
 from models import Contact, Lead
 
 
@@ -23,6 +24,7 @@ def take(
     source: str = "",
     teaches: bool = True,
     tells_again: bool = False,
+    by: Actor = CUSTOMER,
 ) -> Lead:
     """Open or complete a lead, as `leads.record_lead` does, with all that follows. Flushes. Idempotent.
 
@@ -36,6 +38,7 @@ def take(
         message_id=message_id,
         source=source,
         teaches=teaches,
+        by=by,
     )
     lead = recorded.lead
     if recorded.is_new:

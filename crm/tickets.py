@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import select
 
 from crm import linked_words, numbered
-from crm.numbered import NOT_SOLVED, SYSTEM, Actor
+from crm.numbered import CUSTOMER, NOT_SOLVED, SYSTEM, Actor
 from models import Ticket, db
 from record_numbers import TICKET, read_number
 from vocabulary import URGENCIES
@@ -39,6 +39,7 @@ def open_ticket(
     priority: str = DEFAULT_PRIORITY,
     conversation_id: int | None = None,
     message_id: int | None = None,
+    by: Actor = CUSTOMER,
 ) -> Ticket:
     """Open a ticket and give it its number; one message opens one ticket at most. Flushes.
 
@@ -58,7 +59,7 @@ def open_ticket(
         created_at=now,
         updated_at=now,
     )
-    numbered.give_number(ticket, TICKET, now=now)
+    numbered.give_number(ticket, TICKET, now=now, by=by)
     linked_words.link_told(ticket, f"{ticket.subject}\n{ticket.description}", now=now)
     return ticket
 

@@ -58,7 +58,7 @@ def test_a_lead_is_opened_once_and_moved_on(app: Flask, program: Caller, thread:
     assert (told["status"], told["source"]) == ("new", "api")
     moved = program.call("PATCH", f"/leads/{lead_id}", json={"status": "qualified", "reason": "call"})
     assert (moved.status_code, moved.json["status"]) == (200, "qualified")
-    assert steps(app, "lead")[-1] == ("new", "qualified", "program")
+    assert steps(app, "lead") == [("", "new", "program"), ("new", "qualified", "program")]
     assert [one["id"] for one in program.get("/leads", status="qualified")["data"]] == [lead_id]
     assert program.get("/leads", status="won")["data"] == []
     with app.app_context():
@@ -80,7 +80,7 @@ def test_a_ticket_has_a_number_a_due_time_and_tells_its_customer(
     assert told["number"]
     assert told["due_at"] > told["created_at"]
     assert program.call("PATCH", f"/tickets/{ticket_id}", json={"status": "solved"}).status_code == 200
-    assert steps(app, "ticket")[-1] == ("open", "solved", "program")
+    assert steps(app, "ticket") == [("", "open", "program"), ("open", "solved", "program")]
     assert woken == [thread["id"]]
     with app.app_context():
         assert db.session.query(Message).filter_by(conversation_id=thread["id"]).count() > 0
@@ -98,6 +98,7 @@ def test_a_complaint_alerts_and_belongs_to_its_contact(
     assert (refused.status_code, code_of(refused)) == (409, "conflict")
     with app.app_context():
         assert db.session.query(Alert).filter_by(kind="complaint").count() == 1
+    assert [actor for _, _, actor in steps(app, "complaint")] == ["program"]
 
 
 def test_an_appointment_gets_its_time_and_no_other_has_it(
