@@ -7,6 +7,7 @@
   const NEAR_BOTTOM_PX = 80;
   const LOOK_EVERY_MS = 1500;
   const WRITTEN = ["body", "unsent", "note"];
+  const STOPS = "a[href], button, input, select, textarea, summary, audio, video, [tabindex]";
 
   const chat = document.getElementById("chat");
   let version = chat.dataset.version;
@@ -26,19 +27,36 @@
   const isChosen = (select) =>
     select.value !== ([...select.options].find((option) => option.defaultSelected) ?? select.options[0])?.value;
 
+  // Where the focus is: the element's id, or the nearest one's and its place in there. Gives how to go back;
+  // what is gone leaves it in the thread.
+  function stopOf(element) {
+    const around = chat.contains(element) && element.closest("[id]");
+    if (!around) return null;
+    const place = [...around.querySelectorAll(STOPS)].indexOf(element);
+    const { selectionStart, selectionEnd } = element;
+    return () => {
+      const found = document.getElementById(around.id);
+      const now = (place < 0 ? found : found?.querySelectorAll(STOPS)[place]) ?? thread();
+      if (now === document.activeElement) return;
+      now.focus({ preventScroll: true });
+      if (selectionStart != null) now.setSelectionRange?.(selectionStart, selectionEnd);
+    };
+  }
+
   function swap(parsed) {
     const wasAtBottom = isAtBottom();
     const open = [...thread().querySelectorAll("details[open]")].map(
       (d) => `#${d.closest("li").id} details.${[...d.classList].join(".")}`,
     );
     const scrollTop = thread().scrollTop;
-    const focused = chat.contains(document.activeElement) ? document.activeElement.id : "";
-    const chosen = [...chat.querySelectorAll("select[id]")].filter((select) => select.id === focused || isChosen(select));
+    const stop = stopOf(document.activeElement);
+    const chosen = [...chat.querySelectorAll("select[id]")].filter(
+      (select) => select === document.activeElement || isChosen(select),
+    );
     for (const fresh of parsed.querySelectorAll("[data-live]")) {
       const old = document.getElementById(fresh.id);
       if (look(fresh) === look(old)) continue;
       const written = WRITTEN.map((id) => [id, old.querySelector(`#${id}`)?.value]);
-      const hadFocus = old.contains(document.activeElement) && document.activeElement.tabIndex >= 0;
       const kept = [...old.querySelectorAll("[data-kept]")];
       const wasAt = old.scrollTop;
       old.replaceWith(fresh);
@@ -46,14 +64,13 @@
       // Neither fetched nor decoded again; back within the same task, which keeps a sound playing.
       for (const one of kept) document.getElementById(one.id)?.replaceWith(one);
       for (const [id, words] of written) if (words) putBack(fresh, id, words);
-      if (hadFocus && fresh.id === "thread") fresh.focus({ preventScroll: true });
     }
     for (const one of open) document.querySelector(one)?.setAttribute("open", "");
     for (const { id, value } of chosen) {
       const field = document.getElementById(id);
       if ([...(field?.options ?? [])].some((option) => option.value === value)) field.value = value;
     }
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    stop?.();
     if (wasAtBottom) toBottom(); else thread().scrollTop = scrollTop;
     resized.observe(thread());
     growWithText();

@@ -327,3 +327,30 @@ def test_the_room_works_without_script(browser: Browser, origin: str, desk: Desk
     page.locator("#close-it").click()
     expect(page.locator("#undo")).to_be_visible()
     context.close()
+
+
+def test_the_focus_stays_where_it_is_when_the_thread_is_drawn_anew(
+    app: Flask, browsing: Browsing, desk: Desk
+) -> None:
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        said_id = message(of, "não abre", intent="feedback", sentiment="neutral", urgency="low").id
+        db.session.commit()
+    page = browsing.open(f"/inbox/{desk.bot_id}")
+    stop = page.locator(f"#m{said_id} .reading summary")
+    stop.focus()
+    with app.app_context():
+        message(db.session.get_one(Conversation, desk.bot_id), "e agora?", status="sent")
+        db.session.commit()
+    expect(page.locator("#thread").get_by_text("e agora?")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    expect(stop).to_be_focused()
+    page.locator("#body").fill("Bom dia")
+    page.keyboard.press("Home")
+    with app.app_context():
+        of = db.session.get_one(Conversation, desk.bot_id)
+        of.handler, of.last_inbound_at = "human", utc_now()
+        db.session.commit()
+    expect(page.locator("#chat-head .tag-person")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    page.keyboard.type("Oi! ")
+    expect(page.locator("#body")).to_have_value("Oi! Bom dia")
+    assert browsing.complaints == []
