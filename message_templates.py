@@ -322,6 +322,7 @@ def save_draft(
     *,
     now: datetime,
     operator_id: int | None = None,
+    actor: str = "operator",
 ) -> MessageTemplate:
     """Write a new draft, or change one that was not handed in or was rejected. Flushes.
 
@@ -347,7 +348,7 @@ def save_draft(
     row.wording, row.updated_at = templates.to_json(draft.wording), now
     row.status = row.status or DRAFT
     db.session.flush()
-    _note_of_ours(row, "", step, now, operator_id)
+    _note_of_ours(row, "", step, now, operator_id, actor)
     return row
 
 
@@ -552,18 +553,11 @@ def _set_status(row: MessageTemplate, status: str, now: datetime) -> None:
 
 
 def _note_of_ours(
-    row: MessageTemplate, before: str, after: str, now: datetime, operator_id: int | None
+    row: MessageTemplate, before: str, after: str, now: datetime, by: int | None, actor: str = "operator"
 ) -> None:
-    """Write down what a person of ours did."""
-    history.note_change(
-        "template",
-        row.id,
-        before=before,
-        after=after,
-        actor="operator",
-        operator_id=operator_id,
-        now=now,
-    )
+    """Write down what a person of ours, or a program, did."""
+    step = {"before": before, "after": after, "actor": actor}
+    history.note_change("template", row.id, **step, operator_id=by, now=now)
 
 
 def _note(row: MessageTemplate, before: str, now: datetime) -> None:

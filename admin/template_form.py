@@ -17,7 +17,7 @@ from config import Config
 from dashboard.attachments import PDF, PDF_START
 from models import MessageTemplate, StoredFile, db
 from providers import templates
-from providers.templates import BUTTONS_MAX, MEDIA_HEADERS, SAMPLES, Button, Draft, Style, Wording
+from providers.templates import BUTTONS_MAX, MEDIA_HEADERS, SAMPLES, Button, Draft, Wording
 from shop.pictures import NoPicture, picture_kind
 
 BUTTON_ROWS_LEAST: Final = 3
@@ -56,9 +56,6 @@ def draft_of(form: Form, *, is_shared: bool) -> Draft:
     written = form.written
     header, body = written.get("header", "").strip(), written.get("body", "").strip()
     kind = written.get("header_kind", "") or ("text" if header else "")
-    names = templates.names_in(body)
-    is_named = bool(names) and not any(name.isdigit() for name in names)
-    style: Style = "shared" if is_shared else "named" if is_named else "numbered"
     has_file = kind in MEDIA_HEADERS and not is_shared and FILE in form.files
     examples = {
         name.removeprefix("example:"): value.strip()
@@ -72,7 +69,7 @@ def draft_of(form: Form, *, is_shared: bool) -> Draft:
         footer=written.get("footer", "").strip(),
         buttons=tuple(_buttons(written)),
         examples=examples,
-        style=style,
+        style=templates.style_of(body, is_shared=is_shared),
         file_id=form.files[FILE].id if has_file and form.files[FILE].mime_type in SAMPLES[kind][0] else 0,
     )
     return Draft(

@@ -191,6 +191,14 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PLACEHOLDER.findall(text)))
 
 
+def style_of(body: str, *, is_shared: bool) -> Style:
+    """Tell how a text names its placeholders; `is_shared` at Twilio, where one numbering runs through all
+    parts."""
+    names = names_in(body)
+    is_named = bool(names) and not any(name.isdigit() for name in names)
+    return "shared" if is_shared else "named" if is_named else "numbered"
+
+
 def pick_language(wanted: str, offered: Iterable[str]) -> str | None:
     """Choose the template language for a person who speaks `wanted` ("pt"); None when none fits."""
     codes = sorted(offered)

@@ -251,6 +251,35 @@ def test_a_campaign_is_written_down_and_started(app: Flask, program: Caller, thr
         assert db.session.query(Campaign).count() == 1
 
 
+def test_a_template_is_drafted_and_replaced(app: Flask, program: Caller, thread: dict[str, int]) -> None:
+    words = {
+        "name": "saiu",
+        "language": "pt_BR",
+        "category": "utility",
+        "body": "Olá {{1}}, o seu pedido saiu para entrega hoje. Bom proveito!",
+        "examples": {"1": "Mariana"},
+        "buttons": [{"kind": "quick_reply", "text": "Obrigada"}],
+    }
+    wish = {**words, "integration_id": thread["integration_id"]}
+    made = program.post("/templates", wish, once="t-1")
+    assert made.status_code == 201, made.text
+    path = made.headers["Location"].removeprefix(API)
+    told = program.get(path)
+    assert (told["status"], told["placeholders"], told["is_usable"]) == ("draft", ["1"], False)
+    twice = program.post("/templates", wish, once="t-2")
+    assert (twice.status_code, code_of(twice)) == (409, "template_refused")
+    bare = program.post("/templates", {**wish, "name": "so", "body": "{{1}}"})
+    assert (bare.status_code, code_of(bare)) == (409, "template_refused")
+    changed = program.call("PUT", path, json={**words, "category": "marketing"})
+    assert (changed.status_code, changed.json["category"]) == (200, "marketing"), changed.text
+    assert steps(app, "template")[0] == ("", "draft", "program")
+    with app.app_context():
+        db.session.query(MessageTemplate).one().status = "approved"
+        db.session.commit()
+    late = program.call("PUT", path, json=words)
+    assert (late.status_code, code_of(late)) == (409, "template_refused")
+
+
 def test_figures_and_the_log_of_the_learning_are_told(app: Flask, program: Caller) -> None:
     zone = app.config["BALCAO"].zone
     with app.app_context():
