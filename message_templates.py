@@ -542,7 +542,7 @@ def _recategorise(row: MessageTemplate, category: str, now: datetime) -> None:
     if not category or category == row.category:
         return
     text = f"Meta moved the template {row.name} ({row.language}) from {row.category} to {category}."
-    alerts.raise_alert("template", f"template:{row.id}:category", text, now=now)
+    alerts.raise_alert("template", f"template_category:{row.id}", text, now=now)
     row.category, row.updated_at = category[:20], now
 
 

@@ -21,7 +21,7 @@ import phone
 import tasks
 from auth import current_config
 from dashboard import template_words
-from dashboard.arguments import moment, page_number, row_id
+from dashboard.arguments import form_token, moment, page_number, row_id
 from dashboard.cells import safe_cell
 from dashboard.meanwhile import overtaken
 from integrations import Number
@@ -38,7 +38,6 @@ PAGE_SIZE: Final = 50
 NAME_MAX: Final = 120
 VALUE_MAX: Final = 500
 DAYS_MAX: Final = 3_650
-TOKEN_MAX: Final = 64
 FORM_MAX_BYTES: Final = lists.MAX_BYTES + 64 * 1024
 LEAD_STATUSES: Final = ("new", "contacted", "qualified", "won", "lost")
 
@@ -75,7 +74,7 @@ def new() -> ResponseReturnValue:
     number_id, _mark, template_name = wanted.partition(":")
     segment = Segment() if request.form.get("people") != "file" else None
     plan = Plan(name, int(number_id), template_name, segment)
-    campaign = campaigns.create(plan, operator=_me(), now=utc_now(), client_token=_token())
+    campaign = campaigns.create(plan, operator=_me(), now=utc_now(), client_token=form_token())
     db.session.commit()
     return redirect(url_for("campaigns.show", campaign_id=campaign.id), 303)
 
@@ -173,7 +172,7 @@ def test(campaign_id: int) -> ResponseReturnValue:
     language = request.form.get("language", "")
     try:
         conversation_id = campaigns.send_test(
-            campaign, wa_id, language, now=utc_now(), operator=_me(), client_token=_token()
+            campaign, wa_id, language, now=utc_now(), operator=_me(), client_token=form_token()
         )
     except (CampaignRefused, TemplateRefused) as refused:
         return _refused(campaign_id, refused, "test")
@@ -388,10 +387,6 @@ def _number_of(campaign: Campaign) -> Number | None:
 
 def _me() -> Operator:
     return db.session.get_one(Operator, current_user.id)
-
-
-def _token() -> str | None:
-    return request.form.get("client_token", "")[:TOKEN_MAX] or None
 
 
 def _words(name: str, most: int) -> str:

@@ -64,6 +64,7 @@ def download() -> Response:
     """Give everybody, with the fields of our own."""
 
     def lines() -> Iterator[str]:
+        yield "\ufeff"  # without it Excel reads UTF-8 as Latin-1
         for row in address_book.rows():
             line = io.StringIO()
             csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in row])

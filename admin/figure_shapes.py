@@ -51,7 +51,7 @@ class Tile:
     told: Told
     value: str
     before: str
-    change: float | None = None
+    change: int | None = None  # in per cent
     is_good: bool | None = None
     is_linked: bool = False
 
@@ -112,7 +112,8 @@ def tiles(report: Report, currency: str, prices: Prices) -> tuple[Tile, ...]:
         now = _value(name, report.now, currency, prices)
         before = _value(name, report.before, currency, prices) if report.has_before else None
         shown_in = "USD" if name == "cost" else currency
-        change = (now - before) / before if now is not None and before else None
+        # Whole per cent, as it is shown: what rounds to nothing is no change, good or bad.
+        change = round((now - before) / before * 100) if now is not None and before else None
         made.append(
             Tile(
                 name=name,

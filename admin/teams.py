@@ -88,7 +88,7 @@ def write_hours(team_id: int | None = None) -> ResponseReturnValue:
 def add_holiday() -> ResponseReturnValue:
     try:
         day = date.fromisoformat(request.form.get("day", ""))
-        name, is_yearly = request.form.get("name", ""), request.form.get("yearly") == "1"
+        name, is_yearly = request.form.get("name", "").replace("\0", ""), request.form.get("yearly") == "1"
         row = hours.add_holiday(day, name, is_yearly=is_yearly)
     except hours.DayTaken:
         flash(_("This day is in the list already."), "danger")
@@ -110,7 +110,7 @@ def delete_holiday(holiday_id: int) -> ResponseReturnValue:
 
 def _save(row: Team | None) -> ResponseReturnValue:
     form = TeamForm(
-        name=request.form.get("name", ""),
+        name=request.form.get("name", "").replace("\0", ""),
         duty=request.form.get("duty", ""),
         rule=request.form.get("rule", ""),
         seats=request.form.get("seats", 1, type=int),

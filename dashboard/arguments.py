@@ -1,5 +1,6 @@
 """What addresses and forms of pages may carry; whatever else stands in an address counts as not given."""
 
+import secrets
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -9,6 +10,8 @@ from flask import request
 MAX_ROW_ID: Final = 2**63 - 1
 MAX_PAGES: Final = 10_000
 SEARCH_MAX_CHARS: Final = 80
+TOKEN_BYTES: Final = 16
+TOKEN_MAX_CHARS: Final = 64
 
 
 def row_id(written: str) -> int:
@@ -27,6 +30,14 @@ def words(name: str = "q", *, max_chars: int = SEARCH_MAX_CHARS) -> str:
 def page_number() -> int:
     """Read which page of a list is asked for, from 1 on."""
     return min(max(request.args.get("page", 1, type=int), 1), MAX_PAGES)
+
+
+def form_token() -> str:
+    """Give the token by which a second press of a form is known; a fresh one where it brings none that can be
+    kept."""
+    token = request.form.get("client_token", "")
+    is_kept = 1 <= len(token) <= TOKEN_MAX_CHARS and token.isprintable()
+    return token if is_kept else secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def moment(written: str, zone: ZoneInfo) -> datetime:

@@ -29,7 +29,7 @@ from auth import current_config, safe_next
 from conversations import OutsideServiceWindow
 from crm import feedback
 from dashboard import attachments, room, template_picker, threads, wording
-from dashboard.arguments import row_id
+from dashboard.arguments import TOKEN_BYTES, form_token, row_id
 from dashboard.attachments import Attachment, NotAttached
 from dashboard.inbox import not_kept_words, undo_offer
 from dashboard.inbox_lists import Filters
@@ -43,8 +43,6 @@ from training import corrections
 from training.refusals import TASKS, TeachingRefused
 
 BODY_MAX_CHARS = 4096
-TOKEN_BYTES = 16
-TOKEN_MAX_CHARS = 64
 
 bp = Blueprint("conversation", __name__)
 
@@ -160,7 +158,7 @@ def send(conversation_id: int) -> ResponseReturnValue:
     except NotAttached as error:
         refusal = wording.attachment_words(error.code)
     else:
-        refusal = refusal or _queue(found, body, attachment, request.form.get("client_token", ""))
+        refusal = refusal or _queue(found, body, attachment, form_token())
     if refusal is not None:
         db.session.rollback()
         flash(refusal, "danger")
@@ -183,8 +181,6 @@ def _refusal(found: Conversation, body: str, attachment: Attachment | None) -> s
 def _queue(found: Conversation, body: str, attachment: Attachment | None, client_token: str) -> str | None:
     """Queue and commit, or say why not."""
     now, me = utc_now(), _me()
-    if not 1 <= len(client_token) <= TOKEN_MAX_CHARS:
-        client_token = secrets.token_urlsafe(TOKEN_BYTES)
     if not found.is_with_person or found.operator_id != me.id:
         conversations.take_over(found, me, now=now)
     try:
@@ -205,11 +201,10 @@ def add_note(conversation_id: int) -> ResponseReturnValue:
     """Keep a private note, once however often the form is sent."""
     _find(conversation_id)
     body = request.form.get("note", "").replace("\r\n", "\n")
-    token = request.form.get("client_token", "")
-    if not 1 <= len(token) <= TOKEN_MAX_CHARS:
-        token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
-        keeping.add_note(conversation_id, body, operator_id=_me().id, client_token=token, now=utc_now())
+        keeping.add_note(
+            conversation_id, body, operator_id=_me().id, client_token=form_token(), now=utc_now()
+        )
     except NotKept as refusal:
         db.session.rollback()
         flash(not_kept_words(refusal.code), "danger")

@@ -173,8 +173,8 @@ def add_label() -> ResponseReturnValue:
 @bp.post("/inbox/labels/<int:label_id>/remove")
 @auth.login_required_role("manager")
 def remove_label(label_id: int) -> ResponseReturnValue:
-    keeping.remove_label(label_id)
-    _note("label", label_id, "deleted")
+    if keeping.remove_label(label_id):
+        _note("label", label_id, "deleted")
     db.session.commit()
     flash(_("The label is removed from every conversation."), "success")
     return redirect(url_for("inbox.tools"), 303)
@@ -201,8 +201,8 @@ def keep_reply() -> ResponseReturnValue:
 
 @bp.post("/inbox/canned/<int:reply_id>/remove")
 def remove_reply(reply_id: int) -> ResponseReturnValue:
-    keeping.remove_reply(reply_id)
-    _note("canned_reply", reply_id, "deleted")
+    if keeping.remove_reply(reply_id):
+        _note("canned_reply", reply_id, "deleted")
     db.session.commit()
     flash(_("Removed."), "success")
     return redirect(url_for("inbox.tools"), 303)

@@ -12,7 +12,19 @@ from sqlalchemy import Select, func, literal, select, union_all
 
 from dashboard import wording
 from dashboard.templating import contact_name, money
-from models import Alert, Appointment, Contact, Conversation, Integration, Lead, Message, Order, Product, db
+from models import (
+    Alert,
+    Appointment,
+    Contact,
+    Conversation,
+    Integration,
+    Lead,
+    Message,
+    MessageTemplate,
+    Order,
+    Product,
+    db,
+)
 
 # Alerts whose topic ends with the id of an order.
 ORDER_ALERTS: Final = frozenset(
@@ -92,6 +104,7 @@ def _queries(open_alerts: Iterable[Alert]) -> Iterable[Select[Any]]:
         ("lead", Lead, Lead.interest),
         ("number", Integration, Integration.name),
         ("product", Product, Product.name),
+        ("template", MessageTemplate, MessageTemplate.name),
     ):
         if kind in ids:
             yield _rows(kind, model.id, words, nothing, none).where(model.id.in_(ids[kind]))
@@ -139,6 +152,6 @@ def _facts_words(alert: Alert, facts: Facts) -> str:
             return wording.reason_words(row.one) if row else ""
         case "failure":
             return wording.error_words(row.one, row.other) if row else ""
-        case "lead" | "number" | "product":
+        case "lead" | "number" | "product" | "template":
             return row.one if row else ""
     return f"#{row_id}" if row_id else ""

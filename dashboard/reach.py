@@ -19,7 +19,7 @@ import message_templates
 import tasks
 from auth import current_config, safe_next
 from dashboard import template_picker, template_words, threads
-from dashboard.arguments import moment, row_id
+from dashboard.arguments import form_token, moment, row_id
 from dashboard.conversation import shown
 from message_templates import TemplateRefused
 from models import Conversation, MessageTemplate, Operator, db, utc_now
@@ -28,7 +28,6 @@ from outreach.scheduled import NotSchedulable
 from teamwork import caseload
 
 VALUE_MAX: Final = 500
-TOKEN_MAX: Final = 64
 PURPOSE: Final = "operator"
 # The script asks for the part alone.
 PART_HEADER: Final = "X-Part"
@@ -155,7 +154,7 @@ def _send(found: Conversation, form: Form, template: MessageTemplate) -> None:
         now=utc_now(),
         sender="operator",
         operator_id=operator.id,
-        client_token=_token(),
+        client_token=form_token(),
     )
     caseload.note_message(found.id)
 
@@ -165,7 +164,7 @@ def _plan(found: Conversation, form: Form, template: MessageTemplate | None, due
         found,
         due_at=due_at,
         operator=_me(),
-        client_token=_token(),
+        client_token=form_token(),
         now=utc_now(),
         body=form.body,
         template=template,
@@ -217,7 +216,3 @@ def _find(conversation_id: int) -> Conversation:
 
 def _me() -> Operator:
     return db.session.get_one(Operator, current_user.id)
-
-
-def _token() -> str:
-    return request.form.get("client_token", "")[:TOKEN_MAX] or secrets.token_urlsafe(16)

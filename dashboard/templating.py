@@ -317,6 +317,16 @@ def _status_words(_locale: str) -> Mapping[str, str]:
         "no_show": _("did not come"),
         "bot": _("bot"),
         "human": _("person"),
+        "draft": _("draft"),
+        "approved": _("approved"),
+        "rejected": _("rejected"),
+        "disabled": _("disabled"),
+        "archived": _("archived"),
+        "scheduled": _("scheduled"),
+        "running": _("running"),
+        "paused": _("paused"),
+        "on_sale": _("on sale"),
+        "off_sale": _("off sale"),
         **_deed_words(),
     }
 

@@ -66,10 +66,10 @@ def add_label(name: str, *, now: datetime) -> Label:
     return db.session.scalars(select(Label).where(Label.name == name)).one()
 
 
-def remove_label(label_id: int) -> None:
-    """Take a label from every conversation and away. Idempotent."""
+def remove_label(label_id: int) -> bool:
+    """Take a label from every conversation and away; False when there is none. Idempotent."""
     changed_rows(delete(ConversationLabel).where(ConversationLabel.label_id == label_id))
-    changed_rows(delete(Label).where(Label.id == label_id))
+    return bool(changed_rows(delete(Label).where(Label.id == label_id)))
 
 
 # --- notes --------------------------------------------------------------------------------------------------
@@ -125,8 +125,9 @@ def keep_reply(shortcut: str, body: str, *, now: datetime) -> CannedReply:
     return row
 
 
-def remove_reply(reply_id: int) -> None:
-    changed_rows(delete(CannedReply).where(CannedReply.id == reply_id))
+def remove_reply(reply_id: int) -> bool:
+    """Take a canned reply away; False when there is none. Idempotent."""
+    return bool(changed_rows(delete(CannedReply).where(CannedReply.id == reply_id)))
 
 
 # --- saved views --------------------------------------------------------------------------------------------

@@ -25,3 +25,14 @@ def test_words_to_search_for_hold_nothing_that_a_database_refuses(app, typed, re
 def test_a_page_that_no_list_has_is_the_nearest(app, typed, read):
     with app.test_request_context(f"/products{typed}"):
         assert arguments.page_number() == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_kept"), [("abc-1", True), ("", False), ("a\0b", False), ("x" * 65, False)]
+)
+def test_a_forms_token_is_one_that_a_database_keeps(app, typed, is_kept):
+    with app.test_request_context("/inbox/1/notes", method="POST", data={"client_token": typed}):
+        given = arguments.form_token()
+    assert (given == typed) == is_kept
+    assert 1 <= len(given) <= arguments.TOKEN_MAX_CHARS
+    assert "\0" not in given

@@ -11,11 +11,16 @@ from typing import Final
 
 import pytest
 from flask import Flask
+from flask_babel import force_locale
 from werkzeug.routing import Rule
 
 import history
+import message_templates
 from app import create_app
 from config import Config
+from dashboard import templating
+from outreach import campaigns
+from shop import assortment
 from tests.test_roles import role_of
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -112,3 +117,11 @@ def test_every_form_of_managers_and_admins_leaves_a_line_or_says_why_not(desk: F
     assert len(judged) > 80
     assert sorted(name for name, has_line in judged.items() if not has_line) == sorted(SILENT)
     assert all(SILENT.values())
+
+
+def test_every_state_of_a_campaign_a_template_and_a_product_has_a_word(desk: Flask) -> None:
+    states = {campaigns.DRAFT, campaigns.SCHEDULED, campaigns.RUNNING, campaigns.PAUSED}
+    states |= {message_templates.APPROVED, message_templates.PENDING, *message_templates.ALARMING}
+    states |= {assortment.ON_SALE, assortment.OFF_SALE}
+    with desk.test_request_context(), force_locale("pt_BR"):
+        assert {state for state in states if templating.state_word(state) == state} == set()

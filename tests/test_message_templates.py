@@ -410,7 +410,7 @@ def test_the_provider_tells_what_became_of_a_template(desk: WalkedDesk) -> None:
     ]
     assert set(desk.states()) == {"done"}
     open_topics = {alert.open_topic for alert in desk.rows(Alert) if alert.open_topic}
-    assert open_topics == {f"template:{row.id}:category"}
+    assert open_topics == {f"template_category:{row.id}"}
 
 
 def test_a_rejection_is_told_with_its_reason(desk: WalkedDesk) -> None:

@@ -108,10 +108,11 @@ def test_a_resolved_complaint_asks_the_customer(app: Flask, admin: FlaskClient) 
 
 def test_a_record_is_given_to_a_team_and_a_person(app: Flask, admin: FlaskClient) -> None:
     fields = {"duty": "support", "rule": "least_loaded", "seats": "2", "active": "1", "members": ["1", "2"]}
-    assert post(admin, "/teams/new", "/teams/new", name="Suporte", **fields).status_code == 303
+    assert post(admin, "/teams/new", "/teams/new", name="Su\0porte", **fields).status_code == 303
     with app.app_context():
         team = db.session.query(Team).one()
-        assert (team.duty, team.rule, team.seats, len(teams.members_of(team.id))) == (
+        assert (team.name, team.duty, team.rule, team.seats, len(teams.members_of(team.id))) == (
+            "Suporte",
             "support",
             "least_loaded",
             2,
