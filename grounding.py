@@ -107,8 +107,11 @@ def ground(
 
 
 def _shown(words: str) -> list[Product]:
-    """Give the products to tell of where none is named: those of an offer first, to who asks for one."""
+    """Give the products to tell of where none is named: what costs the least, or an offer, first to who asks
+    for it."""
     listed = list(catalog.products())
+    if answers.asks_cheapest(words):
+        listed.sort(key=lambda one: one.price_minor)
     if answers.speaks_of("offer", words):
         listed.sort(key=lambda one: one.offer_ends_at is None)
     return listed[:SHOWN_PRODUCTS]

@@ -18,7 +18,7 @@ from analysis.quantities import Number
 from .breaches import Breach
 from .facts import Facts, OrderFacts, ProductFacts
 from .figures import Known, is_count, known_of, numbers_of, sums_of
-from .wording import plain, sentences, words, words_of
+from .wording import is_denied, plain, sentences, words, words_of
 
 KIND_CHARS: Final = 5  # of the word that names a product by its kind: "curso", "ebook"
 COUNT_REACH: Final = 45
@@ -32,6 +32,11 @@ _ORDER: Final = re.compile(r"\b(?:pedido|order|carrinho|carrito|cart|total)\b")
 # What is said of another product without its name: "tenho uma opção de R$ 29,00", "a partir de".
 _OTHER: Final = re.compile(
     r"\b(?:opcao|opcoes|opcion\w*|options?|alternativ\w*|outr[oa]s?|otr[oa]s?|another|others?)\b"
+)
+_CHEAPEST: Final = re.compile(
+    r"\b(?:(?:o|a|el|la|the|nosso|nossa|nuestro|nuestra|our) (?:\w+ ){0,2}?(?:mais (?:barat[oa]|em conta)"
+    r"|mas (?:barat[oa]|economic[oa]))|cheapest|least expensive|most affordable"
+    r"|menor (?:preco|valor|precio)|precio mas bajo|preco mais baixo|lowest price)\b"
 )
 _ANOTHER: Final = re.compile(
     rf"{_OTHER.pattern}|\b(?:a partir d\w+|desde|from|mais (?:barat\w+|em conta)|"
@@ -48,7 +53,8 @@ class Named:
 
 
 def check_prices(folded: str, facts: Facts, language: str) -> Iterator[Breach]:
-    """Find the prices that stand beside a product that is not theirs, or that are one for several."""
+    """Find the prices that stand beside a product that is not theirs, or that are one for several, and what
+    is called the cheapest and is not."""
     known = known_of(facts)
     talked_of = list(facts.products[:1]) if facts.is_focused else []
     for sentence in sentences(folded):
@@ -58,7 +64,22 @@ def check_prices(folded: str, facts: Facts, language: str) -> Iterator[Breach]:
         if sums:
             yield from _check_owners(text, sums, named, talked_of, facts, language)
             yield from _check_counts(text, sums, named, facts, language)
+        yield from _check_cheapest(sentence, named, facts, language)
         talked_of = [one.product for one in named] or talked_of
+
+
+def _check_cheapest(sentence: str, named: Sequence[Named], facts: Facts, language: str) -> Iterator[Breach]:
+    """Find a product that is said to cost the least: of several that are known, none may cost less."""
+    for found in _CHEAPEST.finditer(sentence) if named else ():
+        if is_denied(sentence, found.start(), found.end(), language):
+            continue
+        after = [one for one in named if one.start >= found.start()]
+        product = (after or named[::-1])[0].product
+        others = [
+            one for one in facts.products if one.sku != product.sku and one.currency == product.currency
+        ]
+        if not others or any(one.price < product.price for one in others):
+            yield Breach("wrong_price", found.group())
 
 
 def _check_owners(

@@ -186,6 +186,20 @@ def test_a_number_of_the_customers_may_be_repeated_and_an_amount_not():
 @pytest.mark.parametrize(
     ("language", "claim", "honest"),
     [
+        ("pt", "O mais barato é a Mentoria em grupo.", "O *30 receitas rápidas* é o mais barato."),
+        ("es", "El más barato es Fotografia com celular.", "El más económico es 30 receitas rápidas."),
+        ("es", "Mentoria em grupo tiene el precio más bajo.", "Mentoria em grupo no es la más barata."),
+        ("en", "Mentoria em grupo is our cheapest one.", "The cheapest is 30 receitas rápidas."),
+    ],
+)
+def test_what_is_called_the_cheapest_costs_the_least(language: str, claim: str, honest: str):
+    assert "wrong_price" in codes(claim, language=language)
+    assert codes(honest, language=language) == set()
+
+
+@pytest.mark.parametrize(
+    ("language", "claim", "honest"),
+    [
         ("pt", "Somos os mais baratos do Brasil.", "O mais barato dos nossos cursos é este."),
         ("pt", "Temos os melhores preços da internet!", "Qual é o melhor para você?"),
         ("pt", "Somos o número 1 em vendas.", "Escolha o número 1 ou o 2."),
