@@ -62,15 +62,15 @@ MAX_TRIES: Final = 2  # one corrected try
 FOUND_CHARS: Final = 120
 Form = TypeVar("Form", bound=BaseModel)
 
-NEEDS_WAY_ON: Final = frozenset({"insult", "lost", "robot"})
+NEEDS_WAY_ON: Final = frozenset({"insult", "lost", "robot", "explain", "language"})
 MEDIA_TEXTS: Final = {
     "image": "image_received",
-    "sticker": "image_received",
+    "sticker": "sticker_received",
     "video": "video_received",
     "audio": "voice_received",
     "document": "document_received",
     "location": "location_received",
-    "contacts": "document_received",
+    "contacts": "contact_received",
 }
 
 
@@ -385,7 +385,7 @@ def be_polite(kind: str, *, language: str, start_flow: str, has_question: bool =
 
     While a typed answer is awaited no menu comes with it: "1" may be the answer.
     """
-    body = texts.text(f"courtesy_{kind}", language)
+    body = texts.text(f"courtesy_{kind}", language, flow=start_flow)
     is_menu = kind in NEEDS_WAY_ON and not has_question
     content = Menu(body, _ways_on(language, start_flow)) if is_menu else Text(body)
     return Reply((content,), f"fixed text: courtesy_{kind}")

@@ -19,20 +19,22 @@ import writing
 from config import Config
 from consulting import Means
 from conversations import Thread
-from crm import tickets
+from crm import hand_overs, tickets
 from flow_files.problems import RECEIPT, REMOVAL, SEARCH, WHICH_ORDER
 from flow_turns import SELLING, Answer
 from message_content import Content, Menu, Text
 from models import db
 from models import reading as as_reader
+from pressing import DESK
 from replies import questions
-from triage import FIRST_WORDS, NO_OPTION
-from understanding import DESK, Understanding, awaited, awaits_typed, tells_on
+from triage import FIRST_WORDS, IN_DANGER, NO_OPTION
+from understanding import Understanding, awaited, awaits_typed, tells_on
 from writing import plainly, several, wishes
 from writing.drafts import Draft
 
 FIXED: Final = "fixed text"
 WARM: Final = "warm"
+EXPLAIN: Final = "explain"
 RECEIPT_TAKEN: Final = f"entry: {RECEIPT}"
 FOUND: Final = ("found", "one")
 PAYING: Final = "payment_inquiry"
@@ -62,22 +64,27 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
         return flow_turns.enter(config, thread, replace(understood, flow=wishes.SHOP), REMOVAL, now)
     if understanding.names_unknown_order(thread, understood):
         return flow_turns.enter(config, thread, replace(understood, flow=wishes.SHOP), WHICH_ORDER, now)
-    if understanding.names_day(understood):
-        return flow_turns.enter(config, thread, replace(understood, flow=DESK), APPOINTMENT, now)
+    wished = understanding.wished_time(config, understood)
+    if wished is not None:
+        return flow_turns.enter(config, thread, replace(understood, flow=DESK, text=wished), APPOINTMENT, now)
     if wishes.asks_around(means, understood):
         return flow_turns.enter(config, thread, replace(understood, flow=wishes.SHOP), SELLING, now)
-    told = _stock(understood)
+    told = _stock(understood) or _refused(understood)
     if told is not None:
         return told
     match decision.effect, decision.responder:
         case "opt_out", _:
             return Answer([Text(texts.text("opt_out_confirmed", language))], source=FIXED)
+        case _, "human" if decision.reason == IN_DANGER:
+            return Answer([Text(_in_danger(thread, understood))], source=FIXED)
         case "hand_over", _:
             return Answer([Text(texts.text("handed_over", language))], source=FIXED)
         case "cannot_read", _:
             return thank_for_file(understood)
         case "courtesy", _:
-            return _polite(answers.courtesy_of(understood.text) or WARM, understood)
+            kind = answers.courtesy_of(understood.text) or WARM
+            article = writing.article(means, thread, understood, now) if kind == EXPLAIN else None
+            return flow_turns.drafted(article, understood) if article else _polite(kind, understood)
         case _, "human" | "nobody":
             return Answer()
         case _, "ai":
@@ -90,6 +97,11 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
     if decision.reason == NO_OPTION:
         return _lost(means, thread, understood, now)
     return _aside(means, thread, understood, now) or flow_turns.walk(config, thread, understood, now)
+
+
+def _in_danger(thread: Thread, understood: Understanding) -> str:
+    is_despair = answers.speaks_of("despair", understood.text)
+    return hand_overs.danger_text(thread.country, understood.language, is_despair=is_despair)
 
 
 def thank_for_file(understood: Understanding) -> Answer:
@@ -144,6 +156,16 @@ def _stock(understood: Understanding) -> Answer | None:
     if awaits_typed(understood):
         draft = replace(draft, contents=_bare(draft), data={})
     return flow_turns.drafted(draft, understood)
+
+
+def _refused(understood: Understanding) -> Answer | None:
+    """Refuse who asks for the desk's own instructions, or for what is other people's; what is open stays."""
+    is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
+    draft = plainly.refusal(understood) if is_ours and not understood.choice_id else None
+    if draft is None:
+        return None
+    contents = _bare(draft) if awaits_typed(understood) else draft.contents
+    return flow_turns.drafted(replace(draft, contents=contents), understood)
 
 
 def _bare(draft: Draft) -> tuple[Content, ...]:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -47,6 +47,7 @@ LAUGHING_SIGNS = frozenset("😂🤣😅😆")
 TAKING_WORDS = 8
 # What somebody wants with an order is said in about so many words; a longer message is a story to be read.
 ORDER_WISH_WORDS = 10
+CHOICE_SUFFIX = re.compile(r"(?<=\S)(?: (?:one|option|opcao|opcion|item|please|pls|por favor|pf|pfv))+$")
 CHOICE_PREFIX = re.compile(
     r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option"
     r"|op|numero|number|num|nr|letra|letter|item|alternativa|choice)\s+)+(?=\S)"
@@ -91,15 +92,18 @@ PERSON_GAP_WORDS = 3
 PERSON_CALL_WORDS = 9
 
 MenuWord = Literal["menu", "back", "greeting"]
+# The warmest word first.
 Courtesy = Literal[
-    "thanks", "okay", "bye", "insult", "robot", "lost", "wait", "laugh", "declined", "hello_back", "sorry"
+    "insult", "language", "explain", "thanks", "bye", "robot", "lost", "wait", "declined", "hello_back",
+    "sorry", "okay", "laugh",
 ]  # fmt: skip
 Buying = Literal["yes", "take", "close"]
 OrderWish = Literal["again", "refund", "cancel", "paid", "pay"]
 Subject = Literal[
     "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
     "unwanted", "trouble", "trust", "delivering", "not_of_goods", "elsewhere", "half", "until", "offer",
-    "praise", "thanks", "not_counted", "assortment", "difference",
+    "praise", "thanks", "not_counted", "assortment", "difference", "despair", "emergency",
+    "no_danger", "pt", "es", "en",
 ]  # fmt: skip
 Answer = str | int | float
 
@@ -130,15 +134,12 @@ def wants_person(text: str, *, only: bool = False) -> bool:
 
 
 def courtesy_of(text: str) -> Courtesy | None:
-    """Name what a message says that is nothing but thanks, consent, farewell or small talk; an insult counts
-    before all, then the warmest word."""
+    """Name what a message says that is nothing but thanks, consent, farewell or small talk."""
     words = plain(text)
     if LAUGHTER.fullmatch(words.replace(" ", "")):
         return "laugh"
-    kinds: tuple[Courtesy, ...] = (
-        "insult", "thanks", "bye", "robot", "lost", "wait", "declined", "hello_back", "sorry", "okay",
-    )  # fmt: skip
-    said = _split(_squeezed(words), (*kinds, "courtesy_filler"))
+    kinds: tuple[Courtesy, ...] = get_args(Courtesy)
+    said = _split(_squeezed(words), (*kinds, "courtesy_filler", "greeting"))
     if said is None:
         return None
     if not said:
@@ -283,7 +284,7 @@ def read_choice_key(text: str) -> str | None:
     for other text."""
     words = plain(text) if not NEGATIVE.search(text) else ""
     stripped = CHOICE_PREFIX.sub("", words)
-    for candidate in (words, stripped):
+    for candidate in (words, stripped, CHOICE_SUFFIX.sub("", stripped)):
         if candidate.isascii() and candidate.isdigit() and len(candidate) <= 4:
             return str(int(candidate))
         if len(candidate) == 1 and candidate.isalpha():
@@ -335,8 +336,7 @@ def read_answer(
 
 
 def read_text(text: str, *, needs_letters: bool) -> str | None:
-    """Give what was written, at most MAX_TEXT_CHARS; with `needs_letters` there must be two letters or
-    digits."""
+    """Give what was written, at most MAX_TEXT_CHARS; `needs_letters`: two letters or digits at least."""
     cleaned = text.replace("\0", "").strip()[:MAX_TEXT_CHARS]
     enough = sum(c.isalnum() for c in cleaned) >= 2 if needs_letters else bool(cleaned)
     return cleaned if enough else None
@@ -396,8 +396,7 @@ def holds_number(text: str, language: str) -> bool:
 
 
 def read_number(text: str) -> int | None:
-    """Read a whole number in digits of any script, or a word from zero to ten, also beside one unit ("2
-    unidades")."""
+    """Read a whole number: digits of any script, or a word from zero to ten, also beside a unit."""
     if NEGATIVE.search(text):
         return None  # nobody wants less than nothing
     words = plain(text).split()
@@ -408,11 +407,11 @@ def read_number(text: str) -> int | None:
 
 
 def read_count(text: str) -> int | None:
-    """Read how many are wanted: a number beside hardly anything else; to close the order is to want one."""
+    """Read how many are wanted: a number beside hardly anything else; a yes, or to close, wants one."""
     words = plain(text)
     if "?" in text or is_bargain(text) or asks_removal(text) or speaks_of("not_counted", text):
         return None
-    if buying_of(text) == "close":
+    if buying_of(text) in ("close", "yes"):
         return read_number(text) or 1
     for kind in ("take", "quantity", "courtesy_filler", "search_filler"):
         words = _without(words, kind)

@@ -26,9 +26,10 @@ from integrations import Number
 from learning import Drawn
 from menu_flows import Turn as FlowTurn
 from message_content import Content, Menu, Text
+from pressing import ELIGIBILITY, SHOP
 from shop import cart_words
 from triage import CHOSEN, SHOP_WORD
-from understanding import ELIGIBILITY, SHOP, Understanding, told_so_far
+from understanding import Understanding, told_so_far
 from writing.drafts import Draft
 
 MAX_ACTIONS: Final = 5

@@ -48,7 +48,7 @@ from owner.replies import Wish
 from providers import provider
 from providers.base import InboundMessage
 from statements import changed_rows, inserted_id, is_deadlock, table
-from triage import ALARMED, Decision
+from triage import ALARMED, IN_DANGER, Decision
 from understanding import Arrival, Understanding
 
 log = structlog.get_logger()
@@ -474,7 +474,7 @@ def _apply_effect(thread: Thread, understood: Understanding, now: datetime) -> N
         case "hand_over":
             conversation = db.session.get_one(Conversation, thread.conversation_id)
             reason = understood.decision.reason
-            duty = ESCALATION if reason == ALARMED else SUPPORT
+            duty = ESCALATION if reason in (ALARMED, IN_DANGER) else SUPPORT
             hand_overs.hand_over(conversation, duty, now=now, reason=reason)
 
 

@@ -94,15 +94,17 @@ DOUBTING_INTENTS: Final = frozenset({"feedback", "lead_inquiry", "other"})
 SHOP_WORD: Final = "shop word"
 CHOSEN: Final = "chose an option"
 ALARMED: Final = "angry and critical"
+IN_DANGER: Final = "somebody may be in danger"
 UNSURE: Final = "not read surely enough"
 NO_OPTION: Final = "does not name an option"
+NO_SUCH_NUMBER: Final = "no option has this number"
 FIRST_WORDS: Final = "first contact without a clear wish"
 # Said while a typed answer is awaited, these are none: a word is said back, the question stays open.
 SAID_ASIDE: Final = frozenset(
-    {"thanks", "bye", "insult", "robot", "wait", "laugh", "hello_back", "sorry", "warm"}
+    {"thanks", "bye", "insult", "robot", "explain", "wait", "laugh", "hello_back", "sorry", "warm"}
 )
 # What somebody may begin with and mean; thanks and the like are no beginning.
-BEGINNINGS: Final = frozenset({"robot", "insult"})
+BEGINNINGS: Final = frozenset({"robot", "insult", "explain"})
 # An answer of these kinds either can be read or is none; any words may be a text.
 READABLE_ANSWERS: Final = frozenset({"number", "money", "email", "country", "date"})
 # A figure that cannot be read ("1e6", "R$ 1 milhão" where dollars are asked) is still an answer to these.
@@ -136,6 +138,7 @@ class Situation:
     is_first_contact: bool = False
     has_opted_out: bool = False
     is_with_person: bool = False
+    is_in_danger: bool = False  # her life, or somebody's beside her
     awaits: str | None = None
     is_answer: bool = True
     holds_number: bool = False
@@ -176,8 +179,9 @@ class Decision:
 
     @property
     def waits_for_more(self) -> bool:
-        """Free text for the AI may be one of several fragments; everything else is answered at once."""
-        return self.responder == "ai" and self.effect is None
+        """Free text may be one of several fragments, in a menu too; everything else is answered at once."""
+        is_free = self.responder == "ai" or self.reason in (NO_OPTION, FIRST_WORDS)
+        return is_free and self.effect is None
 
 
 def decide(situation: Situation) -> Decision:
@@ -224,6 +228,8 @@ def _consent(s: Situation) -> Decision | None:
 
 
 def _person(s: Situation) -> Decision | None:
+    if s.is_in_danger and s.kind in SPOKEN_KINDS:
+        return Decision("human", IN_DANGER, effect=None if s.is_with_person else "hand_over")
     if s.is_with_person and not s.answers_desk:
         return Decision("human", "a person has the conversation")
     if _is_alarmed(s):
@@ -295,7 +301,7 @@ def _meaning(s: Situation) -> Decision | None:
         entry = s.intent if s.entry_flow else None
         return Decision("ai", f"clear intent: {s.intent}", flow=s.entry_flow, entry=entry)
     if s.awaits == "choice":
-        return Decision("menu", NO_OPTION)
+        return Decision("menu", NO_SUCH_NUMBER if _plain(s.text).isdigit() else NO_OPTION)
     if s.is_first_contact and s.kind not in MEDIA_KINDS:  # a file that was made out says what it is about
         return Decision("menu", FIRST_WORDS)
     return None

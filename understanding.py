@@ -6,18 +6,16 @@ rows it reads only which models the business has taught, once in some seconds, a
 buttons.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
-
 import ai_service
 import answers
 import flow_versions
 import menu_flows
+import pressing
 import triage
 from analysis import Models, Reading
 from analysis.language import count_own_words
@@ -25,26 +23,33 @@ from config import Config
 from conversations import Session, Thread
 from flow_files.problems import ADD_TO_CART, CHANGE, CLEARING, PAYING_AGAIN, SEARCH, SUM, SUM_ASKED
 from integrations import Number
-from models import Order, db
+from models import db
 from models import reading as as_reader
 from owner import replies as owner_replies
 from owner.replies import Wish
+from pressing import (
+    BUY,
+    CART_SHOWN,
+    DESK,
+    ORDER_HELP,
+    PAYMENTS,
+    PRODUCT_SHOWN,
+    SHOP,
+    SLOTS_SHOWN,
+    has_cart,
+    has_ordered,
+)  # fmt: skip
 from providers.base import Event, InboundMessage
 from record_numbers import ORDER, names_order, read_number
-from shop import cart_words, order_words, orders
+from shop import cart_words, orders
 from training.current import current_models
 from triage import Decision, Situation
+from vocabulary import TEXT_LANGUAGES
 
 READ_FOR_TRIAGE: Final = (
-    "intent",
-    "intent_confidence",
-    "sentiment",
-    "sentiment_confidence",
-    "urgency",
-    "urgency_confidence",
-    "buying_signal",
-    "buying_signal_confidence",
-)
+    "intent", "intent_confidence", "sentiment", "sentiment_confidence",
+    "urgency", "urgency_confidence", "buying_signal", "buying_signal_confidence",
+)  # fmt: skip
 # A greeting tells a language only when nothing is known yet; a switch needs a sentence.
 FIRST_LANGUAGE_CONFIDENCE: Final = 0.5
 FIRST_OWN_SHARE: Final = 3  # one word in so many must speak for it: not in "nike air max white"
@@ -58,8 +63,6 @@ SWITCH_OWN_WORDS: Final = 3
 LONGER_WORDS: Final = 6  # here one less: Spanish and Portuguese share most of their short words
 # Answers to what the desk asks by itself count also while a person has the conversation.
 ASKED_BY_DESK: Final = ("desk/complaint_solved:", "desk/feedback_score:")
-# The flow that serves what the open one has no step for.
-DESK: Final = "desk"
 # The steps that ask what went wrong.
 REPORTS: Final = frozenset({"ticket_subject", "ticket_description", "ticket_details", "complaint_text"})
 OWNERS_BUTTON: Final = Decision("menu", "the owner's button")
@@ -68,49 +71,15 @@ OWNERS_BUTTON: Final = Decision("menu", "the owner's button")
 OFFERS: Final = {"ticket_offer": "support_ticket", "complaint_offer": "complaint"}
 TELLING: Final = OFFERS | {"ticket_known.added": "support_ticket", "complaint_known.added": "complaint"}
 TOLD_WORDS: Final = 3
-# Where buying words lead: what was shown goes into the cart, what is there is ordered.
-SHOP: Final = "shop"
-BUY: Final = "shop/product.found:buy"
-CART: Final = "shop/menu:cart"
-CHECK_OUT: Final = "shop/add.ok:checkout"
-# The steps that show one product (or say how few are left of it), and those that show a filled cart.
-PRODUCT_SHOWN: Final = "product.found"
-TOO_FEW: Final = "add.out_of_stock"
+CROSS: Final = frozenset({"negative", "angry", "frustrated"})
 MOST_AT_ONCE: Final = 99
 MAX_ID_DIGITS: Final = 15
-CART_SHOWN: Final = frozenset(
-    {"add.ok", "cart.found", "remove.ok", "remove.fewer", "change.ok", "change.gone", "refill.ok"}
-)
 SUM_SHOWN: Final = "sum.found"
-SUPPORT: Final = "desk/menu:support"
-TICKET_WANTED: Final = re.compile(
-    r"(?:.{0,20}\b)?(?:abrir|abre|abra|registrar|criar|crear|open|create|raise) "
-    r"(?:um |un |outro |otro |a |another )?"
-    r"(?:novo |nuevo |new |support )*(?:chamado|ticket)(?: por favor| please)?"
-)
-PAYMENTS: Final = "desk/menu:payments"
-# What is wanted of the consultancy in so many words, wherever its menu stands.
-NEXORA: Final = "nexora"
-CONSULTANT: Final = "nexora/menu:consultant"
-ELIGIBILITY: Final = "nexora/menu:eligibility"
-NEXORA_WISH_WORDS: Final = 10
 # Longer than this, kind words tell a story too.
 KIND_WORDS: Final = 12
 REMOVAL_WORDS: Final = 3
-SLOTS_SHOWN: Final = "appointment_slots.found"
 KIND_INTENTS: Final = frozenset({"feedback", "other"})
-LEAST_BUDGET: Final = 10_000
-CONSULTANT_WANTED: Final = re.compile(
-    r"\b(?:falar|conversar|hablar|talk|speak|chat)\b.*\b(?:consultor|consultora|consultant|asesor|asesora|advisor)\b"
-)
-BUDGET_TOLD: Final = re.compile(
-    r"(?:eu |yo )?(?:tenho|disponho de|tengo|dispongo de|i have|ive|i can invest|posso investir"
-    r"|puedo invertir|quero investir|quiero invertir|i want to invest"
-    r"|my budget is|meu orcamento e|mi presupuesto es)\b"
-)
-# The step whose choices are all that can be wanted with an order, and the name under which the shop's flow
-# remembers which order is meant.
-ORDER_HELP: Final = "shop/order_help"
+# The name under which the shop's flow remembers which order is meant.
 ORDER_MEANT: Final = "about"
 OF_ORDERS: Final = frozenset({"order_inquiry", "payment_inquiry"})
 
@@ -200,12 +169,9 @@ def takes_out(thread: Thread, understood: Understanding) -> bool:
         return False
     if not answers.asks_removal(understood.text):
         return False
-    with as_reader():
-        has_cart = orders.cart_of(thread.conversation_id) is not None
-        db.session.rollback()
     is_short = len(understood.text.split()) <= REMOVAL_WORDS and not answers.names_own(understood.text)
     is_wish = is_short and not answers.speaks_of("unwanted", understood.text)
-    return has_cart or (is_wish and SHOP in (understood.number.start_flow, understood.flow))
+    return has_cart(thread) or (is_wish and SHOP in (understood.number.start_flow, understood.flow))
 
 
 def names_unknown_order(thread: Thread, understood: Understanding) -> bool:
@@ -222,16 +188,18 @@ def names_unknown_order(thread: Thread, understood: Understanding) -> bool:
     with as_reader():
         meant = orders.order_of(thread.contact_id, understood.text)
         db.session.rollback()
-    return meant is None and _has_ordered(thread.contact_id)
+    return meant is None and has_ordered(thread.contact_id)
 
 
-def names_day(understood: Understanding) -> bool:
-    """Tell whether a day is named where free times are shown: those of that day are wanted."""
+def wished_time(config: Config, understood: Understanding) -> str | None:
+    """Give the day or the hour that words name where free times are shown: those near it are wanted."""
     session, read = understood.session, understood.reading
     is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
     if not is_ours or session is None or session.flow != DESK or session.step != SLOTS_SHOWN or read is None:
-        return False
-    return any(entity.type == "date" for entity in read.entities)
+        return None
+    if any(entity.type == "date" for entity in read.entities):
+        return understood.text
+    return pressing.at_that_hour(config, session, understood.text)
 
 
 def owners_wish(thread: Thread, arrival: Arrival) -> Wish | None:
@@ -346,7 +314,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
     message, number = burst[0].message, burst[0].number
     text = "\n".join(arrival.message.text for arrival in burst)[:MAX_READ_CHARS]
     session = thread.open_session(now, timedelta(minutes=config.session_timeout_mins))
-    choice_id = message.choice_id or _pressed_by_words(thread, session, number, text)
+    choice_id = message.choice_id or pressing.pressed(config, thread, session, number, text, now)
     flow = flow_versions.flows()[_flow_of(choice_id, session, number)]
     step, data = (session.step, session.data) if session and session.flow == flow.name else (None, {})
     scene = flow.scene(step) if step else None
@@ -367,6 +335,7 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             is_first_contact=thread.is_first_contact,
             has_opted_out=thread.has_opted_out,
             is_with_person=thread.is_with_person(now),
+            is_in_danger=_is_in_danger(text),
             awaits=awaits,
             is_answer=menu_flows.reads_answer(
                 flow,
@@ -393,9 +362,13 @@ def _understand(config: Config, thread: Thread, burst: tuple[Arrival, ...], now:
             **_meaning_of(reading),
         )
     )
+    if decision.effect == "courtesy" and reading is not None:
+        reading = replace(reading, intent="other")  # small talk is no wish, whatever it is read for
     name, is_typed = decision.flow or flow.name, not message.choice_id
     quantity = _quantity(text) if choice_id == BUY and is_typed else None
-    session = _with_order_meant(thread, session, choice_id, text, now) if is_typed else session
+    if is_typed:
+        session = _with_order_meant(thread, session, choice_id, text, now)
+        session = pressing.with_wish(session, choice_id, text, now)
     return Understanding(burst, text, reading, language, decision, session, name, choice_id, quantity)
 
 
@@ -409,15 +382,10 @@ def _read(config: Config, thread: Thread, text: str, now: datetime) -> Reading:
     )
 
 
-def _pressed_by_words(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
-    """Give the button that words press: one that was offered, or one that stands elsewhere. Reads rows."""
-    return (
-        (menu_flows.offered_choice(session.data, text) if session else None)
-        or _about_order(thread, session, number, text)
-        or _bought(session, number, text)
-        or _of_nexora(thread, session, number, text)
-        or _of_support(session, number, text)
-    )
+def _is_in_danger(text: str) -> bool:
+    """Tell whether somebody speaks of dying, or calls for help as one does in an emergency."""
+    is_told = answers.speaks_of("despair", text) or answers.speaks_of("emergency", text)
+    return is_told and not answers.speaks_of("no_danger", text)
 
 
 def _is_warm(text: str, read: Reading | None) -> bool:
@@ -439,23 +407,6 @@ def _quantity(text: str) -> int | None:
     return quantity if is_many else None
 
 
-def _about_order(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
-    """Give the button that words about a placed order press, wherever the customer stands in a menu."""
-    is_shop = session is not None and session.flow == SHOP
-    if not is_shop and number.start_flow not in (SHOP, DESK):
-        return None
-    scene = flow_versions.flows()[session.flow].scene(session.step) if session and session.step else None
-    if scene is not None and scene.awaits not in (None, "choice"):
-        return None
-    if session is not None and is_shop and session.step in CART_SHOWN:
-        return None
-    words = answers.plain(text)
-    if order_words.asks_payment(words) and _has_ordered(thread.contact_id):
-        return PAYMENTS
-    wish = order_words.wish_of(words) or answers.order_wish_of(text)
-    return f"{ORDER_HELP}:{wish}" if wish is not None and _has_ordered(thread.contact_id) else None
-
-
 def _with_order_meant(
     thread: Thread, session: Session | None, choice_id: str | None, text: str, now: datetime
 ) -> Session | None:
@@ -474,67 +425,17 @@ def _with_order_meant(
     return replace(kept, data={**kept.data, ORDER_MEANT: number or ""})
 
 
-def _of_nexora(thread: Thread, session: Session | None, number: Number, text: str) -> str | None:
-    """Give the button that a wish for a consultant, or a sum to invest, presses wherever the menu stands."""
-    if number.start_flow != NEXORA or (session is not None and session.flow not in (None, NEXORA)):
-        return None
-    scene = flow_versions.flows()[NEXORA].scene(session.step) if session and session.step else None
-    if scene is not None and scene.awaits not in (None, "choice"):
-        return None
-    words = answers.plain(text)
-    if len(words.split()) > NEXORA_WISH_WORDS:
-        return None
-    if CONSULTANT_WANTED.search(words):
-        return CONSULTANT
-    if not BUDGET_TOLD.match(words) or "?" in text:
-        return None
-    language = thread.language or number.language
-    amount = answers.read_money(text, language=language, region=thread.country)
-    return ELIGIBILITY if amount is not None and amount >= LEAST_BUDGET else None
-
-
-def _of_support(session: Session | None, number: Number, text: str) -> str | None:
-    """Give the button that a wish for a ticket presses: it tells nothing yet that could stand in one."""
-    scene = flow_versions.flows()[session.flow].scene(session.step) if session and session.step else None
-    is_asked = scene is not None and scene.awaits not in (None, "choice")
-    is_served = number.start_flow in (SHOP, DESK) and not is_asked
-    return SUPPORT if is_served and TICKET_WANTED.fullmatch(answers.plain(text)) else None
-
-
-def _has_ordered(contact_id: int) -> bool:
-    """Who has ordered nothing means something else by "it has not arrived"."""
-    with as_reader():
-        placed = select(Order.id).where(Order.contact_id == contact_id, Order.status != "cart").limit(1)
-        found = db.session.execute(placed).first()
-        db.session.rollback()
-    return found is not None
-
-
-def _bought(session: Session | None, number: Number, text: str) -> str | None:
-    """Give the button that buying words press: of the product that was shown last, or of the cart."""
-    wish = answers.buying_of(text)
-    is_shopping = session is not None and session.flow == SHOP
-    if wish is None or session is None or not is_shopping:
-        return CART if wish == "close" and number.start_flow == SHOP else None
-    scene = flow_versions.flows()[SHOP].scene(session.step) if session.step else None
-    if scene is not None and scene.awaits not in (None, "choice"):
-        return None
-    if session.step in CART_SHOWN:
-        return CHECK_OUT if wish in ("close", "yes") else None
-    is_shown = session.step == PRODUCT_SHOWN or (session.step == TOO_FEW and wish == "take")
-    is_shown = is_shown or menu_flows.offered_choice(session.data, "1") == BUY
-    if not is_shown:
-        return CART if wish == "close" else None
-    return BUY
-
-
 def tells_on(understood: Understanding) -> str | None:
     """Name the entry of the record that words go on with where none of the open options was named; None
     where no record is open, and for a word or two."""
     session = understood.session
     if session is None or session.flow != understood.flow or session.flow != DESK:
         return None
-    return TELLING.get(session.step or "") if len(understood.text.split()) >= TOLD_WORDS else None
+    read = understood.reading
+    is_cross = read is not None and read.sentiment in CROSS
+    is_aside = "?" in understood.text and not is_cross and not answers.speaks_of("trouble", understood.text)
+    is_told = len(understood.text.split()) >= TOLD_WORDS and not is_aside
+    return TELLING.get(session.step or "") if is_told else None
 
 
 def told_so_far(understood: Understanding, entry: str) -> str:
@@ -577,6 +478,8 @@ def _flow_of(choice_id: str | None, session: Session | None, number: Number) -> 
 
 
 def _language(thread: Thread, number: Number, text: str, found: Reading) -> str:
+    if answers.courtesy_of(text) == "language":
+        return next(tongue for tongue in TEXT_LANGUAGES if answers.speaks_of(tongue, text))
     if thread.language is None:
         own = count_own_words(text, found.language)
         is_told = own >= SWITCH_OWN_WORDS or own * FIRST_OWN_SHARE >= len(text.split())

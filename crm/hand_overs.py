@@ -4,8 +4,11 @@ The pipeline and flow actions call these verbs inside the turn. They flush and n
 """
 
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Final
 
+import yaml
 from sqlalchemy import select
 
 import alerts
@@ -21,6 +24,7 @@ STILL_THERE: Final = timedelta(hours=1)
 # How long one notice counts where no opening is in sight.
 SHUT_FOR: Final = timedelta(days=1)
 PEOPLE: Final = ("operator", "owner")
+LINES_FILE: Final = Path(__file__).parent.parent / "flows" / "words" / "emergency.yaml"
 
 
 def hand_over(conversation: Conversation, duty: str, *, now: datetime, reason: str) -> None:
@@ -34,6 +38,18 @@ def hand_over(conversation: Conversation, duty: str, *, now: datetime, reason: s
         conversation_id=conversation.id,
         now=now,
     )
+
+
+def danger_text(country: str | None, language: str, *, is_despair: bool) -> str:
+    """Say whom to call to somebody whose life may be in danger, by the lines of her ISO country; without a
+    known one no number is told."""
+    return texts.text("in_danger", language, is_despair=is_despair, **_lines().get(country or "", {}))
+
+
+@cache
+def _lines() -> dict[str, dict[str, str]]:
+    lines: dict[str, dict[str, str]] = yaml.safe_load(LINES_FILE.read_text(encoding="utf-8"))
+    return lines
 
 
 def away_text(config: Config, conversation_id: int, language: str, now: datetime) -> str | None:

@@ -3,6 +3,7 @@
 `menu_flows` asks. Pure: texts and session data in, a choice or data out; it never decides where to go.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,18 @@ MAX_STORED_CHARS = 4000
 MIN_FUZZY_CHARS = 4
 MAX_FUZZY_WORDS = 4
 OFFERED = "_beside"
+LAST = re.compile(
+    r"(?:(?:quero|quiero|i want) )?(?:o|a|el|la|the) (?:ultim[oa]|last)(?: one)?(?: por favor| please)?"
+)
+FIGURE = re.compile(r"\d[\d.,]*\d|\d")
+# A row by its price: a bare number would be its place in the list, or a count.
+_SIGN = r"(?:r\$|us\$|[$€£])"
+PRICED = re.compile(
+    r"(?:(?:[kq](?:ue)?ro|quiero|i want|ill take|i'll take|me v[eê]|dame|pode ser) )?"
+    r"(?:(?:o|a|el|la|the|esse|ese|este|aquele) )?(?:(?:curso|livro|libro|one|produto|producto) )?"
+    rf"(?:(?:de|por|for|at|que custa|que cuesta|que sai por|that costs) {_SIGN}? ?|{_SIGN} ?|(?=\S+ one\b))"
+    r"(?P<figure>\d[\d.,]*\d|\d)(?: (?:one|reais|euros|dollars|dólares|pesos|please|por favor))*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,26 @@ def match_exactly(scene: Scene, offered: Sequence[Item], text: str) -> Picked | 
     for number, item in enumerate(offered, start=1):
         if key == str(number) or words == plain_name(item.title):
             return item.picked(scene.listing)
-    return None
+    if offered and LAST.fullmatch(words):
+        return offered[-1].picked(scene.listing)
+    priced = [item for item in offered if _is_priced(item, text)]
+    return priced[0].picked(scene.listing) if len(priced) == 1 else None
+
+
+def _is_priced(item: Item, text: str) -> bool:
+    """Tell whether words name a row by what it costs: "el de 24,90", "o de 79", "the $29.90 one"."""
+    named, shown = PRICED.fullmatch(text.casefold().strip(" .,!")), FIGURE.findall(item.description)
+    if named is None or len(shown) != 1:
+        return False
+    (whole, cents), (costs, more) = _parts(named["figure"]), _parts(shown[0])
+    return whole == costs and cents in ("", more)  # who leaves the cents out means them too
+
+
+def _parts(figure: str) -> tuple[str, str]:
+    """Take "1.234,50" apart into units and cents, whichever sign stands between."""
+    has_cents = len(figure) > 2 and figure[-3] in ".,"
+    units, cents = (figure[:-3], figure[-2:]) if has_cents else (figure, "")
+    return units.replace(".", "").replace(",", ""), cents
 
 
 def _match_part(scene: Scene, offered: Sequence[Item], text: str) -> Picked | None:

@@ -57,6 +57,10 @@ VALUES = {
     "sent": 2,
     "waiting": 1,
     "at": "15:40",
+    "flow": "shop",
+    "is_despair": True,
+    "emergency": "192 (SAMU)",
+    "listening": "188 (CVV)",
 }
 NEEDED = (
     "opt_out_confirmed", "opted_in", "handed_over", "cannot_read", "error", "voice_received",

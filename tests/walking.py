@@ -193,6 +193,8 @@ USUAL_OUTCOMES = {
     "ticket_status": "found",
     "open_ticket": "created",
     "add_to_ticket": "none",
+    "add_to_complaint": "none",
+    "reopen_ticket": "reopened",
     "accept_solution": "closed",
     "reject_solution": "reopened",
     "follow_up": "created",

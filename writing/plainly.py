@@ -15,6 +15,7 @@ from message_content import Menu, Text
 from models import db, reading
 from replies import strategies
 from replies.amounts import price_text
+from replies.attacks import kind_of_attack
 from replies.plan import Action
 from replies.strategies import day_text
 from shop import catalog
@@ -31,6 +32,8 @@ from writing.wishes import (
     talked_of,
 )
 
+# Whoever asks for these is no customer who tells something.
+REFUSED: Final = frozenset({"rules", "disclosure", "strangers"})
 MOST_COMPARED: Final = 3  # more does not fit a message
 # What can be answered without knowing which product is meant.
 WITHOUT_PRODUCT: Final = frozenset({"objection", "not_interested"})
@@ -128,6 +131,16 @@ def unknown(
     return Draft(
         (Menu(body, choices_of(ways, understood)),), "fixed text: unknown", data=data, trace=trace or {}
     )
+
+
+def refusal(understood: Understanding) -> Draft | None:
+    """Refuse to tell the desk's own instructions and what is other people's; who haggles is told a price."""
+    kind = kind_of_attack(understood.text)
+    if kind not in REFUSED or haggles(understood.text):
+        return None
+    body = texts.text("reply_refused", understood.language)
+    ways = choices_of(("menu", "person"), understood)
+    return Draft((Menu(body, ways),), "fixed text: refused", trace={"attack": kind})
 
 
 def stock(understood: Understanding) -> Draft | None:

@@ -16,13 +16,14 @@ from conversations import Thread
 from grounding import Ground
 from message_content import Content, Menu, Text
 from models import db, reading
+from pressing import DESK
 from replies import questions
 from replies.amounts import price_text
 from replies.attacks import kind_of_attack
 from replies.plan import Action
 from shop import catalog
 from triage import CLEAR_INTENT
-from understanding import DESK, Understanding
+from understanding import Understanding
 from writing import plainly
 from writing.drafts import Draft, Step, choices_of, focus_data
 from writing.wishes import asks_offer_end, ground_of, haggles, is_doubt, is_upset
