@@ -37,6 +37,7 @@ from dashboard.languages import page_language
 from message_content import Text
 from models import Conversation, Message, Operator, StoredFile, StoredMedia, db, utc_now
 from providers import loose
+from shop import delivery
 from teamwork import caseload, keeping, unread
 from teamwork.keeping import NotKept
 from training import corrections
@@ -294,10 +295,10 @@ def download(media_id: int) -> ResponseReturnValue:
 
 @bp.get("/inbox/file/<int:file_id>")
 def own_file(file_id: int) -> ResponseReturnValue:
-    """Give a file of our own that a message carried, as `download` does."""
+    """Give a file of our own that a message carried, as `download` does; what is sold is not for agents."""
     found = db.session.get(StoredFile, file_id)
     path = media.file_of(found, current_config().media_dir) if found else None
-    if found is None or path is None:
+    if found is None or path is None or (delivery.is_goods(file_id) and not current_user.may("manager")):
         abort(404)
     return _served(path, found.filename or f"file-{found.id}{path.suffix}")
 

@@ -6,7 +6,7 @@ Open to everybody: the secret in the address is the guard. Says nothing about or
 
 from pathlib import Path
 
-from flask import Blueprint, abort, make_response, render_template, request, send_file
+from flask import Blueprint, Response, abort, make_response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
 import media
@@ -50,14 +50,17 @@ def for_provider(signed: str) -> ResponseReturnValue:
     return _file(row, path, as_attachment=False)
 
 
-def _file(row: StoredFile, path: Path, *, as_attachment: bool) -> ResponseReturnValue:
+def _file(row: StoredFile, path: Path, *, as_attachment: bool) -> Response:
     name = row.filename or f"file-{row.id}{path.suffix}"
     mime_type = row.mime_type or UNKNOWN_TYPE
     sent = send_file(path, mimetype=mime_type, as_attachment=as_attachment, download_name=name)
-    return _private(sent, 200)
+    answer = _private(sent, 200)
+    # A shop may sell pages and scripts, too: here they are nobody's, whoever opens the address.
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return answer
 
 
-def _private(content: ResponseReturnValue, status: int) -> ResponseReturnValue:
+def _private(content: ResponseReturnValue, status: int) -> Response:
     """Keep the address and the file out of search engines, caches and other sites."""
     answer = make_response(content)
     if status != answer.status_code:

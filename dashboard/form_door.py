@@ -17,6 +17,7 @@ from flask_limiter.util import get_remote_address
 from auth import is_browser, limiter
 from crm import web_forms
 from models import db, utc_now
+from providers import loose
 
 log = structlog.get_logger()
 bp = Blueprint("form_door", __name__)
@@ -68,7 +69,8 @@ def _fields() -> dict[str, str]:
         pairs = ((str(name), _text(value)) for name, value in given.items())
     else:
         pairs = ((name, value) for name, value in request.form.items())
-    return dict(list(pairs)[: web_forms.FIELDS_MAX])
+    cleaned = ((loose.clean_text(name), loose.clean_text(value)) for name, value in pairs)
+    return dict(list(cleaned)[: web_forms.FIELDS_MAX])
 
 
 def _text(value: Any) -> str:

@@ -321,6 +321,13 @@ def open_link(token: str, *, config: Config, now: datetime) -> OpenedLink | Refu
     return OpenedLink(row.id, file)
 
 
+def is_goods(file_id: int) -> bool:
+    """Tell whether a file is sold, or was: customers come to it by their own links, with an order."""
+    sold = exists().where(Product.delivery_file_id == file_id)
+    was_sold = exists().where(Delivery.file_id == file_id)
+    return bool(db.session.scalar(select(or_(sold, was_sold))))
+
+
 def _new_link(row: Delivery, config: Config, now: datetime) -> str:
     token = vault.sign(secrets.token_urlsafe(TOKEN_BYTES), config.secret_key)
     row.token_hash, row.expires_at = _hash(token), now + LINK_LASTS

@@ -11,7 +11,20 @@ from PIL import Image
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-from models import Contact, Conversation, ConversationLabel, Message, Note, Operator, SavedView, db, utc_now
+import media
+from auth import current_config
+from models import (
+    Contact,
+    Conversation,
+    ConversationLabel,
+    Message,
+    Note,
+    Operator,
+    Product,
+    SavedView,
+    db,
+    utc_now,
+)
 from teamwork import keeping
 from tests import page_rows
 from tests.browsing import get, post, sign_in
@@ -269,6 +282,20 @@ def test_a_message_whose_language_nobody_knows_is_corrected_too(
 
 
 PDF = b"%PDF-1.4 a price list"
+
+
+def test_what_is_sold_is_not_for_agents_to_take(app: Flask, admin: FlaskClient, desk: Desk) -> None:
+    with app.app_context():
+        file = media.store(PDF, "application/pdf", "curso.pdf", current_config().media_dir, now=utc_now())
+        product = db.session.scalars(select(Product)).first()
+        assert product is not None
+        product.delivery_file_id = file.id
+        address = f"/inbox/file/{file.id}"
+        db.session.commit()
+    agent = app.test_client()
+    sign_in(agent, AGENT_EMAIL)
+    assert get(admin, address).data == PDF
+    assert get(agent, address).status_code == 404
 
 
 def attach(

@@ -1,35 +1,21 @@
 """Files of our own in messages: uploaded to Meta, named to Twilio, shown by the simulator, gone after 1 h."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-
-import pytest
 
 import integrations
 import media
 import tasks
 import whatsapp_service
 from message_content import Media, Text
-from models import Conversation, StoredFile, db
+from models import Conversation, StoredFile, db, utc_now
 from providers.base import Account, OwnFile
 from providers.simulator import simulator
 from providers.twilio import twilio
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, walked_desk
+from tests.real_door import WalkedDesk
 from tests.records import NOW
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 40
 PICTURE = Media("image", file_id=7, caption="Pix")
-
-
-@pytest.fixture
-def desk(load_config) -> Iterator[WalkedDesk]:
-    graph = FakeGraph().start()
-    try:
-        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as walk:
-            yield walk
-    finally:
-        graph.stop()
 
 
 def keep(desk: WalkedDesk) -> int:
@@ -96,6 +82,17 @@ def test_a_public_address_is_ours_and_ends(app, tmp_path) -> None:
         assert media.public_file(signed, secret_key="k" * 16, now=NOW + timedelta(hours=2)) is None
         for forged in ("", "x", "file-1-9999999999.0000000000000000", signed[:-1], f"{signed}0"):
             assert media.public_file(forged, secret_key="k" * 16, now=NOW) is None
+
+
+def test_a_page_that_is_sold_runs_nothing_here(app, client) -> None:
+    with app.app_context():
+        config = app.config["BALCAO"]
+        row = media.store(b"<script>x</script>", "text/html", "a.html", config.media_dir, now=utc_now())
+        path = media.public_path(row.id, secret_key=config.secret_key, now=utc_now())
+        db.session.commit()
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
 
 
 def test_a_path_outside_the_folder_is_no_file(app, tmp_path) -> None:
