@@ -43,6 +43,7 @@ from tests import once, page_rows
 from tests.browsing import sign_in
 from tests.calling import Caller
 from tests.page_rows import ADMIN_EMAIL
+from tests.real_door import WalkedDesk, graph_desk
 from tests.records import make_conversation
 
 CONNECT_TIMEOUT_SECS = 15
@@ -419,6 +420,30 @@ def admin(app: Flask) -> FlaskClient:
     client = app.test_client()
     sign_in(client, ADMIN_EMAIL)
     return client
+
+
+# --- a desk to walk through ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def desk_environ() -> dict[str, str]:
+    """What `desk` has beside its Meta number; a file of tests may give its own."""
+    return {}
+
+
+@pytest.fixture
+def desk(load_config: Callable[..., Config], desk_environ: dict[str, str]) -> Iterator[WalkedDesk]:
+    with graph_desk(load_config, **desk_environ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def any_desk(
+    load_config: Callable[..., Config], desk_environ: dict[str, str], database_url: str
+) -> Iterator[WalkedDesk]:
+    """The same desk on each kind of database."""
+    with graph_desk(load_config, DATABASE_URL=database_url, **desk_environ) as opened:
+        yield opened
 
 
 # --- programs with a key ------------------------------------------------------------------------------------

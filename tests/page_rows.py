@@ -88,6 +88,15 @@ def fill() -> Desk:
     return desk
 
 
+def fill_with_templates() -> Desk:
+    """The same, and the demo's templates on its number. Commits."""
+    filled = fill()
+    integrations.forget()
+    templates.seed(integrations.numbers()[0], utc_now())
+    db.session.commit()
+    return filled
+
+
 def conversation(
     number: Integration, name: str, wa_id: str, *, hours_ago: float = 0.1, **columns: Any
 ) -> Conversation:

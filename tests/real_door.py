@@ -4,7 +4,7 @@ Time is ours: `desk.clock.advance(60)` ages everything that the workers judge by
 database's clock, which nobody can move; tests of leases end them in the table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -191,6 +191,15 @@ def walked_desk(config: Config, graph: FakeGraph) -> Iterator[WalkedDesk]:
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+
+
+@contextmanager
+def graph_desk(load_config: Callable[..., Config], **environ: str) -> Iterator[WalkedDesk]:
+    """Open a desk with one Meta number, whose Graph API is a fake one."""
+    with FakeGraph() as graph:
+        config = load_config(**{"GRAPH_API_BASE_URL": graph.url, **META, **environ})
+        with walked_desk(config, graph) as desk:
+            yield desk
 
 
 def texts_of(sent: Sequence[SentMessage]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+import integrations
 from models import Category, Contact, ContactIdentity, Conversation, Integration, Product, db
+from tests.fakes.webhooks import ACCESS_TOKEN, BUSINESS_ACCOUNT_ID, PHONE_NUMBER_ID
 
 NOW = datetime(2026, 11, 21, 15, 0, tzinfo=UTC)
 
@@ -23,6 +25,18 @@ def make_conversation(wa_id: str = "5581998765432", name: str = "Ana Lima") -> C
     db.session.add(conversation)
     db.session.flush()
     return conversation
+
+
+def make_meta_number(app_secret: str = "") -> Integration:
+    """Give the number that the fake Graph API knows, as an admin connects it. Flushes."""
+    return integrations.create(
+        provider="meta",
+        number_id=PHONE_NUMBER_ID,
+        name="Loja",
+        business_id=BUSINESS_ACCOUNT_ID,
+        access_token=ACCESS_TOKEN,
+        app_secret=app_secret,
+    )
 
 
 def make_product(

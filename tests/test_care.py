@@ -1,13 +1,12 @@
 """Taking care: one problem is one ticket, news are told unasked, the customer closes a complaint."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 import conversations
 import history
-from config import Config
 from crm import complaints, feedback, linked_words, telling, tickets
 from crm.numbered import Actor
 from models import (
@@ -22,8 +21,7 @@ from models import (
     Ticket,
     db,
 )
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.real_door import WalkedDesk, texts_of
 from tests.test_teams import make_team, people
 
 LANGUAGES = ("pt", "es", "en")
@@ -54,10 +52,9 @@ GOOD = {"pt": "Que bom", "es": "Qué bueno", "en": "Great"}
 
 
 @pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        desk.change(Integration, start_flow="desk")
-        yield desk
+def desk(desk: WalkedDesk) -> WalkedDesk:
+    desk.change(Integration, start_flow="desk")
+    return desk
 
 
 def speak(desk: WalkedDesk, language: str) -> None:

@@ -1,22 +1,11 @@
 """The owner on her own phone: her words take over, the past is shown, and nobody is talked over."""
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-import pytest
-
 import conversations
-from config import Config
 from models import Conversation, MenuSession, Message, Turn, db
-from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import CUSTOMER, Webhook
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
+from tests.real_door import WalkedDesk, texts_of
 
 
 def test_the_owner_takes_over_and_the_bot_is_silent(desk: WalkedDesk) -> None:

@@ -1,13 +1,9 @@
 """The conversation's language: told by the first words that speak for one, switched by sentences only."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
-from config import Config
 from models import Contact
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, walked_desk
+from tests.real_door import WalkedDesk
 
 PRODUCTS = (
     "samsung galaxy tab ultra",
@@ -15,13 +11,6 @@ PRODUCTS = (
     "playstation slim digital edition",
     "carolina herrera good girl",
 )
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph:
-        with walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-            yield desk
 
 
 def language(desk: WalkedDesk) -> str | None:

@@ -43,12 +43,6 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BSUID = "BR.9f2c61d0a4b84e7"
 
 
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
-
-
 @pytest.fixture(scope="module")
 def on_database(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """An application on each kind of database in turn."""

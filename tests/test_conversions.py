@@ -1,6 +1,6 @@
 """Conversions go back to Meta: who came by an ad and bought, and nobody who wants no advertisements."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,6 @@ from sqlalchemy import select
 import conversations
 import setup_check
 from alerts.kinds import WEBHOOK
-from config import Config
 from crm import leads
 from crm.leads import LeadWish
 from history import note_change
@@ -19,10 +18,10 @@ from models import Alert, Contact, Conversation, Order, OutgoingEvent, WebhookDe
 from telling import conversions, webhooks
 from tests import page_rows
 from tests.browsing import get, post, sign_in
-from tests.fakes.graph import DATASET_ID, FakeGraph
+from tests.fakes.graph import DATASET_ID
 from tests.fakes.server import json_answer
 from tests.fakes.webhooks import BUSINESS_ACCOUNT_ID, REFERRAL
-from tests.real_door import META, WalkedDesk, walked_desk
+from tests.real_door import WalkedDesk
 from webhooks_out import deliveries, endpoints
 from webhooks_out.endpoints import Wish
 
@@ -30,38 +29,36 @@ NUMBER = "/integrations/1"
 CLICK = str(REFERRAL["ctwa_clid"])
 
 
-def open_desk(load_config: Callable[..., Config], **environ: str) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph:
-        graph.dataset_id, graph.clicks = DATASET_ID, {CLICK, "another-click"}
-        config = load_config(
-            GRAPH_API_BASE_URL=graph.url,
-            WHATSAPP_BUSINESS_ACCOUNT_ID=BUSINESS_ACCOUNT_ID,
-            **META,
-            **environ,
+@pytest.fixture
+def desk_environ() -> dict[str, str]:
+    return {"WHATSAPP_BUSINESS_ACCOUNT_ID": BUSINESS_ACCOUNT_ID}
+
+
+@pytest.fixture
+def any_desk(any_desk: WalkedDesk) -> WalkedDesk:
+    return measured(any_desk)
+
+
+@pytest.fixture
+def desk(desk: WalkedDesk) -> WalkedDesk:
+    return measured(desk)
+
+
+def measured(desk: WalkedDesk) -> WalkedDesk:
+    """Have Meta take the conversions of clicks that it knows."""
+    desk.graph.dataset_id, desk.graph.clicks = DATASET_ID, {CLICK, "another-click"}
+    with desk.app.app_context():
+        endpoints.add(
+            DATASET_ID,
+            Wish(kinds=tuple(conversions.NAMES)),
+            secret="",
+            secret_key=desk.app.config["BALCAO"].secret_key,
+            now=desk.clock(),
+            service=endpoints.CONVERSIONS,
+            integration_id=1,
         )
-        with walked_desk(config, graph) as opened:
-            with opened.app.app_context():
-                endpoints.add(
-                    DATASET_ID,
-                    Wish(kinds=tuple(conversions.NAMES)),
-                    secret="",
-                    secret_key=config.secret_key,
-                    now=opened.clock(),
-                    service=endpoints.CONVERSIONS,
-                    integration_id=1,
-                )
-                db.session.commit()
-            yield opened
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    yield from open_desk(load_config, DATABASE_URL=database_url)
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    yield from open_desk(load_config)
+        db.session.commit()
+    return desk
 
 
 def tell(desk: WalkedDesk) -> None:
@@ -215,15 +212,14 @@ def test_a_success_that_counted_nothing_is_no_success(desk: WalkedDesk, monkeypa
 
 
 @pytest.fixture
-def page(load_config: Callable[..., Config]) -> Iterator[tuple[WalkedDesk, FlaskClient]]:
-    for desk in open_desk(load_config):
-        with desk.app.app_context():
-            page_rows.people()
-            endpoints.remove(endpoints.listed()[0], now=desk.clock())
-            db.session.commit()
-        client = desk.app.test_client()
-        sign_in(client, page_rows.ADMIN_EMAIL)
-        yield desk, client
+def page(desk: WalkedDesk) -> tuple[WalkedDesk, FlaskClient]:
+    with desk.app.app_context():
+        page_rows.people()
+        endpoints.remove(endpoints.listed()[0], now=desk.clock())
+        db.session.commit()
+    client = desk.app.test_client()
+    sign_in(client, page_rows.ADMIN_EMAIL)
+    return desk, client
 
 
 def test_an_admin_switches_it_on_where_meta_makes_the_dataset_and_off(page) -> None:

@@ -517,13 +517,6 @@ def another_takes(desk: WalkedDesk, key: str) -> None:
     assert not thread.is_alive()
 
 
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    config = load_config(DATABASE_URL=database_url, **META)
-    with FakeGraph() as graph, walked_desk(replace(config, graph_api_base_url=graph.url), graph) as desk:
-        yield desk
-
-
 def test_two_workers_deliver_one_conversation_once(any_desk: WalkedDesk) -> None:
     desk = any_desk
     queue(desk, *map(str, range(10)))

@@ -5,7 +5,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -43,20 +43,6 @@ SEED_SAMPLE = {
     ]
 }
 ENVELOPE_HEADERS = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    """The same desk on each kind of database."""
-    config = load_config(DATABASE_URL=database_url, **META)
-    with FakeGraph() as graph, walked_desk(replace(config, graph_api_base_url=graph.url), graph) as desk:
-        yield desk
 
 
 def post(desk: WalkedDesk, body: bytes, headers: dict[str, str], path: str = "/webhook") -> TestResponse:

@@ -19,9 +19,8 @@ from config import Config
 from consulting import Means
 from lanes import Lease, LeaseLost
 from models import Alert, Lane, MenuSession, Turn, db
-from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import CUSTOMER
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.real_door import WalkedDesk, texts_of
 
 KEY = "in:1:someone"
 
@@ -35,19 +34,6 @@ def any_app(load_config: Callable[..., Config], database_url: str) -> Iterator[F
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    config = load_config(DATABASE_URL=database_url, **META)
-    with FakeGraph() as graph, walked_desk(replace(config, graph_api_base_url=graph.url), graph) as desk:
-        yield desk
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
 
 
 def expire(key: str = KEY) -> None:

@@ -1,6 +1,6 @@
 """Message templates: what is in one, how it is filled, its life at the provider, and how it leaves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ from tests.fakes.webhooks import (
     MetaWebhooks,
     Webhook,
 )
-from tests.real_door import META, TWILIO, WalkedDesk, walked_desk
+from tests.real_door import TWILIO, WalkedDesk, walked_desk
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 GREETING = {"pt": "oi", "es": "hola", "en": "hello"}
@@ -341,10 +341,8 @@ def test_twilio_gives_its_contents_with_their_approvals() -> None:
 
 
 @pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    known = {**META, "WHATSAPP_BUSINESS_ACCOUNT_ID": BUSINESS_ACCOUNT_ID}
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **known), graph) as desk:
-        yield desk
+def desk_environ() -> dict[str, str]:
+    return {"WHATSAPP_BUSINESS_ACCOUNT_ID": BUSINESS_ACCOUNT_ID}
 
 
 def sync(desk: WalkedDesk) -> message_templates.Synced:

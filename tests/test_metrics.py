@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,20 +28,6 @@ from teamwork import unanswered
 from telling import watch
 from tests.fakes.graph import FakeGraph
 from tests.real_door import META, WalkedDesk, walked_desk
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph:
-        config = load_config(DATABASE_URL=database_url, GRAPH_API_BASE_URL=graph.url, **META)
-        with walked_desk(config, graph) as desk:
-            yield desk
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
 
 
 def key_of(desk: WalkedDesk, *scopes: str) -> dict[str, str]:

@@ -1,20 +1,10 @@
 """Consent: an opt-out word is confirmed once and then there is silence, until she opts in again."""
 
-from collections.abc import Callable, Iterator
-
 import pytest
 
 import triage
-from config import Config
 from models import Contact
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, walked_desk
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
+from tests.real_door import WalkedDesk
 
 
 @pytest.mark.parametrize("word", ["STOP", "parar", "Sair!", " pare ", "PARAR.", "baja", "Descadastrar"])

@@ -31,8 +31,8 @@ from outreach import campaigns
 from tests import page_rows
 from tests.browsing import AS_BROWSER, get, post, sign_in, token
 from tests.fakes.graph import FakeGraph
-from tests.fakes.webhooks import ACCESS_TOKEN, BUSINESS_ACCOUNT_ID, PHONE_NUMBER_ID
 from tests.page_rows import AGENT_EMAIL, EVIL, PASSWORD, Desk
+from tests.records import make_meta_number
 
 NAME = "novidades_da_semana"
 
@@ -41,11 +41,7 @@ NAME = "novidades_da_semana"
 def desk(app: Flask, admin: FlaskClient) -> Desk:
     """A simulated number with people, and the demo's templates."""
     with app.app_context():
-        filled = page_rows.fill()
-        integrations.forget()
-        demo_templates.seed(integrations.numbers()[0], utc_now())
-        db.session.commit()
-        return filled
+        return page_rows.fill_with_templates()
 
 
 def rows(app: Flask, model: type[Any]) -> list[Any]:
@@ -283,13 +279,7 @@ def test_a_template_is_synced_and_approved_by_meta(
         graph.add_template("lembrete", "pt_BR", "Oi {{1}}, até amanhã.")
         app.config["BALCAO"] = load_config(GRAPH_API_BASE_URL=graph.url)
         with app.app_context():
-            number = integrations.create(
-                provider="meta",
-                number_id=PHONE_NUMBER_ID,
-                name="Loja",
-                business_id=BUSINESS_ACCOUNT_ID,
-                access_token=ACCESS_TOKEN,
-            ).id
+            number = make_meta_number().id
             db.session.commit()
         assert post(admin, "/templates/sync", "/campaigns/new", number=str(number)).status_code == 303
         assert [row.status for row in rows(app, MessageTemplate)] == ["approved"]

@@ -1,7 +1,7 @@
 """Every payload of both providers, through door and lane: what is answered, stored and left alone."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,6 @@ NEVER_ANSWERED = (
     "system_identity_changed", "user_id_update", "value_errors", "user_actions", "calls", "calls_status",
 )  # fmt: skip
 FAR_IN_THE_PAST = "1763712036"
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
 
 
 def renewed(value: Any) -> Any:

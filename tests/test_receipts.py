@@ -1,6 +1,5 @@
 """Receipts: forward only in every order, repeated, too early, for nobody, for sends of unknown fate."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
@@ -10,26 +9,12 @@ from sqlalchemy import delete
 
 import receipts
 import tasks
-from config import Config
 from models import Alert, Contact, Message, WebhookEvent, db
-from tests.fakes.graph import FakeGraph, SentMessage, status_error
-from tests.real_door import META, WalkedDesk, walked_desk
+from tests.fakes.graph import SentMessage, status_error
+from tests.real_door import WalkedDesk
 
 # What every order of arrival must end in: the furthest of these.
 ORDER = ("sent", "failed", "delivered", "read", "played")
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    config = load_config(DATABASE_URL=database_url, **META)
-    with FakeGraph() as graph, walked_desk(replace(config, graph_api_base_url=graph.url), graph) as desk:
-        yield desk
 
 
 def sent_message(desk: WalkedDesk) -> SentMessage:

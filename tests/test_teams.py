@@ -1,18 +1,15 @@
 """Teams and hours: who is next, what is nobody's, and what a customer is told while nobody works."""
 
-from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 import operators
-from config import Config
 from crm import hours, teams, tickets
 from crm.leads import LeadWish, record_lead
 from models import Alert, Contact, Conversation, Integration, Message, Operator, Team, db
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.real_door import WalkedDesk, texts_of
 from tests.records import NOW, make_conversation
 from working_hours import read_hours
 
@@ -119,12 +116,6 @@ def test_hours_are_the_teams_own_else_the_business_else_the_settings(app, conver
 
 
 # --- what customers are told while nobody works -------------------------------------------------------------
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
 
 
 def close_shop(desk: WalkedDesk) -> datetime:

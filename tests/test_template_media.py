@@ -32,7 +32,7 @@ from tests.fakes.webhooks import (
 )
 from tests.pictures import picture_bytes
 from tests.real_door import META, TWILIO, WalkedDesk, walked_desk
-from tests.records import NOW
+from tests.records import NOW, make_meta_number
 
 PDF = b"%PDF-1.7\n" + b"x" * 60
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"x" * 60
@@ -129,13 +129,7 @@ def graph() -> Iterator[FakeGraph]:
 def meta_number(app: Flask, graph: FakeGraph, load_config: Callable[..., Config]) -> str:
     app.config["BALCAO"] = load_config(GRAPH_API_BASE_URL=graph.url)
     with app.app_context():
-        row = integrations.create(
-            provider="meta",
-            number_id=PHONE_NUMBER_ID,
-            name="Loja",
-            business_id=BUSINESS_ACCOUNT_ID,
-            access_token=ACCESS_TOKEN,
-        )
+        row = make_meta_number()
         db.session.commit()
         return str(row.id)
 

@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
-import integrations
-from demo import templates as demo_templates
 from models import Contact, Conversation, Message, MessageTemplate, db, utc_now
 from tests import page_rows
 from tests.browsing import counted, get, post
@@ -23,11 +21,7 @@ QUERIES_MAX = 15
 def desk(app: Flask, admin: FlaskClient) -> Desk:
     """People, of whom one wrote yesterday, and the demo's templates."""
     with app.app_context():
-        filled = page_rows.fill()
-        integrations.forget()
-        demo_templates.seed(integrations.numbers()[0], utc_now())
-        db.session.commit()
-        return filled
+        return page_rows.fill_with_templates()
 
 
 def templates_of(app: Flask) -> list[MessageTemplate]:

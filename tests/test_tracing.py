@@ -2,31 +2,12 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-
-import pytest
 
 import integrations
 import logs
-from config import Config
 from dashboard import turn_xray
 from models import Conversation, Message, Turn, WebhookEvent, db
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, walked_desk
-
-
-@pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    config = load_config(DATABASE_URL=database_url, **META)
-    with FakeGraph() as graph, walked_desk(replace(config, graph_api_base_url=graph.url), graph) as desk:
-        yield desk
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
+from tests.real_door import WalkedDesk
 
 
 def test_one_id_leads_from_the_webhook_to_the_receipt(any_desk: WalkedDesk) -> None:

@@ -1,6 +1,6 @@
 """Walks through the real door: a signed webhook in, an accepted send out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -15,12 +15,6 @@ NEXORA_MENU = (
     "1️⃣ Explore Residency Programs\n2️⃣ Check Eligibility\n3️⃣ Talk to Consultant\n"
     "4️⃣ Job Search Assistance\n5️⃣ Book Consultation\n6️⃣ Download Brochure\n\nReply with a number."
 )
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        yield desk
 
 
 def test_a_greeting_is_answered_with_the_six_options_of_the_seed(desk: WalkedDesk) -> None:

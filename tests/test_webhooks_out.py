@@ -61,21 +61,9 @@ def there(receiver: Receiver) -> Iterator[str]:
         yield f"{served.url}/hook"
 
 
-def open_desk(load_config: Callable[..., Config], **environ: str) -> Iterator[WalkedDesk]:
-    with FakeGraph() as graph:
-        config = load_config(GRAPH_API_BASE_URL=graph.url, ALLOW_PRIVATE_ADDRESSES="true", **META, **environ)
-        with walked_desk(config, graph) as desk:
-            yield desk
-
-
 @pytest.fixture
-def any_desk(load_config: Callable[..., Config], database_url: str) -> Iterator[WalkedDesk]:
-    yield from open_desk(load_config, DATABASE_URL=database_url)
-
-
-@pytest.fixture
-def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    yield from open_desk(load_config)
+def desk_environ() -> dict[str, str]:
+    return {"ALLOW_PRIVATE_ADDRESSES": "true"}
 
 
 def config_of(desk: WalkedDesk) -> Config:

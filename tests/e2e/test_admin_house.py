@@ -11,21 +11,19 @@ from playwright.sync_api import Browser, expect
 
 import counting
 import flow_versions
-import integrations
 from config import Config
 from models import Contact, Integration, db, utc_now
 from tests.e2e.conftest import DESKTOP, Browsing
 from tests.fakes.graph import FakeGraph
 from tests.fakes.webhooks import (
-    ACCESS_TOKEN,
     APP_SECRET,
     BUSINESS_ACCOUNT_ID,
-    PHONE_NUMBER_ID,
     MetaWebhooks,
 )
 from tests.page_rows import ADMIN_EMAIL, PASSWORD, Desk
 from tests.pictures import picture_bytes
 from tests.real_door import WalkedDesk
+from tests.records import make_meta_number
 
 OLD, NEW = "pt: Central de atendimento", "pt: Atendimento novo"
 
@@ -127,14 +125,7 @@ def test_a_template_with_a_picture_is_handed_in_and_approved_by_a_webhook(
     with FakeGraph() as graph:
         app.config["BALCAO"] = load_config(GRAPH_API_BASE_URL=graph.url)
         with app.app_context():
-            number = integrations.create(
-                provider="meta",
-                number_id=PHONE_NUMBER_ID,
-                name="Loja",
-                business_id=BUSINESS_ACCOUNT_ID,
-                access_token=ACCESS_TOKEN,
-                app_secret=APP_SECRET,
-            ).id
+            number = make_meta_number(app_secret=APP_SECRET).id
             db.session.commit()
         page = browsing.open(f"/templates/new?number={number}")
         page.fill("#name", "pedido_pronto")
