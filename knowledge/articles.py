@@ -157,8 +157,10 @@ def _checked(sheet: Sheet) -> Sheet:
 
 
 def _free_slug(sheet: Sheet) -> str:
-    """Give a slug that no article has; two articles may have one title."""
-    taken = set(db.session.scalars(select(Article.slug).where(Article.language == sheet.language)))
+    """Give a slug that no article has; two articles may have one title, and one keeps its slug in another
+    language."""
+    begins = Article.slug.startswith(f"{sheet.language}/", autoescape=True)
+    taken = set(db.session.scalars(select(Article.slug).where(begins)))
     for number in range(1, MAX_SAME_TITLE):
         slug = title_slug(sheet.title if number == 1 else f"{sheet.title} {number}", sheet.language)
         if slug not in taken:

@@ -195,6 +195,14 @@ def test_an_article_is_written_replaced_and_deleted(app: Flask, program: Caller)
     assert program.call("GET", path).status_code == 404
 
 
+def test_an_article_may_have_the_title_of_one_that_changed_its_language(program: Caller) -> None:
+    text = {"title": "Pix", "body": "Sim.", "language": "pt"}
+    path = program.post("/articles", text).json["url"].removeprefix(API)
+    assert program.call("PUT", path, json={**text, "language": "en"}).status_code == 200
+    again = program.post("/articles", text)
+    assert again.status_code == 201, again.text
+
+
 def test_a_campaign_is_held_and_goes_on(app: Flask, program: Caller, thread: dict[str, int]) -> None:
     with app.app_context():
         row = Campaign(
