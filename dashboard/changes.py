@@ -50,6 +50,7 @@ class Watcher:
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
         self._number = 0
         self._thread: Thread | None = None
+        self.is_over = False
 
     def join(self) -> int | None:
         """Take a place among the listeners and give the number of the last news; None when all are taken."""
@@ -67,10 +68,16 @@ class Watcher:
             self._listeners -= 1
             self._told.notify_all()
 
+    def end(self) -> None:
+        """Wake every listener for the last time: the process is about to stop."""
+        with self._told:
+            self.is_over = True
+            self._told.notify_all()
+
     def wait(self, after: int, timeout_secs: float) -> News:
         """Give what has changed since the news `after`, joined into one; nothing when the time is over."""
         with self._told:
-            self._told.wait_for(lambda: self._number > after, timeout_secs)
+            self._told.wait_for(lambda: self._number > after or self.is_over, timeout_secs)
             missed = [news.conversations for news in self._news if news.number > after]
             return News(self._number, frozenset().union(*missed))
 

@@ -39,11 +39,20 @@ def stream() -> ResponseReturnValue:
     return answer
 
 
+def end_streams(app: Flask) -> None:
+    """End every stream of this process, which else would keep it from stopping; browsers come back elsewhere.
+
+    A signal's handler may call it.
+    """
+    if (watcher := app.extensions.get("balcao_changes")) is not None:
+        watcher.end()
+
+
 def _events(watcher: Watcher, last: int) -> Iterator[str]:
     """Write events until the stream has lasted; needs no request any more."""
     ends = monotonic() + STREAM_LASTS_SECS
     yield f"retry: {COMES_BACK_AFTER_MS}\n\n"
-    while monotonic() < ends:
+    while monotonic() < ends and not watcher.is_over:
         news = watcher.wait(last, HEARTBEAT_SECS)
         last = news.number
         if news.conversations:

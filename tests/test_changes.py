@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from dashboard import live
 from dashboard.changes import EVERYTHING, Watcher, _changed, _read
 from models import Contact, Conversation, ConversationLabel, Label, Message, Note, db, utc_now
 from tests import page_rows
@@ -115,6 +116,16 @@ def test_a_stream_names_what_changed_and_its_place_is_free_again(app: Flask, adm
         thread.join(LONG_SECS)
     with app.app_context():
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_streams_end_when_the_process_is_about_to_stop(app: Flask, admin: FlaskClient) -> None:
+    live.end_streams(app)  # nobody has looked yet
+    answer = get(admin, "/live")
+    chunks = iter(answer.response)
+    next(chunks)
+    live.end_streams(app)
+    assert len(list(chunks)) <= 2
+    answer.close()
 
 
 def test_whoever_reads_no_stream_takes_no_place(app: Flask, admin: FlaskClient) -> None:
