@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from typing import Any
@@ -35,11 +36,23 @@ from prometheus_client import multiprocess  # noqa: E402
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let each web process look whether a message worker lives; imported here, in the process that looks."""
+    """Let each web process look whether a message worker lives, and end its live pages when it has to stop.
+
+    Imported here, in the process that looks.
+    """
     import tasks  # noqa: PLC0415
+    from dashboard.live import end_streams  # noqa: PLC0415
     from telling.watch import Watch  # noqa: PLC0415
 
     Watch(worker.wsgi, tasks.HOLDER).start()
+    # gunicorn waits for what still runs, for all of `graceful_timeout`: longer than most hosts wait for it.
+    stop: Any = signal.getsignal(signal.SIGTERM)
+
+    def end_and_stop(number: int, frame: Any) -> None:
+        end_streams(worker.wsgi)
+        stop(number, frame)
+
+    signal.signal(signal.SIGTERM, end_and_stop)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -26,6 +26,7 @@ import opening
 import tasks
 from app import create_app
 from config import Config, ConfigError, Entry
+from dashboard import live
 from opening import Opened
 from telling import watch
 
@@ -54,6 +55,7 @@ def serve() -> None:
     try:
         server.run()
     finally:
+        live.end_streams(app)
         server.task_dispatcher.shutdown()
         worker.stop()
         print("Stopped.", flush=True)

@@ -1,6 +1,7 @@
 """Alerts reach who is told of them: once, in few messages, by real servers, without a customer's words."""
 
 import runpy
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -698,6 +699,7 @@ def test_the_web_process_looks_by_itself(desk, mail, monkeypatch):
 def test_each_web_process_of_gunicorn_looks(desk, monkeypatch, tmp_path):
     started: list[watch.Watch] = []
     monkeypatch.setattr(watch.Watch, "start", lambda self: started.append(self))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # it would be the tests' own
     monkeypatch.setenv("APP_ENV", "development")
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     settings = runpy.run_path(str(config_kinds.BASE_DIR / "gunicorn.conf.py"))
