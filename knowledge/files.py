@@ -266,12 +266,16 @@ def _front_matter(name: str, written: str) -> Mapping[str, Any] | Problem:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark is not None else 2
         return Problem(name, line, "bad_front_matter", str(getattr(error, "problem", "") or "cannot be read"))
+    except (ValueError, RecursionError):  # a date or a number that is none, or nested without end
+        return Problem(name, 2, "bad_front_matter", "cannot be read")
     if not isinstance(facts, dict):
         return Problem(name, 2, "bad_front_matter", "names and values are expected")
     for key, value in facts.items():
         line = _line_of(written, str(key))
         if key not in ("title", "language", "number", "active"):
             return Problem(name, line, "unknown_key", str(key)[:40])
+        if isinstance(value, list | dict | set):  # a few lines of aliases can stand for gigabytes
+            return Problem(name, line, "bad_front_matter", "names and values are expected")
         if key == "active" and not isinstance(value, bool):
             return Problem(name, line, "bad_active")
     return facts

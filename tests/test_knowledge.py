@@ -76,6 +76,14 @@ def write(title, body, language="pt", **given):
     return knowledge.create_article(Sheet(title, body, language, **given), now=NOW)
 
 
+# Each level of aliases is ten times the one before it: written out, ten of them fill the memory.
+LAUGHS = (
+    b"[&a0 [x], "
+    + b", ".join(b"&a%d [%s]" % (n, b",".join([b"*a%d" % (n - 1)] * 10)) for n in range(1, 11))
+    + b"]"
+)
+
+
 def problems(*uploads, language="pt"):
     with pytest.raises(FilesRefused) as refused:
         bring(*uploads, language=language)
@@ -239,6 +247,11 @@ def test_a_table_of_questions_is_an_article_a_row(quick, delimiter):
         ("a.md", b"# A", 1, "no_text"),
         ("a.md", b"---\ntitle: [x\n---\ntext", 3, "bad_front_matter"),
         ("a.md", b"---\njust words\n---\ntext", 2, "bad_front_matter"),
+        ("a.md", b"---\nactive: true\ntitle: [x]\n---\ntext", 3, "bad_front_matter"),
+        ("a.md", b"---\ntitle: 2026-13-45\n---\ntext", 2, "bad_front_matter"),
+        ("a.md", b"---\ntitle: " + b"9" * 5000 + b"\n---\ntext", 2, "bad_front_matter"),
+        ("a.md", b"---\ntitle: " + b"[" * 5000 + b"\n---\ntext", 2, "bad_front_matter"),
+        ("a.md", b"---\ntitle: " + LAUGHS + b"\n---\ntext", 2, "bad_front_matter"),
         ("a.md", b"---\ntitle: A\nauthor: me\n---\ntext", 3, "unknown_key"),
         ("a.md", b"---\ntitle: A\nactive: maybe\n---\ntext", 3, "bad_active"),
         ("a.md", b"---\ntitle: A\nlanguage: xx\n---\ntext", 5, "unknown_language"),
