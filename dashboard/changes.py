@@ -6,6 +6,7 @@ them: pages fetch that themselves, through their own guards. What it cannot see 
 has touched) a page finds by asking now and then.
 """
 
+import secrets
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ CONVERSATIONS_WATCHED: Final = 200
 ROWS_WATCHED: Final = 100
 NEWS_KEPT: Final = 200
 EVERYTHING: Final = 0  # in place of a conversation's id
+UNKNOWN: Final = -1  # in place of the number of the last news
 
 log = structlog.get_logger()
 State = Mapping[tuple[str, int], tuple[Any, ...]]
@@ -33,10 +35,11 @@ State = Mapping[tuple[str, int], tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """Which conversations changed by one look; `number` grows by one with each."""
+    """Which conversations changed by one look; `number` grows by one each time, `at` is the steady clock."""
 
     number: int
     conversations: frozenset[int]
+    at: float
 
 
 class Watcher:
@@ -48,12 +51,22 @@ class Watcher:
         self._listeners = 0
         self._told = Condition()
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
+        self._name = secrets.token_hex(4)  # another process counts its own news
         self._number = 0
+        self._is_watching = False
         self._thread: Thread | None = None
         self.is_over = False
 
-    def join(self) -> int | None:
-        """Take a place among the listeners and give the number of the last news; None when all are taken."""
+    def mark(self, at: float) -> str:
+        """Name the last news that was told before `at`, of the steady clock: what a page shows that was begun
+        then. Empty while nobody watches."""
+        with self._told:
+            later = next((news.number - 1 for news in self._news if news.at > at), self._number)
+            return f"{self._name}-{later}" if self._is_watching else ""
+
+    def join(self, mark: str = "") -> int | None:
+        """Take a place among the listeners and give the number of the last news that is known by this mark;
+        None when all places are taken. Whoever has no mark hears that everything may have changed."""
         with self._told:
             if self._listeners >= self._most:
                 return None
@@ -61,7 +74,10 @@ class Watcher:
             if self._thread is None:
                 self._thread = Thread(target=self._watch, name="changes", daemon=True)
                 self._thread.start()
-            return self._number
+            name, _dash, number = mark.rpartition("-")
+            if name == self._name and number.isdecimal() and int(number) <= self._number:
+                return int(number)
+            return UNKNOWN if self._is_watching else self._number  # the first look will tell everything
 
     def leave(self) -> None:
         with self._told:
@@ -79,13 +95,19 @@ class Watcher:
         with self._told:
             self._told.wait_for(lambda: self._number > after or self.is_over, timeout_secs)
             missed = [news.conversations for news in self._news if news.number > after]
-            return News(self._number, frozenset().union(*missed))
+            if after < self._number - len(self._news):
+                missed.append(frozenset({EVERYTHING}))  # older news are forgotten
+            return News(self._number, frozenset().union(*missed), monotonic())
+
+    def name_of(self, news: News) -> str:
+        """Give the mark of whoever has heard these news."""
+        return f"{self._name}-{news.number}"
 
     def tell(self, conversations: Iterable[int]) -> None:
         """Say that these conversations changed."""
         with self._told:
             self._number += 1
-            self._news.append(News(self._number, frozenset(conversations)))
+            self._news.append(News(self._number, frozenset(conversations), monotonic()))
             self._told.notify_all()
 
     def _watch(self) -> None:
@@ -95,15 +117,17 @@ class Watcher:
             if found is not None:
                 # Nobody knows what changed before the first look: everything may have.
                 changed = {EVERYTHING} if seen is None else _changed(seen, found)
-                if changed:
-                    self.tell(changed)
+                with self._told:  # whoever joins before is told of the first look, and nobody after it
+                    if changed:
+                        self.tell(changed)
+                    self._is_watching = True
                 seen = found
             with self._told:
                 ends = monotonic() + LOOK_EVERY_SECS
                 while self._listeners and (left := ends - monotonic()) > 0:
                     self._told.wait(left)
                 if not self._listeners:
-                    self._thread = None
+                    self._thread, self._is_watching = None, False
                     return
 
     def _look(self) -> State | None:

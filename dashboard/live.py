@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app, request
+from flask import Blueprint, Flask, Response, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from auth import current_config
@@ -19,8 +19,15 @@ from dashboard.changes import Watcher
 STREAM_LASTS_SECS: Final = 180.0
 HEARTBEAT_SECS: Final = 5.0
 COMES_BACK_AFTER_MS: Final = 1500
+MARK_MAX_CHARS: Final = 40
 
 bp = Blueprint("live", __name__)
+
+
+@bp.app_template_global()
+def live_address() -> str:
+    """Give the address of the stream that tells what a page of this request does not show yet."""
+    return url_for("live.stream", after=_watcher().mark(g.began))
 
 
 @bp.get("/live")
@@ -29,7 +36,8 @@ def stream() -> ResponseReturnValue:
     if request.method == "HEAD":
         return "", 204  # nobody would read the stream, nor give its place back
     watcher = _watcher()
-    last = watcher.join()
+    mark = request.headers.get("Last-Event-ID") or request.args.get("after", "")
+    last = watcher.join(mark[:MARK_MAX_CHARS])
     if last is None:
         return "", 204
     answer = Response(_events(watcher, last), mimetype="text/event-stream")
@@ -57,7 +65,7 @@ def _events(watcher: Watcher, last: int) -> Iterator[str]:
         last = news.number
         if news.conversations:
             data = json.dumps({"conversations": sorted(news.conversations)})
-            yield f"event: changed\ndata: {data}\n\n"
+            yield f"id: {watcher.name_of(news)}\nevent: changed\ndata: {data}\n\n"
         else:
             yield ": still here\n\n"  # this is how a reader that has gone is noticed
 

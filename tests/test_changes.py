@@ -1,13 +1,14 @@
 """What changed, named once per process: the watcher, and the stream that passes it on."""
 
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from dashboard import live
-from dashboard.changes import EVERYTHING, Watcher, _changed, _read
+from dashboard.changes import EVERYTHING, NEWS_KEPT, Watcher, _changed, _read
 from models import Contact, Conversation, ConversationLabel, Label, Message, Note, db, utc_now
 from tests import page_rows
 from tests.browsing import get
@@ -106,10 +107,10 @@ def test_a_stream_names_what_changed_and_its_place_is_free_again(app: Flask, adm
     assert next(chunks) == b"retry: 1500\n\n"
     watcher = app.extensions["balcao_changes"]
     watcher.tell([7])
-    said: object = b""
-    while "7" not in str(said):
-        said = next(chunks)
-    assert str(said).startswith("b'event: changed")
+    said = ""
+    while "7]" not in said:
+        said = str(next(chunks))
+    assert "event: changed" in said
     answer.close()
     assert watcher._listeners == 0
     if (thread := watcher._thread) is not None:
@@ -143,3 +144,75 @@ def test_whoever_finds_no_place_is_told_to_ask(app: Flask, admin: FlaskClient) -
 
 def test_strangers_hear_nothing(client: FlaskClient) -> None:
     assert client.get("/live").status_code == 401
+
+
+def first_news(watcher: Watcher) -> int:
+    """Let a watcher take its first look; gives the number of the news."""
+    last = watcher.join()
+    assert last is not None
+    return watcher.wait(last, LONG_SECS).number
+
+
+def test_a_page_hears_only_what_it_does_not_show(watcher: Watcher) -> None:
+    first_news(watcher)
+    watcher.tell([4])
+    mark = watcher.mark(monotonic())
+    last = watcher.join(mark)
+    assert last is not None
+    assert watcher.wait(last, 0).conversations == frozenset()
+    watcher.tell([5])
+    assert watcher.wait(last, 0).conversations == {5}
+
+
+def test_a_change_while_the_page_was_made_is_heard(watcher: Watcher) -> None:
+    first_news(watcher)
+    began = monotonic()
+    watcher.tell([5])  # the page may have been read before it
+    last = watcher.join(watcher.mark(began))
+    assert last is not None
+    assert 5 in watcher.wait(last, 0).conversations
+
+
+@pytest.mark.parametrize("mark", ["", "x", "-", "other-1", "{name}-99", "{name}--1", "{name}-²"])
+def test_whoever_has_no_mark_of_ours_hears_that_everything_may_have_changed(
+    watcher: Watcher, mark: str
+) -> None:
+    first_news(watcher)
+    last = watcher.join(mark.format(name=watcher._name))
+    assert last is not None
+    assert EVERYTHING in watcher.wait(last, 0).conversations
+
+
+def test_whoever_was_away_for_too_long_fetches_everything(watcher: Watcher) -> None:
+    first_news(watcher)
+    mark = watcher.mark(monotonic())
+    for _each in range(NEWS_KEPT + 1):
+        watcher.tell([4])
+    last = watcher.join(mark)
+    assert last is not None
+    assert watcher.wait(last, 0).conversations == {EVERYTHING, 4}
+
+
+def test_no_page_is_sure_of_itself_while_nobody_watches(watcher: Watcher) -> None:
+    assert watcher.mark(monotonic()) == ""
+    last = watcher.join(watcher.mark(monotonic()))
+    assert last is not None
+    assert watcher.wait(last, LONG_SECS).conversations == {EVERYTHING}
+
+
+def test_a_stream_goes_on_where_the_page_or_the_browser_left_it(app: Flask, admin: FlaskClient) -> None:
+    app.extensions["balcao_changes"] = watcher = Watcher(app, 2)
+    first_news(watcher)
+    page = get(admin, "/inbox").text
+    assert f"/live?after={watcher.mark(monotonic())}" in page
+    watcher.tell([7])
+    answer = get(admin, "/live", **{"Last-Event-ID": watcher.mark(0)})
+    chunks = iter(answer.response)
+    next(chunks)
+    said = str(next(chunks))
+    assert f"id: {watcher.mark(monotonic())}" in said
+    assert '"conversations": [0, 7]' in said
+    answer.close()
+    watcher.leave()
+    if (thread := watcher._thread) is not None:
+        thread.join(LONG_SECS)

@@ -103,7 +103,7 @@
     const answer = await fetch(chat.dataset.readUrl, { method: "POST", headers: { "X-CSRFToken": chat.dataset.token } });
     if (!answer.ok) return;
     document.getElementById("chat-head").dataset.unread = "0";
-    window.balcaoLive.tell([Number(chat.dataset.conversation)]);
+    window.balcaoLive.tell([Number(chat.dataset.conversation)], keepFresh);
   }
 
   function lookWhetherRead() {

@@ -12,20 +12,24 @@
   let stream = null;
   let isStreaming = false;
   let askedAt = Date.now();
+  // Where the stream goes on: after what the page shows, then after what was heard last.
+  const address = new URL(document.getElementById("room").dataset.liveUrl, location.href);
 
-  function tell(conversations) {
+  function tell(conversations, teller) {
     askedAt = conversations.includes(EVERYTHING) ? Date.now() : askedAt;
-    for (const listener of listeners) listener(conversations);
+    for (const listener of listeners) if (listener !== teller) listener(conversations);
   }
 
   function open() {
-    stream = new EventSource(document.getElementById("room").dataset.liveUrl);
+    stream = new EventSource(address);
     stream.addEventListener("open", () => {
       isStreaming = true;
       document.documentElement.dataset.live = "stream";
-      tell([EVERYTHING]);
     });
-    stream.addEventListener("changed", (event) => tell(JSON.parse(event.data).conversations));
+    stream.addEventListener("changed", (event) => {
+      address.searchParams.set("after", event.lastEventId);
+      tell(JSON.parse(event.data).conversations);
+    });
     stream.addEventListener("error", () => {
       isStreaming = false;
       document.documentElement.dataset.live = "poll";
@@ -56,7 +60,7 @@
   window.balcaoLive = {
     // Call `listener` with the ids of conversations that changed; EVERYTHING stands for all.
     listen(listener) { listeners.push(listener); },
-    // What this page itself changed for its reader alone, which the stream does not say.
+    // What this page itself changed for its reader alone, which the stream does not say; `teller` knows it.
     tell,
     EVERYTHING,
   };

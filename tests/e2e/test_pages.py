@@ -354,3 +354,23 @@ def test_the_focus_stays_where_it_is_when_the_thread_is_drawn_anew(
     page.keyboard.type("Oi! ")
     expect(page.locator("#body")).to_have_value("Oi! Bom dia")
     assert browsing.complaints == []
+
+
+def test_a_page_is_not_fetched_again_before_something_has_changed(
+    app: Flask, browsing: Browsing, desk: Desk
+) -> None:
+    watcher = app.extensions["balcao_changes"] = Watcher(app, 4)
+    last = watcher.join()  # somebody else looks, too
+    assert last is not None
+    assert watcher.wait(last, LIVE_WITHIN_MS / 1000).conversations
+    asked: list[str] = []
+    browsing.page.on("request", lambda request: asked.append(request.url))
+    page = browsing.open(f"/inbox/{desk.bot_id}")
+    page.wait_for_function("document.documentElement.dataset.live === 'stream'")
+    page.wait_for_timeout(1500)  # longer than a look takes
+    assert [url for url in asked if "/inbox/list" in url or "/thread" in url] == []
+    with app.app_context():
+        message(db.session.get_one(Conversation, desk.bot_id), "agora sim", status="sent")
+        db.session.commit()
+    expect(page.locator("#thread").get_by_text("agora sim")).to_be_visible(timeout=LIVE_WITHIN_MS)
+    watcher.leave()
