@@ -224,7 +224,7 @@ def _page(flow: str, source: str, *, kept: str | None = None) -> str:
         lines=list(_difference(flow_versions.source_of(flow) or "", source)),
         base=_mark(flow_versions.text_of(flow) or ""),
         is_stale=kept is not None,
-        meanwhile=list(_difference(kept or "", source)),
+        overtaken=list(_difference(kept or "", source)),
     )
 
 
