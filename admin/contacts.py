@@ -4,6 +4,7 @@ For managers.
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from typing import Final
 
@@ -40,6 +41,8 @@ from vocabulary import LANGUAGES
 FORM_MAX_BYTES: Final = lists.MAX_BYTES + 64 * 1024
 PREFIX: Final = "field_"
 PART_SIZE: Final = 100
+# Between two parts: as long as SQLite waits at most before it asks again, so that everybody else gets a turn.
+PAUSE_SECS: Final = 0.1
 
 bp = Blueprint("contacts", __name__)
 
@@ -90,7 +93,9 @@ def take_in() -> ResponseReturnValue:
         return redirect(url_for("contacts.list_page"), 303)
     new = changed = 0
     nobody: list[int] = []
-    for some in listed.parts(PART_SIZE):
+    for place, some in enumerate(listed.parts(PART_SIZE)):
+        if place:
+            time.sleep(PAUSE_SECS)
         done = address_book.take_in(number, some, now=utc_now())
         db.session.commit()  # a long file must not keep messages waiting for the database
         new, changed, nobody = new + done.new, changed + done.changed, [*nobody, *done.refused]

@@ -16,7 +16,7 @@ import conversations
 from integrations import Number
 from models import Contact, ContactField, ContactIdentity, db
 from outreach.lists import PeopleList
-from outreach.threads import begin, known_contact, open_with
+from outreach.threads import begin, known_contacts, match_key
 from providers.base import Person
 
 COLUMNS: Final = ("id", "name", "phone", "email", "language", "country", "opted_out", "created_at")
@@ -210,6 +210,10 @@ def take_in(number: Number, listed: PeopleList, *, now: datetime) -> TakenIn:
     """Make or complete the contacts of a file under one of our numbers. A name that is known stays; a column
     that is named as a field of ours fills it. Flushes. Idempotent."""
     by_name = {one.name.lower(): one.id for one in fields()}
+    known = known_contacts(number, (person.wa_id for person in listed.people if person.wa_id))
+    contacts = {
+        one.id: one for one in db.session.scalars(select(Contact).where(Contact.id.in_(known.values())))
+    }
     new = changed = 0
     refused = []
     seen: set[str] = set()
@@ -224,13 +228,15 @@ def take_in(number: Number, listed: PeopleList, *, now: datetime) -> TakenIn:
             by_name[key.lower()]: text for key, text in person.columns.items() if key.lower() in by_name
         }
         email = next((text for key, text in person.columns.items() if key.lower() in ("email", "e-mail")), "")
-        contact_id = known_contact(number, person.wa_id)
-        if contact_id is None:
-            contact_id = open_with(number, person.wa_id, person.name, now=now).contact_id
-            new += 1
-        else:
+        key = match_key(person.wa_id)
+        if key in known:
             changed += 1
-        contact = db.session.get_one(Contact, contact_id)
+        else:
+            someone = Person(wa_id=person.wa_id, name=person.name or None)
+            known[key] = begin(number, someone, now=now).contact_id
+            contacts[known[key]] = db.session.get_one(Contact, known[key])
+            new += 1
+        contact = contacts[known[key]]
         save(
             contact,
             name=contact.name or person.name,

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from admin import contacts
 from models import Contact, ContactField, ContactIdentity, Conversation, Integration, Message, db
 from tests import page_rows
-from tests.browsing import AS_BROWSER, get, post, sign_in, token
+from tests.browsing import AS_BROWSER, counted, get, post, sign_in, token
 from tests.page_rows import AGENT_EMAIL, EVIL, Desk, conversation, message
 
 LIST = "/contacts"
@@ -206,3 +206,13 @@ def test_a_long_file_lets_go_of_the_database_between_its_parts(
 def test_an_id_that_no_row_can_have_is_refused(admin: FlaskClient, desk: Desk, path: str) -> None:
     assert post(admin, path, LIST, number="9" * 30, other="9" * 30, sure="1").status_code in (303, 404)
     assert get(admin, f"/contacts/1/join?other={'9' * 30}").status_code == 404
+
+
+def test_a_long_file_asks_once_for_those_who_are_known(app: Flask, admin: FlaskClient, desk: Desk) -> None:
+    people = "phone,name\n" + "".join(f"+55119876{number:05d},Pessoa {number}\n" for number in range(60))
+    assert take_in(admin, app, people).status_code == 303
+    before = len(rows_of(admin))
+    with counted(app) as asked:
+        take_in(admin, app, people)
+    assert len(asked) < 40
+    assert len(rows_of(admin)) == before
