@@ -6,7 +6,8 @@ with the reason why it need not.
 
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Final
 
@@ -18,6 +19,7 @@ from werkzeug.test import TestResponse
 
 import integrations
 import message_templates
+import opening
 from app import create_app
 from config import Config
 from dashboard import meanwhile
@@ -45,6 +47,7 @@ from tests.test_audit import called, forms, is_ours
 
 # --- which forms take part ----------------------------------------------------------------------------------
 
+WAIT_SECS: Final = 120
 # From a form to the verb that saves, which may ask for it.
 CALLS_DEEP: Final = 2
 # Kinds of fields that hold whatever is typed.
@@ -370,6 +373,47 @@ def test_what_the_other_wrote_is_shown_as_text(app: Flask, house: FlaskClient, c
 def test_marks_that_are_none_are_read_as_never_shown(app: Flask, house: FlaskClient, forged: str) -> None:
     path, fields = opened(app, house, "contacts.edit")
     assert sent(house, path, fields | {"as_shown": [forged], "name": ["Outra"]}).status_code == 409
+
+
+# --- at once ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(load_config: Callable[..., Config], database_url: str) -> Iterator[Flask]:
+    app = create_app(load_config(DATABASE_URL=database_url))
+    with app.app_context():
+        opening.migrate()
+        page_rows.people()
+        db.session.add(Contact(name="Mariana"))
+        db.session.commit()
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_of_two_who_save_at_once_the_second_is_told(shop: Flask) -> None:
+    with shop.app_context():
+        contact_id = db.session.query(Contact.id).scalar()
+    path, begin = f"/contacts/{contact_id}", threading.Barrier(2)
+    answers: list[int] = []
+
+    def save(client: FlaskClient, fields: dict[str, list[str]], name: str) -> None:
+        begin.wait(WAIT_SECS)
+        answers.append(sent(client, path, fields | {"name": [name]}).status_code)
+
+    threads = []
+    for name in ("Mariana Lima", "Mariana Souza"):
+        client = shop.test_client()
+        sign_in(client, ADMIN_EMAIL)
+        html = form_on(shop, path, get(client, path).text, "contacts.edit")[1]
+        fields = {field: one.values for field, one in read_fields(html).items()}
+        threads.append(threading.Thread(target=save, args=(client, fields, name)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_SECS)
+    assert sorted(answers) == [303, 409]
 
 
 # --- the markup ---------------------------------------------------------------------------------------------
