@@ -64,7 +64,7 @@ class TemplateWords(Body):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,512}$")]
     language: Annotated[str, OneOf(templates.LANGUAGE_CODES)]
     category: Annotated[str, OneOf(templates.CATEGORIES)]
-    body: Annotated[Text, Field(pattern=VISIBLE)]
+    body: Annotated[str, Field(max_length=TEXT_MAX_CHARS, pattern=VISIBLE), Clean]
     header: Text = Field(default="", description="A text on top; files are put there at the desk.")
     footer: Text = ""
     buttons: Annotated[tuple[DraftButton, ...], Field(max_length=templates.BUTTONS_MAX)] = ()

@@ -101,7 +101,7 @@ class NewProduct(ProductWords):
         }
     )
 
-    name: Annotated[Name, Field(pattern=VISIBLE)]
+    name: Annotated[str, Field(max_length=assortment.NAME_MAX_CHARS, pattern=VISIBLE), Clean]
     description: Description = ""
     benefits: Benefits = ()
     category_id: BodyId = Field(description="One of `GET /api/v1/categories`.")

@@ -127,6 +127,14 @@ def test_every_reference_of_the_document_leads_somewhere() -> None:
     assert {one.rpartition("/")[2] for one in _references(told)} <= schemas
 
 
+@pytest.mark.parametrize(
+    ("shape", "name"),
+    [("NewProduct", "name"), ("NewTemplate", "body"), ("Arrived", "reason"), ("NewCampaign", "name")],
+)
+def test_what_may_not_be_empty_is_told(shape: str, name: str) -> None:
+    assert "pattern" in document("1")["components"]["schemas"][shape]["properties"][name]
+
+
 def test_nothing_secret_has_a_field() -> None:
     shapes = document("1")["components"]["schemas"].values()
     names = {name for shape in shapes for name in shape.get("properties", ())}
