@@ -66,7 +66,8 @@ def gather(means: Means, thread: Thread, understood: Understanding, now: datetim
         return flow_turns.enter(config, thread, replace(understood, flow=wishes.SHOP), WHICH_ORDER, now)
     wished = understanding.wished_time(config, understood)
     if wished is not None:
-        return flow_turns.enter(config, thread, replace(understood, flow=DESK, text=wished), APPOINTMENT, now)
+        meant = understanding.as_if(config, thread, replace(understood, flow=DESK), wished, now)
+        return flow_turns.enter(config, thread, meant, APPOINTMENT, now)
     if wishes.asks_around(means, understood):
         return flow_turns.enter(config, thread, replace(understood, flow=wishes.SHOP), SELLING, now)
     told = _stock(understood) or _refused(understood)

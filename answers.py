@@ -47,7 +47,7 @@ LAUGHING_SIGNS = frozenset("😂🤣😅😆")
 TAKING_WORDS = 8
 # What somebody wants with an order is said in about so many words; a longer message is a story to be read.
 ORDER_WISH_WORDS = 10
-CHOICE_SUFFIX = re.compile(r"(?<=\S)(?: (?:one|option|opcao|opcion|item|please|pls|por favor|pf|pfv))+$")
+CHOICE_SUFFIX = re.compile(r"(?<=\S)(?: (?:one|option|opcao|opcion|item))(?: (?:please|pls|por favor))?$")
 CHOICE_PREFIX = re.compile(
     r"^(?:(?:quero|queria|i want|i choose|quiero|elijo|escolho|a|o|la|el|the|opcao|opcion|option"
     r"|op|numero|number|num|nr|letra|letter|item|alternativa|choice)\s+)+(?=\S)"
@@ -103,7 +103,7 @@ Subject = Literal[
     "gift", "stock", "of_shop", "doubt", "ways_to_pay", "advice", "no_time", "thinks", "asking",
     "unwanted", "trouble", "trust", "delivering", "not_of_goods", "elsewhere", "half", "until", "offer",
     "praise", "thanks", "not_counted", "assortment", "difference", "despair", "emergency",
-    "no_danger", "pt", "es", "en",
+    "no_danger", "pt", "es", "en", "currencies",
 ]  # fmt: skip
 Answer = str | int | float
 

@@ -54,6 +54,7 @@ CONSULTANT: Final = "nexora/menu:consultant"
 ELIGIBILITY: Final = "nexora/menu:eligibility"
 NEXORA_WISH_WORDS: Final = 10
 LEAST_BUDGET: Final = 10_000
+BUDGET_SHOWN: Final = "eligibility."
 CONSULTANT_WANTED: Final = re.compile(
     r"\b(?:falar|conversar|hablar|talk|speak|chat)\b.*\b(?:consultor|consultora|consultant|asesor|asesora|advisor)\b"
 )
@@ -186,7 +187,8 @@ def _of_nexora(thread: Thread, session: Session | None, number: Number, text: st
         return None
     if CONSULTANT_WANTED.search(words):
         return CONSULTANT
-    if not BUDGET_TOLD.match(words) or "?" in text:
+    is_shown = session is not None and (session.step or "").startswith(BUDGET_SHOWN)
+    if not (is_shown or BUDGET_TOLD.match(words)) or "?" in text:
         return None
     language = thread.language or number.language
     amount = answers.read_money(text, language=language, region=thread.country)

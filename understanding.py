@@ -197,6 +197,8 @@ def wished_time(config: Config, understood: Understanding) -> str | None:
     is_ours = understood.decision.responder in ("ai", "menu") and not understood.decision.effect
     if not is_ours or session is None or session.flow != DESK or session.step != SLOTS_SHOWN or read is None:
         return None
+    if understood.decision.entry not in (None, "appointment_request"):
+        return None  # "three weeks of waiting" is a complaint, and no day
     if any(entity.type == "date" for entity in read.entities):
         return understood.text
     return pressing.at_that_hour(config, session, understood.text)

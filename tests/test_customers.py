@@ -114,6 +114,35 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
         ("hi", "service desk", ""),
         ("cancel my appointment", "couldn't find", "Let's find a time"),
     ],
+    ("desk", "es", "names an hour where free times are shown"): [
+        ("hola", "atención", ""),
+        ("quiero cita el viernes por la tarde", "Estos horarios", ""),
+        ("a las 16:30", "Estos horarios", "Sobre qué"),
+        ("llevo 3 semanas esperando y nadie me responde, inútiles", "Registro tu reclamo", "horarios"),
+    ],
+    ("desk", "en", "takes the hour by its name and moves it"): [
+        ("I'd like an appointment next Tuesday afternoon", "These times", ""),
+        ("3pm", "Tuesday, ", "Which one"),
+        ("can I move it to Wednesday morning", "These times", "What would you like to do"),
+        ("10 am", "Wednesday", "Which one"),
+        ("cancel my appointment please", "is cancelled", ""),
+    ],
+    ("shop", "en", "asks for other money"): [
+        ("how much is the mentoring?", "R$450.00", ""),
+        ("how much is that in dollars?", "your bank or card", "Does that answer"),
+    ],
+    ("shop", "es", "compares two by a word of their names"): [
+        ("hola", "bienvenida", ""),
+        ("¿cuál es la diferencia entre la repostería y la mentoría?", "Cuatro encuentros", "no la tengo"),
+    ],
+    ("nexora", "en", "tells another budget than the first"): [
+        ("hello", "Welcome", ""),
+        ("2", "budget", ""),
+        ("2", "couldn't read", "$2 today"),
+        ("50000", "start at", ""),
+        ("half a million dollars", "$500,000", "understood"),
+        ("call me please", "Someone from our team", ""),
+    ],
     ("shop", "pt", "says goodbye in slang"): [
         ("oi", "Boas-vindas", ""),
         ("valeu, flw", "Por nada", "entendi"),

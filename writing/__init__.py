@@ -67,6 +67,7 @@ def draft(means: Means, thread: Thread, understood: Understanding, now: datetime
         or plainly.offer(understood, ground, trace)
         or plainly.free(understood, ground, trace)
         or plainly.discount(understood, ground, trace)
+        or plainly.currency(understood, ground, trace)
         or plainly.about(understood, ground, trace)
     )
     if told is not None:

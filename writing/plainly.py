@@ -4,6 +4,7 @@
 where it has nothing grounded to say.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -34,6 +35,8 @@ from writing.wishes import (
 
 # Whoever asks for these is no customer who tells something.
 REFUSED: Final = frozenset({"rules", "disclosure", "strangers"})
+# What stands between the two that are compared.
+JOINTS: Final = re.compile(r"\b(?:e|y|and|ou|o|or|vs|versus|com|con|with|from|pro|para)\b")
 MOST_COMPARED: Final = 3  # more does not fit a message
 # What can be answered without knowing which product is meant.
 WITHOUT_PRODUCT: Final = frozenset({"objection", "not_interested"})
@@ -97,6 +100,20 @@ def free(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Dr
     body = texts.text("reply_free", understood.language, product=focus.name)
     choices = choices_of(("add_to_cart", "show_products", "person"), understood)
     return Draft((Menu(body, choices),), "fixed text: free", data=focus_data(Action(), ground), trace=trace)
+
+
+def currency(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
+    """Tell the price as it is to who asks for it in another currency: no rate is known here."""
+    focus = ground.facts.focus if ground.is_named else None
+    if focus is None or not answers.speaks_of("currencies", understood.text) or not asks(understood):
+        return None
+    language = texts.text_language(understood.language)
+    price = price_text(focus.price_minor, focus.currency, language)
+    body = texts.text("reply_currency", language, product=focus.name, price=price)
+    choices = choices_of(("add_to_cart", "person"), understood)
+    return Draft(
+        (Menu(body, choices),), "fixed text: currency", data=focus_data(Action(), ground), trace=trace
+    )
 
 
 def about(understood: Understanding, ground: Ground, trace: dict[str, Any]) -> Draft | None:
@@ -172,6 +189,10 @@ def difference(understood: Understanding) -> Draft | None:
     language = texts.text_language(understood.language)
     with reading():
         named = catalog.wholly_named(answers.plain(understood.text).split())
+        if len(named) < MOST_COMPARED - 1:
+            parts = JOINTS.split(answers.plain(understood.text))
+            own = [catalog.own_word_of(answers.naming_words(part)) for part in parts]
+            named = list({one.id: one for one in (*named, *own) if one is not None}.values())
         facts = [
             {
                 "name": catalog.shown_name(one, language),

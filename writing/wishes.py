@@ -113,7 +113,8 @@ def is_full_question(understood: Understanding) -> bool:
     """Tell whether a whole question is asked: it was understood, only the answer is not known."""
     if "?" not in understood.text or is_upset(understood) or signal(understood) in WANTING:
         return False
-    return len(answers.search_words(understood.text)) >= QUESTION_WORDS
+    sought, said = answers.search_words(understood.text), understood.text.split()
+    return len(sought) >= QUESTION_WORDS or (bool(sought) and len(said) > QUESTION_WORDS)
 
 
 def is_decided(understood: Understanding) -> bool:
