@@ -255,6 +255,7 @@ def test_somebody_in_danger_is_heard_under_an_open_question(desk: WalkedDesk) ->
         ("es", "me muero de risa, quiero morirme de risa"),
         ("en", "these cakes are to die for"),
         ("en", "I'm dying to learn baking"),
+        ("en", "refund me or I'll call the police"),
         ("pt", "tem curso de primeiros socorros?"),
     ],
 )
