@@ -15,7 +15,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 import cashier
+import demo
 import integrations
+import knowledge
 import lanes
 import tasks
 from app import create_app
@@ -200,6 +202,18 @@ def graph_desk(load_config: Callable[..., Config], **environ: str) -> Iterator[W
         config = load_config(**{"GRAPH_API_BASE_URL": graph.url, **META, **environ})
         with walked_desk(config, graph) as desk:
             yield desk
+
+
+@contextmanager
+def stocked_desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
+    """Open a desk with the demo's products and articles, and no key for any model."""
+    with graph_desk(load_config) as desk:
+        with desk.app.app_context():
+            demo._seed_shop()
+            uploads = knowledge.uploads_of(demo.ARTICLES_DIR / "shop")
+            knowledge.import_files(uploads, language="pt", now=datetime.now(UTC))
+            db.session.commit()
+        yield desk
 
 
 def texts_of(sent: Sequence[SentMessage]) -> list[str]:

@@ -5,16 +5,12 @@ customer writes, words that the answer holds, and words that it does not.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
 
-import demo
-import knowledge
 from config import Config
-from models import Alert, Complaint, Conversation, Integration, Lead, Order, OrderItem, Turn, db
-from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from models import Alert, Complaint, Conversation, Integration, Lead, Order, OrderItem, Turn
+from tests.real_door import WalkedDesk, stocked_desk, texts_of
 
 Line = tuple[str, str, str]
 
@@ -175,13 +171,7 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
 
 @pytest.fixture
 def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    """A number with the demo's products and articles, and no key for any model."""
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        with desk.app.app_context():
-            demo._seed_shop()
-            uploads = knowledge.uploads_of(demo.ARTICLES_DIR / "shop")
-            knowledge.import_files(uploads, language="pt", now=datetime.now(UTC))
-            db.session.commit()
+    with stocked_desk(load_config) as desk:
         yield desk
 
 

@@ -6,17 +6,15 @@ answer holds, and words that it does not.
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 import demo
-import knowledge
 from config import Config
 from models import Integration, OrderItem, db
 from tests.fakes.chat_models import FakeChatModels
 from tests.fakes.graph import FakeGraph
-from tests.real_door import META, WalkedDesk, texts_of, walked_desk
+from tests.real_door import META, WalkedDesk, stocked_desk, texts_of, walked_desk
 
 Line = tuple[str, str, str]
 
@@ -526,14 +524,7 @@ TALKS: dict[tuple[str, str, str], list[Line]] = {
 
 @pytest.fixture
 def desk(load_config: Callable[..., Config]) -> Iterator[WalkedDesk]:
-    """A number with the demo's products and articles, and no key for any model."""
-    with FakeGraph() as graph, walked_desk(load_config(GRAPH_API_BASE_URL=graph.url, **META), graph) as desk:
-        with desk.app.app_context():
-            demo._seed_shop()
-            knowledge.import_files(
-                knowledge.uploads_of(demo.ARTICLES_DIR / "shop"), language="pt", now=datetime.now(UTC)
-            )
-            db.session.commit()
+    with stocked_desk(load_config) as desk:
         yield desk
 
 
