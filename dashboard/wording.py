@@ -47,6 +47,7 @@ def _fixed_reasons() -> Mapping[str, str]:
         "too old to answer": _("came too late to be answered by the bot"),
         "a person has the conversation": _("a person has the conversation"),
         "angry and critical": _("angry, and it is critical"),
+        "somebody may be in danger": _("somebody may be in danger"),
         "cannot be read": _("a kind of message that the bot cannot read"),
         "asked for a person": _("asked for a person"),
         "not read surely enough": _("the desk was not sure enough what is meant"),
@@ -64,6 +65,7 @@ def _fixed_reasons() -> Mapping[str, str]:
         "spam": _("reads like spam"),
         "doubts what is offered": _("doubts what is offered"),
         "does not name an option": _("names no option of the menu"),
+        "no option has this number": _("gives a number that no option of the menu has"),
         "first contact without a clear wish": _("first contact without a clear wish: the menu"),
         "free text": _("free text without a clear wish"),
     }

@@ -20,6 +20,7 @@ from providers.connections import Connections, tell
 from providers.time_limit import TimeLimit
 
 CONNECT_TIMEOUT_SECS = 5.0
+TOTAL_TIMEOUT = "TotalTimeout"
 MAX_ANSWER_BYTES = 2 * 1024**2
 _CHUNK_BYTES = 64 * 1024
 # Causes that end a request before its first byte left.
@@ -89,8 +90,9 @@ def exchange(
     `is_cut` tells.
     """
     connect_secs = min(CONNECT_TIMEOUT_SECS, timeout_secs)
+    limit = TimeLimit(timeout_secs)
     try:
-        with TimeLimit(timeout_secs) as limit:
+        with limit:
             tell(limit)
             response = _pool.session().request(
                 method,
@@ -106,7 +108,8 @@ def exchange(
     except _IMPOSSIBLE as error:
         return Failure("impossible", type(error).__name__)
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        return Failure("not_sent" if _never_left(error) else "cut", type(error).__name__)
+        reason = TOTAL_TIMEOUT if limit.is_over else type(error).__name__
+        return Failure("not_sent" if _never_left(error) else "cut", reason)
     return Answer(response.status_code, response.headers, content, is_cut)
 
 

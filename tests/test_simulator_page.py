@@ -24,6 +24,7 @@ import simulated_phone
 import tasks
 import whatsapp_service
 from app import create_app
+from auth import SIGNED_IN_AT
 from config import Config
 from dashboard import simulator as page
 from dashboard import turn_xray
@@ -145,6 +146,7 @@ def _sign_in(desk: Desk) -> None:
     """Hold the session that a login gives, without paying for a password's hash in every test."""
     with desk.client.session_transaction(base_url=desk.base_url) as session:
         session["_user_id"], session["_fresh"] = "1.a-stamp", True
+        session[SIGNED_IN_AT] = int(utc_now().timestamp())
     shown = re.search(r'data-csrf="([^"]+)"', desk.get("/simulator", headers={"Accept": "text/html"}).text)
     assert shown
     desk.token = shown[1]

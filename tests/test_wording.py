@@ -42,7 +42,11 @@ def triage_reasons() -> list[str]:
     tree = ast.parse(Path(triage.__file__).read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     decisions = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Decision"]
-    return [_text(call.args[1]) for call in decisions]
+    return [_text(reason) for call in decisions for reason in _either(call.args[1])]
+
+
+def _either(node: ast.expr) -> list[ast.expr]:
+    return [node.body, node.orelse] if isinstance(node, ast.IfExp) else [node]
 
 
 def _text(node: ast.expr) -> str:
