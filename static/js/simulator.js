@@ -434,6 +434,11 @@
 
   find("compose").addEventListener("submit", (event) => {
     event.preventDefault();
+    if (!customer) {  // nobody is at the phone: the words wait
+      document.querySelector("[data-new]").open = true;
+      document.getElementById("new-country").focus();
+      return;
+    }
     const text = field.value;
     emptyField();
     say(text);

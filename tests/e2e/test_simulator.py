@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from sqlalchemy import select
 from waitress.server import create_server
 
@@ -108,6 +108,8 @@ def open_phone(desk: Desk, browser: Browser, signed_in: Path) -> Iterator[Any]:
         page.click("[data-new] > summary")
         page.select_option("#new-country", "BR")
         page.click("#new-customer button[type=submit]")
+        # Until then, whoever was at the phone before is still there.
+        expect(page.locator("#phone-field")).to_be_focused(timeout=ANSWER_MS)
         expect(page.locator("[data-empty]")).to_be_visible()
         return page
 
@@ -154,6 +156,22 @@ def test_a_row_of_the_list_is_chosen_with_the_keyboard(open_phone: Any) -> None:
     expect(rows.nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     expect(_answers(page)).to_have_count(2, timeout=ANSWER_MS)
+
+
+def test_words_wait_until_somebody_is_at_the_phone(open_phone: Any) -> None:
+    page = open_phone()
+
+    def nobody(route: Route) -> None:
+        answer = route.fetch()
+        body = re.sub(r'(id="customers"[^>]*>).*?(</script>)', r"\1[]\2", answer.text(), flags=re.DOTALL)
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/simulator?*", nobody)
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    _say(page, "oi")
+    expect(page.locator("#phone-field")).to_have_value("oi")
+    expect(page.locator("#new-country")).to_be_focused()
 
 
 def test_a_receipt_leaves_the_focus_where_it_is(open_phone: Any) -> None:
