@@ -216,26 +216,28 @@ def test_with_zero_days_everything_stays(any_app: Flask) -> None:
     assert retention.forget(config_of(any_app), now=NOW) == retention.Forgotten()
 
 
-def test_the_worker_forgets_and_removes_the_files(app: Flask) -> None:
+@pytest.fixture
+def old_file(app: Flask) -> Path:
+    """A file that is older than the desk keeps files."""
     with app.app_context():
         config: Config = app.config["BALCAO"]
         object.__setattr__(config, "retention_media_days", 30)
         message = write(make_conversation(PHONE))
         stored(message, config.media_dir, "old.png", utc_now() - timedelta(days=31))
         db.session.commit()
+    return config.media_dir / "old.png"
+
+
+def test_the_worker_forgets_and_removes_the_files(app: Flask, old_file: Path) -> None:
+    with app.app_context():
         desk_worker.forget_by_age()
-        assert not (config.media_dir / "old.png").exists()
+    assert not old_file.exists()
 
 
-def test_a_command_names_the_files_that_went(app: Flask) -> None:
-    with app.app_context():
-        config: Config = app.config["BALCAO"]
-        object.__setattr__(config, "retention_media_days", 30)
-        message = write(make_conversation(PHONE))
-        stored(message, config.media_dir, "old.png", utc_now() - timedelta(days=31))
-        db.session.commit()
+def test_a_command_names_the_files_that_went(app: Flask, old_file: Path) -> None:
     answer = app.test_cli_runner().invoke(args=["forget-old", "--json"])
     assert json.loads(answer.stdout)["media_paths"] == ["old.png"]
+    assert not old_file.exists()
 
 
 @pytest.fixture
